@@ -1,0 +1,48 @@
+# make demo   install, make a small real and a synthetic image set, and score them
+# make test   install, then lint, types and the whole test suite
+# make bench  measure against the peers; writes reports/
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python
+
+.PHONY: demo test lint format bench clean
+
+demo: .venv/installed
+	$(BIN)/synthaudit demo
+
+test: lint .venv-oracles/installed
+	$(BIN)/pytest
+
+lint: .venv/installed-checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-checks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed .venv-oracles/installed
+	$(BIN)/python benchmarks/score.py
+
+.venv/bin/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# uv brings torch with its CUDA libraries in seconds; they also run without a GPU.
+.venv/installed: .venv/bin/uv pyproject.toml
+	$(UV) $(BIN)/python --editable .
+	touch $@
+
+.venv/installed-checks: .venv/installed
+	$(UV) $(BIN)/python --group check --group test
+	touch $@
+
+.venv-oracles/installed: .venv/bin/uv pyproject.toml
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oracles
+	$(UV) .venv-oracles/bin/python --group oracles
+	touch $@
+
+clean:
+	rm -rf .venv .venv-oracles synthaudit-demo build dist

@@ -1,0 +1,51 @@
+"""Are generated images good enough to train on? Four scores, and the images at fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synthaudit.errors import (
+        DataError,
+        EmbedderError,
+        SettingsError,
+        StorageError,
+        SynthauditError,
+        UsageError,
+    )
+    from synthaudit.result.audit import Audit, ClassScores, Score
+    from synthaudit.scoring import score, score_embeddings
+    from synthaudit.settings import Settings
+
+__all__ = [
+    "Audit",
+    "ClassScores",
+    "DataError",
+    "EmbedderError",
+    "Score",
+    "Settings",
+    "SettingsError",
+    "StorageError",
+    "SynthauditError",
+    "UsageError",
+    "score",
+    "score_embeddings",
+]
+
+_HOMES = {
+    "Audit": "synthaudit.result.audit",
+    "ClassScores": "synthaudit.result.audit",
+    "Score": "synthaudit.result.audit",
+    "Settings": "synthaudit.settings",
+    "score": "synthaudit.scoring",
+    "score_embeddings": "synthaudit.scoring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are fetched when asked for: ``synthaudit --help`` must not wait for numpy.
+    if name not in __all__:
+        raise AttributeError(f"module 'synthaudit' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "synthaudit.errors")), name)

@@ -1,0 +1,5 @@
+"""``python -m synthaudit``."""
+
+from synthaudit.commands.application import main
+
+main()

@@ -1,0 +1,145 @@
+"""``synthaudit doctor``: what this machine has, and what mends what it lacks."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from synthaudit.commands.terminal import answers_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    is_fine: bool
+    text: str
+    mend: str = ""
+
+
+@answers_errors
+def doctor(
+    *,
+    output_format: Annotated[Literal["table", "json"], typer.Option("--format")] = "table",
+) -> None:
+    """Say what this machine has for CLIP, the GPU, FAISS on it and generation."""
+    findings = list(examine())
+    if output_format == "json":
+        import json
+
+        typer.echo(json.dumps([vars(finding) for finding in findings], indent=1))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = Text("yes " if finding.is_fine else "no  ", "green" if finding.is_fine else "yellow")
+        line = Text.assemble(mark, (finding.name.ljust(width), "bold"), "  ", finding.text)
+        console.print(line, soft_wrap=True, highlight=False)
+        if finding.mend:
+            console.print(f"    {' ' * width}  {finding.mend}", soft_wrap=True, highlight=False)
+    console.print("\nScoring with `builtin` needs none of these.", highlight=False)
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything that an audit or a sweep can use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    machine = f"{platform.system()} {platform.machine()}, {cores} cores"
+    text = f"{platform.python_version()} on {machine}"
+    yield Finding(name="python", is_fine=True, text=text)
+    yield from _torch_findings()
+    yield _faiss_finding()
+    yield _clip_finding()
+    yield _generation_finding()
+    yield _cache_finding()
+
+
+def _torch_findings() -> Iterator[Finding]:
+    import torch
+
+    yield Finding(name="torch", is_fine=True, text=torch.__version__)
+    if torch.cuda.is_available():
+        names = {torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
+        bf16 = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        yield Finding(
+            name="GPU", is_fine=True, text=f"{', '.join(sorted(names))}; embeds in {bf16}"
+        )
+        return
+    if torch.backends.mps.is_available():
+        yield Finding(name="GPU", is_fine=True, text="Apple (mps); embeds in fp32")
+        return
+    built = torch.version.cuda
+    if built is None:
+        mend = "install a CUDA build: uv pip install --reinstall torch"
+    else:
+        mend = f"this torch is built for CUDA {built}; check the driver with: nvidia-smi"
+    yield Finding(
+        name="GPU", is_fine=False, text="none that torch can use; CLIP runs on the CPU", mend=mend
+    )
+
+
+def _faiss_finding() -> Finding:
+    import faiss
+
+    gpus = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+    if gpus:
+        return Finding(name="FAISS on GPU", is_fine=True, text=f"{faiss.__version__}, {gpus} GPU")
+    has_gpu_code = hasattr(faiss, "StandardGpuResources")
+    return Finding(
+        name="FAISS on GPU",
+        is_fine=False,
+        text=f"{faiss.__version__} runs on the CPU",
+        mend="it has GPU code and will use a GPU once the driver shows one: nvidia-smi"
+        if has_gpu_code
+        else "on Linux x86-64: uv pip uninstall faiss-cpu && uv pip install faiss-gpu",
+    )
+
+
+def _clip_finding() -> Finding:
+    from synthaudit.embedding import clip, hub
+
+    found = hub.find_cached(clip.DEFAULT_REPOSITORY, clip.WEIGHT_FILES)
+    if found is not None:
+        return Finding(name="CLIP weights", is_fine=True, text=f"in the local cache: {found}")
+    reachable = hub.find_on_hub(clip.DEFAULT_REPOSITORY, clip.WEIGHT_FILES) is not None
+    return Finding(
+        name="CLIP weights",
+        is_fine=reachable,
+        text="not here yet; the hub has them"
+        if reachable
+        else "neither in the local cache nor to be fetched: auto means builtin",
+        mend=f"where there is a network: hf download {clip.DEFAULT_REPOSITORY}",
+    )
+
+
+def _generation_finding() -> Finding:
+    missing = [
+        name
+        for name in ("diffusers", "transformers", "accelerate", "safetensors")
+        if importlib.util.find_spec(name) is None
+    ]
+    if not missing:
+        return Finding(name="diffusers", is_fine=True, text="installed")
+    return Finding(
+        name="diffusers",
+        is_fine=False,
+        text=f"missing: {', '.join(missing)}; needed only to generate images",
+        mend=f"uv pip install {' '.join(missing)}",
+    )
+
+
+def _cache_finding() -> Finding:
+    from synthaudit.embedding.cache import FILE_NAME, default_folder
+
+    file = default_folder() / FILE_NAME
+    size = f"{file.stat().st_size / 1e6:,.1f} MB" if file.exists() else "empty"
+    return Finding(name="vector cache", is_fine=True, text=f"{file} ({size})")

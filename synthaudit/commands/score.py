@@ -1,0 +1,116 @@
+"""``synthaudit score``: audit a synthetic set against a real one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from synthaudit.commands.terminal import Listener, answers_errors
+
+_SOURCE = "a folder, a .csv/.jsonl/.parquet manifest, .tar shards (or a quoted glob), or vectors"
+
+
+@answers_errors
+def score(
+    real: Annotated[str, typer.Argument(help=f"The real images: {_SOURCE}.")],
+    synthetic: Annotated[str, typer.Argument(help="The synthetic images, likewise.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Write all result files into this folder.")
+    ] = None,
+    embedder: Annotated[
+        str,
+        typer.Option(
+            help="auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL or "
+            "timm:local-dir:FOLDER."
+        ),
+    ] = "auto",
+    definition: Annotated[
+        Literal["default", "cleanlab"],
+        typer.Option(help="cleanlab gives Cleanlab Studio's own numbers."),
+    ] = "default",
+    duplicate_distance: Annotated[
+        float | None,
+        typer.Option(help="Cosine distance of near-duplicates; default: learnt from REAL."),
+    ] = None,
+    false_alarms: Annotated[
+        float, typer.Option(help="Share of fresh images that the learnt radius may flag.")
+    ] = 0.005,
+    folds: Annotated[int, typer.Option(help="Folds of the detector's cross-validation.")] = 5,
+    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 0,
+    max_unreadable: Annotated[
+        float, typer.Option(help="Share of a side that may be unreadable.")
+    ] = 0.05,
+    max_pixels: Annotated[int, typer.Option(help="Refuse larger images.")] = 200_000_000,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of the vector cache; default: the platform's.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember no vectors.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Decoding processes; default: one a core.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a batch of the model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="Arithmetic of the model.")
+    ] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
+    output_format: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="json prints scores.json.")
+    ] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+) -> None:
+    """Audit SYNTHETIC against REAL: four scores in [0, 1], higher is worse.
+
+    unrealistic: fakes stand out. unrepresentative: real variety is missed. unvaried: it repeats
+    itself. unoriginal: it copies the real data.
+    """
+    settings: dict[str, Any] = {
+        "embedder": embedder,
+        "definition": definition,
+        "duplicate_distance": duplicate_distance,
+        "false_alarms": false_alarms,
+        "folds": folds,
+        "seed": seed,
+        "max_unreadable": max_unreadable,
+        "max_pixels": max_pixels,
+        "cache": cache,
+        "use_cache": not no_cache,
+        "workers": workers,
+        "batch_size": batch_size,
+        "device": device,
+        "precision": precision,
+        "local_files_only": offline,
+    }
+    audit_and_print(
+        real, synthetic, settings, out=out, as_json=output_format == "json", quiet=quiet
+    )
+
+
+def audit_and_print(
+    real: str,
+    synthetic: str,
+    settings: dict[str, Any],
+    *,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Score, write and print: what ``score`` and ``demo`` have in common."""
+    from rich.console import Console
+
+    from synthaudit.reporting.console import print_audit
+    from synthaudit.result.writing import scores_text
+    from synthaudit.scoring import score as run
+
+    with Listener(quiet=quiet) as listener:
+        audit = run(real, synthetic, progress=listener, **settings)
+    if out is not None:
+        audit.write(out)
+    if as_json:
+        sys.stdout.write(scores_text(audit.to_dict()))
+    else:
+        print_audit(audit, Console(), written=out)

@@ -1,0 +1,169 @@
+"""CLIP embedders through open_clip: by model and tag, or from a local folder."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synthaudit.embedding import hub
+from synthaudit.embedding.torch_model import Precision, TorchEmbedder, place
+from synthaudit.errors import EmbedderError
+from synthaudit.images.decoding import Frame
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_MODEL: Final = "ViT-B-32"
+DEFAULT_TAG: Final = "datacomp_xl_s13b_b90k"
+# Known here so that ``auto`` can look for them without the seconds that importing open_clip takes.
+DEFAULT_REPOSITORY: Final = "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K"
+WEIGHT_FILES: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+_DTYPE_NAMES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+def load_clip(
+    model: str,
+    tag: str,
+    *,
+    device: str,
+    precision: Precision,
+    batch_size: int | None,
+    local_files_only: bool,
+) -> TorchEmbedder:
+    """A pretrained model of open_clip's table, by name and tag.
+
+    Raises:
+        EmbedderError: the model or tag is unknown, or its weights cannot be had.
+    """
+    import open_clip
+
+    known = open_clip.list_models()
+    if model not in known:
+        raise EmbedderError(f"open_clip has no model {model!r}{_nearest(model, known)}")
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    if tag.lower() not in (known_tag.lower() for known_tag in tags):
+        raise EmbedderError(
+            f"open_clip has no weights {tag!r} for {model}; it has {', '.join(tags) or 'none'}."
+        )
+    entry = open_clip.get_pretrained_cfg(model, tag)
+    repository, _, file = str(entry.get("hf_hub", "")).rpartition("/")
+    if not repository:
+        raise EmbedderError(
+            f"the weights {tag!r} of {model} are on no model hub: download them from "
+            f"{entry.get('url', 'their publisher')} and use clip:local-dir:FOLDER."
+        )
+    weights = hub.fetch(
+        repository, (file,) if file else WEIGHT_FILES, local_files_only=local_files_only
+    )
+    # Handing open_clip a file keeps it from asking the hub, which without a network takes minutes;
+    # what the tag says of preprocessing and activation then has to be handed on too.
+    overrides = {
+        f"image_{key}": entry[key]
+        for key in ("mean", "std", "interpolation", "resize_mode")
+        if key in entry
+    }
+    return _load(
+        f"clip:{model}:{tag}",
+        f"clip/{model}/{hub.digest_of(weights)}",
+        (model, str(weights)),
+        {**overrides, "force_quick_gelu": bool(entry.get("quick_gelu", False))},
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+    )
+
+
+def load_clip_folder(
+    folder: Path, *, device: str, precision: Precision, batch_size: int | None
+) -> TorchEmbedder:
+    """A model saved as ``open_clip_config.json`` beside its weights.
+
+    Raises:
+        EmbedderError: there is no such folder, or config or weights are missing or do not fit.
+    """
+    config = folder / "open_clip_config.json"
+    if not config.is_file():
+        raise EmbedderError(f"clip:local-dir: needs {config}, which does not exist.")
+    weights = sorted(
+        file for file in folder.iterdir() if file.suffix in (".safetensors", ".bin", ".pth")
+    )
+    if not weights:
+        raise EmbedderError(f"there are no weights (.safetensors, .bin, .pth) in {folder}.")
+    digests = "/".join(hub.digest_of(file) for file in [config, *weights])
+    return _load(
+        f"clip:local-dir:{folder}",
+        f"clip/{digests}",
+        (f"local-dir:{folder}", None),
+        {},
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+    )
+
+
+def _load(
+    name: str,
+    identity: str,
+    source: tuple[str, str | None],
+    options: dict[str, Any],
+    *,
+    device: str,
+    precision: Precision,
+    batch_size: int | None,
+) -> TorchEmbedder:
+    import open_clip
+
+    chosen, dtype = place(device, precision)
+    try:
+        with warnings.catch_warnings():
+            # It warns when a model's activation is set to what the weights were trained with.
+            warnings.filterwarnings("ignore", message="QuickGELU mismatch")
+            model = open_clip.create_model_from_pretrained(
+                *source,
+                precision=_DTYPE_NAMES[str(dtype).removeprefix("torch.")],
+                device=chosen,
+                return_transform=False,
+                **options,
+            )
+    # It raises errors of json, torch and safetensors besides its own.
+    except Exception as error:
+        raise EmbedderError(f"{name} cannot be loaded: {' '.join(str(error).split())}") from error
+    model.eval()
+    settings = open_clip.get_model_preprocess_cfg(model)
+
+    def encode(batch: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = model.encode_image(batch)
+        return features
+
+    return TorchEmbedder(
+        name=name,
+        identity=identity,
+        encode=encode,
+        frame=_frame(settings),
+        mean=tuple(settings["mean"]),
+        std=tuple(settings["std"]),
+        device=chosen,
+        dtype=dtype,
+        batch_size=batch_size,
+    )
+
+
+def _frame(settings: dict[str, Any]) -> Frame:
+    size = settings["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return Frame(
+        height=int(height),
+        width=int(width),
+        fit=settings["resize_mode"],
+        interpolation=settings["interpolation"],
+        fill=int(settings.get("fill_color", 0) or 0),
+    )
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"; did you mean {', '.join(near)}?" if near else "."

@@ -1,0 +1,243 @@
+"""Images to vectors: read once, look in the cache, decode in parallel, encode in batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.embedding.cache import Vector, VectorCache
+from synthaudit.embedding.protocol import Embedder
+from synthaudit.images.collection import Collection, ImageEntry, Stamp, Unreadable
+from synthaudit.images.decoding import Pixels
+from synthaudit.images.decoding_pool import DecodedChunk, DecodingPool
+from synthaudit.progress import Progress
+
+_CHUNK_IMAGES: Final = 32
+_CHUNK_BYTES: Final = 16_000_000
+_READERS: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """The vectors of one collection.
+
+    Attributes:
+        vectors: (n, d) float32, a row for each readable image, in the collection's order.
+        kept: the n positions in the collection that were readable.
+        digests: the n SHA-256 content digests.
+        unreadable: what was not, with reasons.
+        decoded: how many images were decoded; the rest came from the cache or were copies.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    kept: Sequence[int]
+    digests: Sequence[bytes]
+    unreadable: Sequence[Unreadable]
+    decoded: int
+
+
+def extract(
+    collection: Collection,
+    embedder: Embedder,
+    cache: VectorCache,
+    *,
+    workers: int | None,
+    max_pixels: int,
+    progress: Progress,
+) -> Extraction:
+    """Embed every image of a collection.
+
+    A file whose path, size and time are known is not read; content that is known is not decoded;
+    identical files are decoded once. What cannot be read or decoded is listed, not raised.
+
+    Args:
+        collection: the images.
+        embedder: the embedder.
+        cache: where vectors are looked up and kept.
+        workers: decoding processes, None for one a core; changes no number.
+        max_pixels: larger images are refused.
+        progress: told of every image.
+
+    Returns:
+        ``Extraction``.
+    """
+    pool = DecodingPool(embedder.frame, workers=workers, max_pixels=max_pixels)
+    return _Run(collection, embedder, cache, pool, progress).finish()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ReadFile:
+    position: int
+    data: bytes
+    digest: bytes
+    stamp: Stamp | None
+    error: str | None = None
+
+
+class _Run:
+    """The state of one extraction: what is known of each digest, and what is on its way."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        embedder: Embedder,
+        cache: VectorCache,
+        pool: DecodingPool,
+        progress: Progress,
+    ) -> None:
+        self.collection, self.embedder, self.cache = collection, embedder, cache
+        self.pool, self.progress = pool, progress
+        self.fingerprint = f"{embedder.fingerprint}|{embedder.frame.describe()}"
+        self.digest_of: dict[int, bytes] = {}
+        self.vectors: dict[bytes, Vector] = {}
+        self.failures: dict[bytes, str] = {}
+        self.unread: dict[int, str] = {}
+        self.on_the_way: set[bytes] = set()
+        self.decoding: deque[tuple[Future[DecodedChunk], list[bytes], list[bytes]]] = deque()
+        self.waiting: list[tuple[bytes, Pixels]] = []
+        self.decoded = 0
+
+    def finish(self) -> Extraction:
+        entries = self.collection.entries
+        self.progress.start(f"embedding {self.collection.name}", len(entries))
+        unknown = self._recall_by_stamp(entries)
+        self.progress.advance(len(entries) - len(unknown))
+        for files in self._read(unknown):
+            self._take(files)
+            while len(self.decoding) > 2 * self.pool.workers:
+                self._collect()
+        while self.decoding:
+            self._collect()
+        self._encode(everything=True)
+        return self._result()
+
+    def _recall_by_stamp(self, entries: Sequence[ImageEntry]) -> list[int]:
+        """Positions whose content the cache does not know from path, size and time."""
+        stamps = [entry.location.stamp() for entry in entries]
+        known = self.cache.digests(stamp for stamp in stamps if stamp is not None)
+        for position, stamp in enumerate(stamps):
+            if stamp is not None and stamp.place in known:
+                self.digest_of[position] = known[stamp.place]
+        self._recall(list(self.digest_of.values()))
+        unknown = []
+        for position in range(len(entries)):
+            if not self._is_settled(self.digest_of.get(position)):
+                self.digest_of.pop(position, None)
+                unknown.append(position)
+        return unknown
+
+    def _recall(self, digests: Sequence[bytes]) -> None:
+        vectors, failures = self.cache.recall(digests, self.fingerprint, self.embedder.dimension)
+        self.vectors.update(vectors)
+        self.failures.update(failures)
+
+    def _is_settled(self, digest: bytes | None) -> bool:
+        return digest in self.vectors or digest in self.failures
+
+    def _read(self, positions: Sequence[int]) -> Iterator[list[_ReadFile]]:
+        """Chunks of files, read by threads a little ahead of the decoding, in order."""
+        ahead = _CHUNK_IMAGES * 2
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="synthaudit-read") as readers:
+            pending: deque[Future[_ReadFile]] = deque()
+            chunk: list[_ReadFile] = []
+            size = 0
+            todo = iter(positions)
+            while True:
+                while len(pending) < ahead and (position := next(todo, None)) is not None:
+                    pending.append(readers.submit(self._read_one, position))
+                if not pending:
+                    break
+                file = pending.popleft().result()
+                chunk.append(file)
+                size += len(file.data)
+                if len(chunk) >= _CHUNK_IMAGES or size >= _CHUNK_BYTES:
+                    yield chunk
+                    chunk, size = [], 0
+            if chunk:
+                yield chunk
+
+    def _read_one(self, position: int) -> _ReadFile:
+        location = self.collection.entries[position].location
+        stamp = location.stamp()
+        try:
+            data = location.read()
+        except OSError as error:
+            reason = f"it cannot be read: {(error.strerror or str(error)).lower()}"
+            return _ReadFile(position=position, data=b"", digest=b"", stamp=None, error=reason)
+        digest = hashlib.sha256(data).digest()
+        return _ReadFile(position=position, data=data, digest=digest, stamp=stamp)
+
+    def _take(self, files: Sequence[_ReadFile]) -> None:
+        """Note the digests of a chunk and send on what is not known yet."""
+        readable = [file for file in files if file.error is None]
+        self.unread.update({f.position: f.error for f in files if f.error is not None})
+        self._recall([file.digest for file in readable if not self._is_settled(file.digest)])
+        fresh: dict[bytes, bytes] = {}
+        for file in readable:
+            self.digest_of[file.position] = file.digest
+            if not self._is_settled(file.digest) and file.digest not in self.on_the_way:
+                fresh[file.digest] = file.data
+        self.cache.remember_files([(f.stamp, f.digest) for f in readable if f.stamp is not None])
+        self.progress.advance(len(files) - len(fresh))
+        if fresh:
+            self.on_the_way.update(fresh)
+            data = list(fresh.values())
+            self.decoding.append((self.pool.submit(data), data, list(fresh)))
+
+    def _collect(self) -> None:
+        """Wait for the oldest chunk of pixels, and encode once a batch is full."""
+        future, data, digests = self.decoding.popleft()
+        chunk = self.pool.collect(future, data)
+        pixels = iter(chunk.pixels)
+        lasting: dict[bytes, str] = {}
+        for digest, failure in zip(digests, chunk.failures, strict=True):
+            if failure is None:
+                self.waiting.append((digest, next(pixels)))
+                continue
+            self.failures[digest] = failure.reason
+            if failure.is_lasting:
+                lasting[digest] = failure.reason
+        self.cache.remember_failures(lasting, self.fingerprint)
+        self.progress.advance(len(digests) - len(chunk.pixels))
+        self._encode(everything=False)
+
+    def _encode(self, *, everything: bool) -> None:
+        size = self.embedder.batch_size
+        while len(self.waiting) >= size or (everything and self.waiting):
+            batch, self.waiting = self.waiting[:size], self.waiting[size:]
+            vectors = self.embedder.encode(np.stack([pixels for _, pixels in batch]))
+            fresh = {digest: vector for (digest, _), vector in zip(batch, vectors, strict=True)}
+            self.vectors.update(fresh)
+            self.cache.remember_vectors(fresh, self.fingerprint)
+            self.decoded += len(batch)
+            self.progress.advance(len(batch))
+
+    def _result(self) -> Extraction:
+        entries = self.collection.entries
+        unreadable = list(self.collection.unreadable)
+        kept: list[int] = []
+        for position, entry in enumerate(entries):
+            digest = self.digest_of.get(position)
+            if digest is not None and digest in self.vectors:
+                kept.append(position)
+                continue
+            reason = self.unread.get(position) or self.failures[digest or b""]
+            unreadable.append(Unreadable(path=entry.path, reason=reason))
+        digests = [self.digest_of[position] for position in kept]
+        vectors = np.empty((len(kept), self.embedder.dimension), np.float32)
+        for row, digest in enumerate(digests):
+            vectors[row] = self.vectors[digest]
+        return Extraction(
+            vectors=vectors,
+            kept=kept,
+            digests=digests,
+            unreadable=sorted(unreadable, key=lambda entry: entry.path),
+            decoded=self.decoded,
+        )

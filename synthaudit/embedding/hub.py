@@ -1,0 +1,104 @@
+"""Pretrained weights: the local hub cache first, the hub once, and never a long wait."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from synthaudit.errors import EmbedderError
+
+PATIENCE_SECONDS: Final = 6.0
+_BLOB_NAME: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def find_cached(repository: str, files: Sequence[str]) -> Path | None:
+    """The first of some files that the local hub cache holds."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in files:
+        found = try_to_load_from_cache(repository, file)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def find_on_hub(repository: str, files: Sequence[str]) -> str | None:
+    """The first of some files that the hub says it has, asked once; None without an answer.
+
+    Name resolution and proxies can hang beyond any time limit of the client, so the question is
+    asked in a thread that is left behind after ``PATIENCE_SECONDS``.
+    """
+    if is_offline():
+        return None
+    answer: list[str] = []
+
+    def ask() -> None:
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.errors import EntryNotFoundError
+
+        for file in files:
+            try:
+                get_hf_file_metadata(hf_hub_url(repository, file), timeout=PATIENCE_SECONDS)
+            except EntryNotFoundError:
+                continue
+            answer.append(file)
+            return
+
+    thread = threading.Thread(target=_swallow(ask), name="synthaudit-hub", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    return answer[0] if answer else None
+
+
+def fetch(repository: str, files: Sequence[str], *, local_files_only: bool) -> Path:
+    """The path of the first of some files that can be had, downloading it if need be.
+
+    Raises:
+        EmbedderError: it is neither in the local cache nor to be fetched.
+    """
+    cached = find_cached(repository, files)
+    if cached is not None:
+        return cached
+    file = None if local_files_only else find_on_hub(repository, files)
+    if file is None:
+        asked = "was not asked" if local_files_only or is_offline() else "gave no answer in time"
+        raise EmbedderError(
+            f"the weights {repository} are not in the local cache and the hub {asked}: fetch them "
+            f"where there is a network with `hf download {repository}`, or use --embedder builtin."
+        )
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repository, file))
+    except Exception as error:  # the client raises errors of several libraries
+        raise EmbedderError(f"the download of {repository}/{file} failed: {error}") from error
+
+
+def is_offline() -> bool:
+    """Whether the user has told the hub's client to stay offline."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def digest_of(weights: Path) -> str:
+    """SHA-256 of a file of weights; the hub cache names large files by it."""
+    target = weights.resolve().name
+    if _BLOB_NAME.fullmatch(target):
+        return target
+    with weights.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _swallow(action: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            action()
+        # No answer is an answer here, whatever library it failed in.
+        except Exception:  # noqa: BLE001
+            return
+
+    return run

@@ -1,0 +1,44 @@
+"""What an embedder is: pixels in, directions out, and a fingerprint to remember them by."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.images.decoding import Frame, Pixels
+
+
+class Embedder(Protocol):
+    """Turns batches of pixels into vectors."""
+
+    @property
+    def name(self) -> str:
+        """As the user calls it, with every default written out."""
+
+    @property
+    def dimension(self) -> int:
+        """The length d of a vector."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a vector could: covers model, weights and arithmetic.
+
+        What ``frame`` does to an image is added by whoever remembers vectors.
+        """
+
+    @property
+    def frame(self) -> Frame:
+        """The pixel grid that ``encode`` takes."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes, for example ``cpu`` or ``cuda:0``."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many images ``encode`` likes at once."""
+
+    def encode(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """uint8 (B, height, width, 3) to float32 (B, d) with rows of length 1."""

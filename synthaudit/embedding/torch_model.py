@@ -1,0 +1,127 @@
+"""A torch image tower as an embedder: placement, arithmetic, and batches that fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.errors import EmbedderError
+from synthaudit.images.decoding import Frame, Pixels
+from synthaudit.progress import LOGGER
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+_BATCH_ON_GPU: Final = 256
+_BATCH_ON_CPU: Final = 32
+
+
+class TorchEmbedder:
+    """Encodes uint8 batches with a torch module.
+
+    Args:
+        name: as the user calls it.
+        identity: of model and weights, for the fingerprint.
+        encode: normalised pixels (B, 3, height, width) to features (B, d), on the device.
+        frame: the grid that the model takes.
+        mean, std: three channels each, for pixels in [0, 1].
+        device: where the module is.
+        dtype: of the module's input.
+        batch_size: None for a size that suits the device.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        identity: str,
+        encode: Callable[[torch.Tensor], torch.Tensor],
+        frame: Frame,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device,
+        dtype: torch.dtype,
+        batch_size: int | None,
+    ) -> None:
+        import torch
+
+        self.name, self.frame, self.device = name, frame, str(device)
+        self.batch_size = batch_size or (_BATCH_ON_CPU if device.type == "cpu" else _BATCH_ON_GPU)
+        self.fingerprint = f"{identity}/mean={mean}/std={std}/{str(dtype).removeprefix('torch.')}"
+        self._encode, self._place, self._dtype = encode, device, dtype
+        shape = (1, 3, 1, 1)
+        self._mean = torch.tensor(mean, device=device, dtype=torch.float32).reshape(shape)
+        self._std = torch.tensor(std, device=device, dtype=torch.float32).reshape(shape)
+        blank = np.zeros((1, frame.height, frame.width, 3), np.uint8)
+        self.dimension = int(self._run(blank).shape[1])
+
+    def encode(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """uint8 (B, height, width, 3) to float32 (B, d), rows of length 1.
+
+        When the device runs out of memory the batch is halved, for good, and the work goes on.
+
+        Raises:
+            EmbedderError: not even a single image fits.
+        """
+        import torch
+
+        parts: list[npt.NDArray[np.float32]] = []
+        start = 0
+        while start < len(pixels):
+            try:
+                parts.append(self._run(pixels[start : start + self.batch_size]))
+                start += self.batch_size
+            except torch.OutOfMemoryError as error:
+                if self.batch_size == 1:
+                    raise EmbedderError(
+                        f"{self.device} has not enough memory for one image of {self.name}: free "
+                        "some, or use --device cpu or a smaller model."
+                    ) from error
+                self.batch_size //= 2
+                LOGGER.warning("out of memory: batches of %d from here on.", self.batch_size)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+        return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+
+    def _run(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        import torch
+
+        with torch.inference_mode():
+            # One byte a value goes to the device; it is widened and normalised there.
+            batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._place)
+            batch = batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
+            batch = batch.sub_(self._mean).div_(self._std).to(self._dtype)
+            features = self._encode(batch).to(torch.float32)
+            features = torch.nn.functional.normalize(features, dim=-1)
+            return np.asarray(features.cpu().numpy(), np.float32)
+
+
+def place(device: str, precision: Precision) -> tuple[torch.device, torch.dtype]:
+    """Resolve ``auto``: the first GPU, in bf16 where it has it and fp16 elsewhere, or else the CPU.
+
+    Raises:
+        EmbedderError: the device does not exist on this machine.
+    """
+    import torch
+
+    name = device
+    if device == "auto":
+        mps = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    try:
+        chosen = torch.device(name)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise EmbedderError(f"device {device!r} is not at hand ({reason}): try cpu.") from error
+    if precision == "auto":
+        if chosen.type != "cuda":
+            return chosen, torch.float32
+        return chosen, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    types: dict[str, Any] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    return chosen, types[precision]

@@ -1,0 +1,40 @@
+"""Every failure that synthaudit raises on purpose, and the exit code that each one maps to.
+
+SynthauditError            2
+├── UsageError             2   the call itself: a wrong option, a missing folder
+│   └── SettingsError      2   an unknown or impossible setting
+├── DataError              2   the data cannot be audited: no images, too many unreadable ones
+├── EmbedderError          2   an embedder or its weights cannot be had
+└── StorageError           2   a result cannot be written: no space, no permission
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_INTERRUPTED = 130
+
+
+class SynthauditError(Exception):
+    """Root of all errors; the message is one sentence: expected, came, what to do."""
+
+    exit_code = 2
+
+
+class UsageError(SynthauditError):
+    """The call is wrong: an option, an argument or a path that does not exist."""
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or has an impossible value."""
+
+
+class DataError(SynthauditError):
+    """The data cannot be audited."""
+
+
+class EmbedderError(SynthauditError):
+    """An embedder does not exist, or its weights are not at hand."""
+
+
+class StorageError(SynthauditError):
+    """A result or a cache cannot be written."""

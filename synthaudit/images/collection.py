@@ -1,0 +1,110 @@
+"""A collection: the images of one side in a fixed order, and how to get at their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+Side = Literal["real", "synthetic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """What tells, without reading, whether stored bytes are still the same."""
+
+    place: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """A file that could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+class Location(Protocol):
+    """Where the bytes of one image are."""
+
+    def read(self) -> bytes:
+        """All bytes of the file; OSError when it cannot be read."""
+
+    def stamp(self) -> Stamp | None:
+        """The stamp of the bytes; None when it cannot be had."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageEntry:
+    """One image: its path relative to the collection's root, its class, its bytes' location."""
+
+    path: str
+    label: str | None
+    location: Location
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """The images of one side.
+
+    Attributes:
+        name: as the user called it.
+        root: paths are relative to this folder.
+        entries: sorted by path.
+        unreadable: what was found to be unusable before any byte was decoded.
+        notes: what was skipped, in sentences.
+    """
+
+    name: str
+    root: Path
+    entries: Sequence[ImageEntry]
+    unreadable: Sequence[Unreadable] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileLocation:
+    """A file of its own."""
+
+    file: Path
+
+    def read(self) -> bytes:
+        """All bytes of the file."""
+        return self.file.read_bytes()
+
+    def stamp(self) -> Stamp | None:
+        """Absolute path, size and modification time."""
+        try:
+            status = self.file.stat()
+        except OSError:
+            return None
+        place = str(self.file.absolute())
+        return Stamp(place=place, size=status.st_size, modified_ns=status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLocation:
+    """A stretch of bytes inside an uncompressed archive."""
+
+    archive: Path
+    member: str
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """The member's bytes."""
+        with self.archive.open("rb") as stream:
+            stream.seek(self.offset)
+            return stream.read(self.size)
+
+    def stamp(self) -> Stamp | None:
+        """The archive's path and time with the member's place in it."""
+        try:
+            status = self.archive.stat()
+        except OSError:
+            return None
+        place = f"{self.archive.absolute()}::{self.offset}:{self.member}"
+        return Stamp(place=place, size=self.size, modified_ns=status.st_mtime_ns)

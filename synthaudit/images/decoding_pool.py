@@ -1,0 +1,105 @@
+"""Worker processes that decode: bytes in, batches of uint8 pixels out, crashes survived."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
+
+_IDLE_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why an image could not be decoded, and whether its bytes will always fail."""
+
+    reason: str
+    is_lasting: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedChunk:
+    """Pixels (k, height, width, 3) of the images that decoded, in order, and a slot for each."""
+
+    pixels: Pixels
+    failures: Sequence[Failure | None]
+
+
+class DecodingPool:
+    """Decodes chunks of files in parallel processes.
+
+    The processes are loky's: they start without running the caller's script again, are shared by
+    all audits of this process and end by themselves when idle.
+
+    Args:
+        frame: the grid to decode to.
+        workers: how many processes; None for one a core.
+        max_pixels: larger images are refused.
+    """
+
+    def __init__(self, frame: Frame, *, workers: int | None, max_pixels: int) -> None:
+        import loky
+
+        self.workers = workers or loky.cpu_count()
+        self._frame = frame
+        self._max_pixels = max_pixels
+
+    def submit(self, files: Sequence[bytes]) -> Future[DecodedChunk]:
+        """Begin to decode some files."""
+        import loky
+
+        executor = loky.get_reusable_executor(
+            max_workers=self.workers, timeout=_IDLE_SECONDS, initializer=_leave_interrupts_to_parent
+        )
+        future: Future[DecodedChunk] = executor.submit(
+            decode_chunk, list(files), self._frame, self._max_pixels
+        )
+        return future
+
+    def collect(self, future: Future[DecodedChunk], files: Sequence[bytes]) -> DecodedChunk:
+        """Wait for a chunk; where a process died, find the file that killed it."""
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            chunks = [self._decode_alone(file) for file in files]
+        return DecodedChunk(
+            pixels=np.concatenate([chunk.pixels for chunk in chunks]),
+            failures=[chunk.failures[0] for chunk in chunks],
+        )
+
+    def _decode_alone(self, file: bytes) -> DecodedChunk:
+        for _ in range(2):  # the first may be lost with a pool that another file has broken
+            try:
+                return self.submit([file]).result()
+            except BrokenProcessPool:
+                continue
+        failure = Failure(reason="it crashes the decoder", is_lasting=False)
+        return DecodedChunk(pixels=_no_pixels(self._frame), failures=[failure])
+
+
+def decode_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> DecodedChunk:
+    """Decode some files in this process."""
+    pixels: list[Pixels] = []
+    failures: list[Failure | None] = []
+    for data in files:
+        try:
+            pixels.append(decode(data, frame, max_pixels=max_pixels))
+            failures.append(None)
+        except UnreadableImage as error:
+            failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
+    return DecodedChunk(pixels=np.stack(pixels) if pixels else _no_pixels(frame), failures=failures)
+
+
+def _no_pixels(frame: Frame) -> Pixels:
+    return np.empty((0, frame.height, frame.width, 3), np.uint8)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

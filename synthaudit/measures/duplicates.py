@@ -1,0 +1,182 @@
+"""Near-duplicates: who lies within the radius of whom, joined into clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from synthaudit.measures.clusters import identical_groups, merge, number_clusters
+from synthaudit.measures.neighbours import (
+    Directions,
+    Flags,
+    Floats,
+    Integers,
+    Neighbours,
+    Pairs,
+    nearest,
+    pairs_within,
+)
+from synthaudit.measures.radius import DuplicateRadius, duplicate_radius
+
+MAX_LISTED_PAIRS: Final = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """What is near what, over all n images of both sides.
+
+    Attributes:
+        radius: the duplicate radius and how it came about.
+        nearest_real: (n, 1) the nearest other real image of each image.
+        nearest_synthetic: (n, 1) the nearest other synthetic image of each image.
+        is_unvaried: (n,) synthetic images with another synthetic one within the radius.
+        is_unoriginal: (n,) synthetic images with a real one within the radius.
+        cluster: (n,) number of the connected component of near-duplicates, -1 for images alone.
+        pairs: the near-duplicate pairs, nearest first, at most ``MAX_LISTED_PAIRS`` of them.
+        pair_count: how many pairs there are in all.
+    """
+
+    radius: DuplicateRadius
+    nearest_real: Neighbours
+    nearest_synthetic: Neighbours
+    is_unvaried: Flags
+    is_unoriginal: Flags
+    cluster: Integers
+    pairs: Pairs
+    pair_count: int
+
+
+def find_duplicates(
+    directions: Directions,
+    is_synthetic: Flags,
+    *,
+    false_alarms: float = 0.005,
+    distance: float | None = None,
+) -> Duplicates:
+    """Find near-duplicates within a radius that only the real images decide.
+
+    Args:
+        directions: (n, d) all images.
+        is_synthetic: (n,) the side of each.
+        false_alarms: share of fresh images from the real distribution that the radius may flag.
+        distance: an absolute cosine distance to use instead of the estimated radius.
+
+    Returns:
+        ``Duplicates``.
+    """
+    everyone = np.arange(len(directions))
+    real, synthetic = everyone[~is_synthetic], everyone[is_synthetic]
+    nearest_real = nearest(directions, everyone, real)
+    nearest_synthetic = nearest(directions, everyone, synthetic)
+    radius = duplicate_radius(
+        directions,
+        real,
+        nearest_real.take(real),
+        synthetic_count=len(synthetic),
+        false_alarms=false_alarms,
+        distance=distance,
+    )
+    near_real = _is_near(nearest_real.distance[:, 0], radius.real)
+    near_synthetic = _is_near(
+        nearest_synthetic.distance[:, 0], np.where(is_synthetic, radius.synthetic, radius.real)
+    )
+    # Both ends of a pair lie within its radius of something, so only these rows can form pairs.
+    candidates = everyone[near_real | near_synthetic]
+    cluster, pairs, pair_count = _join(directions, candidates, is_synthetic, radius)
+    return Duplicates(
+        radius=radius,
+        nearest_real=nearest_real,
+        nearest_synthetic=nearest_synthetic,
+        is_unvaried=is_synthetic & near_synthetic,
+        is_unoriginal=is_synthetic & near_real,
+        cluster=cluster,
+        pairs=pairs,
+        pair_count=pair_count,
+    )
+
+
+def _is_near(distance: Floats, radius: Floats | float) -> Flags:
+    near: Flags = (distance < radius) | (distance == 0.0)
+    return near
+
+
+def _join(
+    directions: Directions, candidates: Integers, is_synthetic: Flags, radius: DuplicateRadius
+) -> tuple[Integers, Pairs, int]:
+    """Clusters of all rows, the nearest pairs, and the number of pairs."""
+    labels = np.arange(len(directions))
+    if len(candidates) == 0:
+        empty = np.empty(0, np.int64)
+        return number_clusters(labels), Pairs(first=empty, second=empty, distance=np.empty(0)), 0
+    # Identical rows stand in for each other, so thousands of copies cost no more than one.
+    members = [candidates[rows] for rows in identical_groups(directions.unit[candidates])]
+    heads = np.array([rows[0] for rows in members])
+    sizes = np.array([len(rows) for rows in members])
+    labels = merge(labels, np.repeat(heads, sizes), np.concatenate(members))
+    held, total = _within_groups(members), int((sizes * (sizes - 1) // 2).sum())
+    representatives = directions.take(heads)
+    for found in pairs_within(representatives, radius.largest):
+        batch = _within_own_radius(_expand(found, members), is_synthetic, radius)
+        labels = merge(labels, batch.first, batch.second)
+        total += len(batch)
+        held = _nearest_first(_concatenate(held, batch))
+    exact = directions.distance(held.first, held.second)
+    held = _nearest_first(Pairs(first=held.first, second=held.second, distance=exact))
+    return number_clusters(labels), held, total
+
+
+def _within_own_radius(pairs: Pairs, is_synthetic: Flags, radius: DuplicateRadius) -> Pairs:
+    both = is_synthetic[pairs.first] & is_synthetic[pairs.second]
+    own = np.where(both, radius.synthetic, radius.real)
+    return _pick(pairs, _is_near(pairs.distance, own))
+
+
+def _within_groups(members: list[Integers]) -> Pairs:
+    first, second, room = [], [], MAX_LISTED_PAIRS
+    for group in members:
+        if len(group) < 2 or room <= 0:
+            continue
+        # As many leading rows as can form pairs within the room that is left.
+        rows = group[: int(np.sqrt(2 * room)) + 2]
+        i, j = np.triu_indices(len(rows), 1)
+        first.append(rows[i])
+        second.append(rows[j])
+        room -= len(i)
+    empty = [np.empty(0, np.int64)]
+    a, b = np.concatenate(first or empty), np.concatenate(second or empty)
+    return Pairs(first=np.minimum(a, b), second=np.maximum(a, b), distance=np.zeros(len(a)))
+
+
+def _expand(pairs: Pairs, members: list[Integers]) -> Pairs:
+    """Pairs of representatives to pairs of all the rows that they stand for."""
+    sizes = np.fromiter((len(rows) for rows in members), np.int64, len(members))
+    flat = np.concatenate(members)
+    offset = np.cumsum(sizes) - sizes
+    across = sizes[pairs.second]
+    repeat = sizes[pairs.first] * across
+    pair = np.repeat(np.arange(len(pairs)), repeat)
+    within = np.arange(len(pair)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+    a = flat[offset[pairs.first[pair]] + within // across[pair]]
+    b = flat[offset[pairs.second[pair]] + within % across[pair]]
+    return Pairs(first=np.minimum(a, b), second=np.maximum(a, b), distance=pairs.distance[pair])
+
+
+def _pick(pairs: Pairs, chosen: Flags | Integers) -> Pairs:
+    return Pairs(
+        first=pairs.first[chosen], second=pairs.second[chosen], distance=pairs.distance[chosen]
+    )
+
+
+def _concatenate(a: Pairs, b: Pairs) -> Pairs:
+    return Pairs(
+        first=np.concatenate([a.first, b.first]),
+        second=np.concatenate([a.second, b.second]),
+        distance=np.concatenate([a.distance, b.distance]),
+    )
+
+
+def _nearest_first(pairs: Pairs) -> Pairs:
+    order = np.lexsort((pairs.second, pairs.first, pairs.distance))[:MAX_LISTED_PAIRS]
+    return _pick(pairs, order)

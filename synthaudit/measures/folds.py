@@ -1,0 +1,79 @@
+"""Cross-validation folds: stratified by side, and never cutting through a cluster of copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.measures.neighbours import Integers
+
+
+def grouped_folds(
+    is_synthetic: npt.NDArray[np.bool_],
+    cluster: Integers,
+    *,
+    folds: int,
+    generator: np.random.Generator,
+) -> Integers:
+    """Deal images to folds so that both sides are spread evenly and clusters stay whole.
+
+    Clusters go first, the largest ahead, each to the fold where it leaves the sides most even;
+    images that stand alone then fill up what is missing.
+
+    Args:
+        is_synthetic: (n,) the side of each image.
+        cluster: (n,) cluster number, -1 for an image alone.
+        folds: how many folds, at least 2.
+        generator: the source of randomness.
+
+    Returns:
+        (n,) fold numbers in [0, folds). A fold may lack a side when a cluster is very large.
+    """
+    fold = np.full(len(cluster), -1, np.int64)
+    sides = (~is_synthetic, is_synthetic)
+    target = np.array([max(side.sum(), 1) / folds for side in sides])
+    filled = np.zeros((folds, 2))
+    grouped = cluster >= 0
+    if grouped.any():
+        count = int(cluster.max()) + 1
+        sizes = np.stack(
+            [np.bincount(cluster[side & grouped], minlength=count) for side in sides], axis=1
+        )
+        order = generator.permutation(count)
+        order = order[np.argsort(-(sizes[order] / target).max(axis=1), kind="stable")]
+        home = np.empty(count, np.int64)
+        for number in order:
+            after = (filled + sizes[number]) / target
+            load = np.max(after * (sizes[number] > 0), axis=1) + 1e-3 * after.sum(axis=1)
+            home[number] = int(np.argmin(load))
+            filled[home[number]] += sizes[number]
+        fold[grouped] = home[cluster[grouped]]
+    for column, side in enumerate(sides):
+        alone = generator.permutation(np.flatnonzero(side & ~grouped))
+        fold[alone] = _fill_up(filled[:, column], len(alone), generator)
+    return fold
+
+
+def _fill_up(
+    filled: npt.NDArray[np.float64], count: int, generator: np.random.Generator
+) -> Integers:
+    """Fold numbers of ``count`` images that bring all folds to one level, lowest first."""
+    level = np.sort(filled)
+    room = np.arange(1, len(level) + 1) * level - np.cumsum(level)
+    open_folds = int(np.searchsorted(room, count, side="right"))
+    height = (count + level[:open_folds].sum()) / open_folds
+    share = np.clip(height - filled, 0.0, None)
+    whole = np.floor(share + 1e-9).astype(np.int64)
+    left = count - int(whole.sum())
+    extra = generator.permutation(np.flatnonzero(share > 0.0))
+    # Rounding leaves fewer images than there are open folds: one more to some of them.
+    whole[np.resize(extra, left)] += 1
+    return np.repeat(np.arange(len(filled)), whole)
+
+
+def plain_folds(
+    is_synthetic: npt.NDArray[np.bool_], *, folds: int, generator: np.random.Generator
+) -> Integers:
+    """Folds stratified by side that take no notice of copies (Cleanlab Studio's way)."""
+    alone = np.full(len(is_synthetic), -1, np.int64)
+    return grouped_folds(is_synthetic, alone, folds=folds, generator=generator)

@@ -1,0 +1,185 @@
+"""Nearest neighbours and close pairs by cosine distance: FAISS finds, float64 decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.floating[Any]]
+Flags = npt.NDArray[np.bool_]
+
+# FAISS returns this many candidates, of which float64 picks the nearest: float32 may swap
+# neighbours whose distances agree to about 1e-7.
+_CANDIDATES: Final = 4
+_ROWS: Final = 2048
+_FLOAT32_SLACK: Final = 1e-5
+_MANY: Final = 500_000
+# Below this many rows the full width is searched at once; above, the leading axes come first.
+_PROJECT_FROM: Final = 4096
+_PROJECTED_AXES: Final = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """For each query its nearest candidates, nearest first.
+
+    ``index`` (n, k) holds row numbers, -1 where there are fewer than k candidates;
+    ``distance`` (n, k) cosine distances in [0, 2], infinite there.
+    """
+
+    index: Integers
+    distance: Floats
+
+    def take(self, queries: Integers) -> Neighbours:
+        """The neighbours of some queries."""
+        return Neighbours(index=self.index[queries], distance=self.distance[queries])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Pairs of rows, ``first < second``, and their cosine distances."""
+
+    first: Integers
+    second: Integers
+    distance: Floats
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+class Directions:
+    """Row vectors reduced to their directions, ready for repeated search.
+
+    Args:
+        vectors: (n, d) finite rows of non-zero length.
+    """
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+        lengths = np.linalg.norm(vectors.astype(np.float64, copy=False), axis=1)
+        self._lengths = lengths
+        self.unit = np.ascontiguousarray(vectors / lengths[:, None], dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def rows(self, index: Integers) -> Floats:
+        """Unit rows in float64."""
+        rows: Floats = self._vectors[index].astype(np.float64) / self._lengths[index][:, None]
+        return rows
+
+    def take(self, index: Integers) -> Directions:
+        """The directions of some rows."""
+        return Directions(self._vectors[index])
+
+    def distance(self, first: Integers, second: Integers) -> Floats:
+        """Cosine distance of row pairs in float64; exactly 0 for identical rows.
+
+        Half the squared difference of unit vectors is 1 - cos without its cancellation.
+        """
+        result = np.empty(len(first), np.float64)
+        for start in range(0, len(first), _ROWS):
+            block = slice(start, start + _ROWS)
+            difference = self.rows(first[block]) - self.rows(second[block])
+            result[block] = 0.5 * np.einsum("ij,ij->i", difference, difference)
+        return result
+
+
+def nearest(
+    directions: Directions, queries: Integers, candidates: Integers, *, count: int = 1
+) -> Neighbours:
+    """The ``count`` nearest candidates of each query, itself excepted.
+
+    A row is recognised by its number, never by being first in the list, so exact duplicates
+    count as neighbours at distance 0. Ties go to the lower row number.
+
+    Args:
+        directions: all rows.
+        queries: (n,) row numbers to search for.
+        candidates: (m,) row numbers to search among.
+        count: how many neighbours, k.
+
+    Returns:
+        ``Neighbours`` of shape (n, k).
+    """
+    import faiss
+
+    index = np.full((len(queries), count), -1, np.int64)
+    distance = np.full((len(queries), count), np.inf)
+    if len(queries) == 0 or len(candidates) == 0:
+        return Neighbours(index=index, distance=distance)
+    flat = faiss.IndexFlatIP(directions.unit.shape[1])
+    flat.add(directions.unit[candidates])
+    width = min(count + _CANDIDATES, len(candidates))
+    for start in range(0, len(queries), _ROWS):
+        rows = queries[start : start + _ROWS]
+        _, position = flat.search(directions.unit[rows], width)
+        found = candidates[position]
+        exact = directions.distance(np.repeat(rows, width), found.ravel()).reshape(found.shape)
+        exact[found == rows[:, None]] = np.inf
+        order = np.lexsort((found, exact), axis=1)[:, :count]
+        kept = order.shape[1]
+        block = slice(start, start + len(rows))
+        distance[block, :kept] = np.take_along_axis(exact, order, axis=1)
+        index[block, :kept] = np.take_along_axis(found, order, axis=1)
+    index[np.isinf(distance)] = -1
+    return Neighbours(index=index, distance=distance)
+
+
+def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:
+    """All pairs of rows nearer than ``radius`` or identical, in batches of bounded size.
+
+    An orthogonal projection never lengthens a distance, so the pairs that are near on the leading
+    principal axes hold all pairs that are near; only those are measured in full.
+
+    Args:
+        directions: all rows.
+        radius: cosine distance; pairs at exactly this distance are left out.
+
+    Yields:
+        ``Pairs``, each pair once. Which pairs are in is decided in float64; where very many are,
+        the distance of those far from the radius is float32's, right to 1e-5.
+    """
+    import faiss
+
+    unit = directions.unit
+    full = faiss.IndexFlatL2(unit.shape[1])
+    full.add(unit)
+    index, coarse = full, unit
+    if len(unit) >= _PROJECT_FROM and unit.shape[1] > _PROJECTED_AXES:
+        coarse = _project(unit)
+        index = faiss.IndexFlatL2(coarse.shape[1])
+        index.add(coarse)
+    limit = 2.0 * (max(radius, 0.0) + _FLOAT32_SLACK)
+    for start in range(0, len(unit), _ROWS):
+        block = slice(start, start + _ROWS)
+        bounds, squared, found = index.range_search(coarse[block], limit)
+        if index is not full and len(found) > _MANY:
+            bounds, squared, found = full.range_search(unit[block], limit)
+        found_by = bounds[1:].astype(np.int64) - bounds[:-1].astype(np.int64)
+        first = start + np.repeat(np.arange(len(found_by)), found_by)
+        later = found > first
+        first, second = first[later], found[later].astype(np.int64)
+        if len(found) <= _MANY:
+            yield _select(first, second, directions.distance(first, second), radius)
+        else:
+            distance = squared[later].astype(np.float64) / 2
+            doubtful = (np.abs(distance - radius) < _FLOAT32_SLACK) | (distance < _FLOAT32_SLACK)
+            distance[doubtful] = directions.distance(first[doubtful], second[doubtful])
+            yield _select(first, second, distance, radius)
+
+
+def _project(unit: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    _, axes = np.linalg.eigh(unit.T @ unit)
+    return np.ascontiguousarray(unit @ axes[:, -_PROJECTED_AXES:])
+
+
+def _select(first: Integers, second: Integers, distance: Floats, radius: float) -> Pairs:
+    near = (distance < radius) | (distance == 0.0)
+    return Pairs(first=first[near], second=second[near], distance=distance[near])

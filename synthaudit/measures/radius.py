@@ -1,0 +1,177 @@
+"""The duplicate radius: how near is too near, learnt from the real images alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from synthaudit.measures.clusters import identical_groups, merge
+from synthaudit.measures.neighbours import (
+    Directions,
+    Floats,
+    Integers,
+    Neighbours,
+    nearest,
+    pairs_within,
+)
+
+DUPLICATE_SHARE: Final = 0.13
+"""Real images nearer than this share of the median nearest distance are one image (cleanlab's)."""
+
+_TAIL_SHARE: Final = 0.2
+_TAIL_LEAST: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateRadius:
+    """Cosine distances below which two images count as near-duplicates.
+
+    Attributes:
+        real: for an image compared with the N real ones.
+        synthetic: for a synthetic image compared with the other synthetic ones; smaller than
+            ``real`` when there are more of them, for nearest distances shrink as sets grow denser.
+        real_count: N, the real images left after duplicates among them were collapsed to one.
+        intrinsic_dimension: Hill estimate from the smallest real-real distances; None unknown.
+        is_absolute: whether the caller fixed the distance.
+    """
+
+    real: float
+    synthetic: float
+    real_count: int
+    intrinsic_dimension: float | None
+    is_absolute: bool
+
+    @property
+    def largest(self) -> float:
+        """The larger of the two radii."""
+        return max(self.real, self.synthetic)
+
+
+def duplicate_radius(
+    directions: Directions,
+    real: Integers,
+    nearest_real: Neighbours,
+    *,
+    synthetic_count: int,
+    false_alarms: float = 0.005,
+    distance: float | None = None,
+) -> DuplicateRadius:
+    """Estimate the radius at which ``false_alarms`` of fresh real images would be flagged.
+
+    The base is the ``false_alarms`` quantile of the distances from real images to their nearest
+    other real image, duplicates among them collapsed first. Near a point the number of neighbours
+    grows with the D-th power of the (Euclidean) length, the square root of twice the cosine
+    distance. This power law, fitted to the smallest fifth of the distances, gives the quantile
+    while fewer than 20 distances lie below it: the order statistic itself would be one pair of
+    images, and its rate of false alarms as uncertain as large. It also shrinks the radius to
+    r (N/n)^(2/D) where an image is compared with n > N candidates.
+
+    Args:
+        directions: all rows.
+        real: (N,) row numbers of the real images.
+        nearest_real: (N, 1) the nearest other real image of each.
+        synthetic_count: M, the number of synthetic images.
+        false_alarms: the budget, in (0, 1).
+        distance: an absolute radius, which overrides the estimate.
+
+    Returns:
+        ``DuplicateRadius``. With fewer than two distinct real images both radii are 0: only
+        identical vectors then count.
+    """
+    if distance is not None:
+        return DuplicateRadius(
+            real=distance,
+            synthetic=distance,
+            real_count=len(real),
+            intrinsic_dimension=None,
+            is_absolute=True,
+        )
+    distances = _distances_between_distinct(directions, real, nearest_real)
+    count = len(distances)
+    if count < 2:
+        return DuplicateRadius(
+            real=0.0, synthetic=0.0, real_count=count, intrinsic_dimension=None, is_absolute=False
+        )
+    tail = _smallest(distances)
+    dimension = intrinsic_dimension(tail)
+    if count * false_alarms >= _TAIL_LEAST:
+        base = float(np.quantile(distances, false_alarms))
+    else:
+        base = float(tail[-1] * (count * false_alarms / len(tail)) ** (2.0 / dimension))
+    denser = max(synthetic_count / count, 1.0)
+    return DuplicateRadius(
+        real=base,
+        synthetic=base * denser ** (-2.0 / dimension),
+        real_count=count,
+        intrinsic_dimension=dimension,
+        is_absolute=False,
+    )
+
+
+def intrinsic_dimension(smallest: Floats) -> float:
+    """Dimension D in which the number of neighbours grows as length to the power D.
+
+    Args:
+        smallest: (k,) the smallest cosine distances to a nearest neighbour, ascending, k >= 2.
+
+    Returns:
+        The Hill estimate (Hill 1975; Levina and Bickel 2004), at least 1; k when all are equal.
+    """
+    lengths = np.sqrt(2.0 * smallest)
+    spread = np.log(lengths[-1] / lengths[:-1])
+    # The largest length stands for the threshold, which costs one degree of freedom.
+    mean = float(spread.sum()) / max(len(spread) - 1, 1)
+    return max(1.0 / mean, 1.0) if mean > 0.0 else float(len(smallest))
+
+
+def _smallest(distances: Floats) -> Floats:
+    count = min(max(int(len(distances) * _TAIL_SHARE), _TAIL_LEAST) + 1, len(distances))
+    return np.sort(distances)[:count]
+
+
+def _distances_between_distinct(
+    directions: Directions, real: Integers, nearest_real: Neighbours
+) -> Floats:
+    """Nearest distances among real images after duplicates have been collapsed to one."""
+    everyone = _Distinct(real, nearest_real.index[:, 0], nearest_real.distance[:, 0])
+    heads = np.array([rows[0] for rows in identical_groups(directions.unit[real])])
+    distinct = everyone.keep(heads, directions)
+    if len(distinct.rows) < 2:
+        return np.empty(0)
+    threshold = DUPLICATE_SHARE * float(np.median(distinct.distance))
+    close = np.flatnonzero(distinct.distance < threshold)
+    if len(close) == 0:
+        return distinct.distance
+    firsts = close[_first_of_each_cluster(directions.take(distinct.rows[close]), threshold)]
+    alone = np.flatnonzero(distinct.distance >= threshold)
+    return distinct.keep(np.union1d(alone, firsts), directions).distance
+
+
+@dataclass(frozen=True)
+class _Distinct:
+    """Real rows, and for each the nearest of them and its distance."""
+
+    rows: Integers
+    index: Integers
+    distance: Floats
+
+    def keep(self, positions: Integers, directions: Directions) -> _Distinct:
+        """Some of the rows; those whose nearest is gone look for another."""
+        rows = self.rows[positions]
+        if len(rows) == len(self.rows):
+            return self
+        index, distance = self.index[positions], self.distance[positions].copy()
+        stale = ~np.isin(index, rows)
+        found = nearest(directions, rows[stale], rows)
+        index[stale], distance[stale] = found.index[:, 0], found.distance[:, 0]
+        return _Distinct(rows, index, distance)
+
+
+def _first_of_each_cluster(directions: Directions, threshold: float) -> Integers:
+    labels = np.arange(len(directions))
+    for batch in pairs_within(directions, threshold):
+        labels = merge(labels, batch.first, batch.second)
+    first: Integers = np.unique(labels, return_index=True)[1]
+    return first

@@ -1,0 +1,198 @@
+"""All measures of an audit on two sides' vectors, by one definition or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.measures.detector import Detection, detect
+from synthaudit.measures.duplicates import Duplicates, find_duplicates
+from synthaudit.measures.neighbours import Directions, Neighbours, Pairs, nearest
+from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
+from synthaudit.measures.studio import find_studio_duplicates
+from synthaudit.progress import Progress
+from synthaudit.settings import Settings
+
+_STUDIO_NOTE: Final = (
+    "These are Cleanlab Studio's definitions: they move with the ratio of the sides and are not to "
+    "be compared with the default ones."
+)
+_NO_RADIUS_NOTE: Final = (
+    "The real side has fewer than two distinct images, so no duplicate radius can be learnt from "
+    "it: only identical images count as repeats and copies."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What the measures say of n images, in numbers and arrays (n,)."""
+
+    scores: FourScores
+    chance: Mapping[str, float | None]
+    classes: Mapping[str, FourScores]
+    detection: Detection
+    nearest: Mapping[str, Neighbours]
+    cluster: npt.NDArray[np.int64]
+    is_unvaried: npt.NDArray[np.bool_]
+    is_unoriginal: npt.NDArray[np.bool_]
+    pairs: Pairs
+    duplicate_summary: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copies:
+    """The duplicate search of either definition, brought to one form."""
+
+    nearest: Mapping[str, Neighbours]
+    cluster: npt.NDArray[np.int64]
+    is_unvaried: npt.NDArray[np.bool_]
+    is_unoriginal: npt.NDArray[np.bool_]
+    pairs: Pairs
+    summary: dict[str, Any]
+    chance: float | None
+    notes: tuple[str, ...] = ()
+
+
+def measure(
+    vectors: npt.NDArray[np.floating[Any]],
+    is_synthetic: npt.NDArray[np.bool_],
+    labels: npt.NDArray[np.object_],
+    settings: Settings,
+    progress: Progress,
+) -> Measurement:
+    """Measure two sides.
+
+    Args:
+        vectors: (n, d) finite embeddings of non-zero length.
+        is_synthetic: (n,) the side of each; both occur.
+        labels: (n,) class names, None without.
+        settings: the definition and its options.
+        progress: told of the stages.
+
+    Returns:
+        ``Measurement``.
+    """
+    by_default = settings.definition == "default"
+    progress.start("searching near-duplicates", 0)
+    if by_default:
+        copies = _search(vectors, is_synthetic, settings)
+    else:
+        copies = _search_as_studio(vectors, is_synthetic)
+    progress.start("cross-validating the detector", 0)
+    detection = detect(
+        vectors,
+        is_synthetic,
+        copies.cluster if by_default else None,
+        folds=settings.folds,
+        balanced=by_default,
+        seed=settings.seed,
+    )
+    progress.start("done", 0)
+    evidence = Evidence(
+        label_quality=detection.label_quality,
+        is_synthetic=is_synthetic,
+        is_unvaried=copies.is_unvaried,
+        is_unoriginal=copies.is_unoriginal,
+    )
+    synthetic_share = 0.5 if by_default else float(is_synthetic.mean())
+    return Measurement(
+        scores=four_scores(evidence),
+        chance={
+            "unrealistic": synthetic_share,
+            "unrepresentative": 1.0 - synthetic_share,
+            "unvaried": copies.chance,
+            "unoriginal": copies.chance,
+        },
+        classes=scores_by_class(labels, evidence),
+        detection=detection,
+        nearest=copies.nearest,
+        cluster=copies.cluster,
+        is_unvaried=copies.is_unvaried,
+        is_unoriginal=copies.is_unoriginal,
+        pairs=copies.pairs,
+        duplicate_summary=copies.summary,
+        notes=(*copies.notes, *_detector_notes(detection, is_synthetic)),
+    )
+
+
+def _search(
+    vectors: npt.NDArray[np.floating[Any]],
+    is_synthetic: npt.NDArray[np.bool_],
+    settings: Settings,
+) -> _Copies:
+    found = find_duplicates(
+        Directions(vectors),
+        is_synthetic,
+        false_alarms=settings.false_alarms,
+        distance=settings.duplicate_distance,
+    )
+    radius = found.radius
+    known = not radius.is_absolute and radius.real_count >= 2
+    return _Copies(
+        nearest={"real": found.nearest_real, "synthetic": found.nearest_synthetic},
+        cluster=found.cluster,
+        is_unvaried=found.is_unvaried,
+        is_unoriginal=found.is_unoriginal,
+        pairs=found.pairs,
+        summary={
+            "radius": radius.real,
+            "synthetic_radius": radius.synthetic,
+            "intrinsic_dimension": radius.intrinsic_dimension,
+            "distinct_real": radius.real_count,
+            "pairs": found.pair_count,
+            "pairs_listed": len(found.pairs),
+            "clusters": int(found.cluster.max(initial=-1)) + 1,
+        },
+        chance=settings.false_alarms if known else None,
+        notes=_radius_notes(found),
+    )
+
+
+def _search_as_studio(
+    vectors: npt.NDArray[np.floating[Any]],
+    is_synthetic: npt.NDArray[np.bool_],
+) -> _Copies:
+    found = find_studio_duplicates(vectors, is_synthetic)
+    directions, everyone = Directions(vectors), np.arange(len(vectors))
+    return _Copies(
+        nearest={
+            "real": nearest(directions, everyone, everyone[~is_synthetic]),
+            "synthetic": nearest(directions, everyone, everyone[is_synthetic]),
+        },
+        cluster=found.cluster,
+        is_unvaried=found.is_unvaried,
+        is_unoriginal=found.is_unoriginal,
+        pairs=found.pairs,
+        summary={
+            "radius": found.threshold,
+            "metric": found.metric,
+            "pairs": found.pair_count,
+            "pairs_listed": len(found.pairs),
+            "clusters": int(found.cluster.max(initial=-1)) + 1,
+        },
+        chance=None,
+        notes=(_STUDIO_NOTE,),
+    )
+
+
+def _radius_notes(found: Duplicates) -> tuple[str, ...]:
+    if found.radius.is_absolute or found.radius.real_count >= 2:
+        return ()
+    return (_NO_RADIUS_NOTE,)
+
+
+def _detector_notes(detection: Detection, is_synthetic: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    lost = detection.undetermined
+    if not lost.any():
+        return ()
+    sides = f"{int((lost & ~is_synthetic).sum()):,} real and {int((lost & is_synthetic).sum()):,}"
+    note = (
+        f"The detector could not judge {sides} synthetic images and gives them 0.5: a side is too "
+        "small, or nearly all of it is one cluster of copies."
+    )
+    return (note,)

@@ -1,0 +1,142 @@
+"""An audit on the terminal: the scores, what they mean, and the images at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, worst_classes
+from synthaudit.reporting.readings import readings
+from synthaudit.result.audit import Audit
+
+_SHOWN = 5
+
+
+def print_audit(audit: Audit, console: Console, *, written: Path | None = None) -> None:
+    """Print an audit for a person.
+
+    Args:
+        audit: the audit.
+        console: where to.
+        written: the folder that holds the files, when there is one.
+    """
+    console.print(_headline(audit), soft_wrap=True)
+    console.print(_score_table(audit))
+    for note in audit.notes:
+        console.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+    for title, lines in _sections(audit):
+        console.print()
+        console.print(Text(title, style="bold"))
+        for line in lines:
+            # One line an entry, however narrow the window, so that paths can be clicked.
+            console.print(line, soft_wrap=True, highlight=False)
+    console.print()
+    for line in _closing(audit, written):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _headline(audit: Audit) -> Text:
+    counts, origin = audit.counts, audit.provenance
+    text = Text()
+    text.append(f"{counts['real']:,} real, {counts['synthetic']:,} synthetic images", style="bold")
+    text.append(f"; embedder {origin['embedder']}; definition {origin['definition']}")
+    if counts["unreadable"]:
+        text.append(f"; {counts['unreadable']:,} unreadable", style="yellow")
+    return text
+
+
+def _score_table(audit: Audit) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("score", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("chance", justify="right", no_wrap=True, style="dim")
+    table.add_column("reading (0 to 1, higher is worse)")
+    sentences = readings(audit)
+    for name, score in audit.scores.items():
+        value = Text(f"{score.value:.3f}", style=_colour(score.value, score.chance))
+        chance = "?" if score.chance is None else f"{score.chance:.3f}"
+        table.add_row(Text(name, style="bold"), value, chance, sentences[name])
+    return table
+
+
+def _colour(value: float, chance: float | None) -> str:
+    level = chance or 0.0
+    excess = (value - level) / (1.0 - level)
+    return "bold red" if excess >= 0.4 else "bold yellow" if excess >= 0.1 else "bold green"
+
+
+def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
+    if audit.classes:
+        yield "Worst classes", [_class_line(audit, name) for name in SCORE_NAMES]
+    fakes = obvious_fakes(audit, _SHOWN)
+    if fakes:
+        yield (
+            "Most obvious fakes",
+            [
+                _entry(f"{probability:.3f}", _link(audit, "synthetic", path))
+                for path, probability in fakes
+            ],
+        )
+    clusters = repeats(audit, _SHOWN)
+    if clusters:
+        yield (
+            "Most repeated",
+            [
+                _entry(
+                    f"{repeat.size:,} x",
+                    *(_link(audit, "synthetic", path) for path in repeat.paths),
+                    Text("...") if repeat.size > len(repeat.paths) else Text(),
+                )
+                for repeat in clusters
+            ],
+        )
+    copied = copies(audit, _SHOWN)
+    if copied:
+        yield (
+            "Copies of real images",
+            [
+                _entry(
+                    f"{copy.distance:.3f}",
+                    _link(audit, "synthetic", copy.path),
+                    Text("of"),
+                    _link(audit, "real", copy.original),
+                )
+                for copy in copied
+            ],
+        )
+
+
+def _class_line(audit: Audit, name: str) -> Text:
+    worst = worst_classes(audit, name, 3)
+    return _entry(f"{name:17}", Text(", ".join(f"{label} {value:.3f}" for label, value in worst)))
+
+
+def _entry(lead: str, *parts: Text) -> Text:
+    return Text(" ").join([Text(f"  {lead}", style="dim"), *(part for part in parts if part)])
+
+
+def _link(audit: Audit, side: str, path: str) -> Text:
+    """A path that terminals can open."""
+    full = audit.roots[side] / path
+    if not full.is_file():
+        return Text(f"{side} {path}" if path.isdigit() else str(full))
+    return Text(str(full), style=f"link {full.absolute().as_uri()}")
+
+
+def _closing(audit: Audit, written: Path | None) -> Iterator[Text]:
+    detector, duplicates = audit.detector, audit.duplicates
+    yield Text(
+        f"Detector: AUC {detector['auc']:.3f}, balanced accuracy {detector['accuracy']:.3f}. "
+        f"Duplicate radius: {duplicates['radius']:.4f}; {duplicates['pairs']:,} pairs within it."
+    )
+    if written is None:
+        yield Text("Nothing was written; --out DIR keeps scores.json and the tables.")
+        return
+    files = ("scores.json", "images.parquet", "images.csv", "duplicates.parquet", "unreadable.csv")
+    yield Text.from_markup(f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}")

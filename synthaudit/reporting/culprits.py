@@ -1,0 +1,66 @@
+"""The images at fault: which ones a person should look at first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from synthaudit.result.audit import Audit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeat:
+    """A cluster of synthetic images that repeat one another."""
+
+    size: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A synthetic image and the real one that it copies."""
+
+    path: str
+    original: str
+    distance: float
+
+
+def obvious_fakes(audit: Audit, count: int) -> list[tuple[str, float]]:
+    """The synthetic images that the detector is surest of, with their probability."""
+    table = _synthetic(audit)
+    table = table[table["probability_synthetic"] > 0.5]
+    top = table.sort_values(["probability_synthetic", "path"], ascending=[False, True]).head(count)
+    return list(zip(top["path"], top["probability_synthetic"], strict=True))
+
+
+def repeats(audit: Audit, count: int, *, examples: int = 3) -> list[Repeat]:
+    """The largest clusters of synthetic repeats, with some of their paths."""
+    table = _synthetic(audit)
+    table = table[table["is_unvaried"]].sort_values("path")
+    groups = [
+        Repeat(size=len(paths), paths=tuple(paths.head(examples)))
+        for _, paths in table.groupby("duplicate_cluster")["path"]
+    ]
+    return sorted(groups, key=lambda repeat: (-repeat.size, repeat.paths))[:count]
+
+
+def copies(audit: Audit, count: int) -> list[Copy]:
+    """The synthetic images nearest to a real one, among those flagged as copies."""
+    table = _synthetic(audit)
+    table = table[table["is_unoriginal"]].sort_values(["nearest_real_distance", "path"])
+    columns = ("path", "nearest_real", "nearest_real_distance")
+    rows = zip(*(table[column].head(count) for column in columns), strict=True)
+    return [Copy(path=a, original=b, distance=float(d)) for a, b, d in rows]
+
+
+def worst_classes(audit: Audit, score: str, count: int) -> list[tuple[str, float]]:
+    """The classes with the highest values of one score."""
+    values = [(name, float(getattr(scores, score))) for name, scores in audit.classes.items()]
+    return sorted(values, key=lambda entry: (-entry[1], entry[0]))[:count]
+
+
+def _synthetic(audit: Audit) -> pd.DataFrame:
+    return audit.images[audit.images["side"] == "synthetic"]

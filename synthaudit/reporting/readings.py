@@ -1,0 +1,59 @@
+"""Scores in plain sentences: what a number means and what to do about it."""
+
+from __future__ import annotations
+
+from synthaudit.result.audit import Audit
+
+_BANDS = ((0.15, "cannot be told apart from"), (0.5, "can partly be told from"))
+_UNCLEAR = 0.02
+
+
+def readings(audit: Audit) -> dict[str, str]:
+    """One sentence for each of the four scores."""
+    synthetic = audit.counts["synthetic"]
+    return {
+        "unrealistic": _detector_reading(
+            audit.unrealistic.value,
+            audit.unrealistic.chance,
+            (
+                "The synthetic images pass for real.",
+                "The synthetic images stand out somewhat.",
+                "The synthetic images stand out clearly.",
+                "Nearly every synthetic image gives itself away.",
+            ),
+        ),
+        "unrepresentative": _detector_reading(
+            audit.unrepresentative.value,
+            audit.unrepresentative.chance,
+            (
+                "The real images blend in with the synthetic ones.",
+                "Some of the real variety is missed.",
+                "Much of the real variety is missed.",
+                "Hardly any real image has its like among the synthetic ones.",
+            ),
+        ),
+        "unvaried": _share_reading(
+            audit.unvaried.value, audit.unvaried.chance, synthetic, "repeat another one"
+        ),
+        "unoriginal": _share_reading(
+            audit.unoriginal.value, audit.unoriginal.chance, synthetic, "copy a real one"
+        ),
+    }
+
+
+def _detector_reading(value: float, chance: float | None, steps: tuple[str, str, str, str]) -> str:
+    level = 0.5 if chance is None else chance
+    excess = (value - level) / (1.0 - level)
+    return steps[sum(excess >= bound for bound in (0.1, 0.4, 0.8))]
+
+
+def _share_reading(value: float, chance: float | None, count: int, what: str) -> str:
+    flagged = round(value * count)
+    sentence = f"{flagged:,} of {count:,} synthetic images {what}"
+    if flagged == 0:
+        return f"No synthetic image {what.replace('repeat', 'repeats').replace('copy', 'copies')}."
+    if chance is None:
+        return f"{sentence}."
+    if value <= 2 * chance:
+        return f"{sentence}, no more than chance."
+    return f"{sentence}; chance would give about {max(chance * count, 0.5):,.0f}."

@@ -1,0 +1,132 @@
+"""The outcome of an audit, frozen: what every face of it is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synthaudit.result.writing import write_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA: Final = "synthaudit/scores/1"
+_DIGITS: Final = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One of the four scores.
+
+    Attributes:
+        value: in [0, 1], higher is worse.
+        chance: what a set drawn from the real distribution would score; None where unknown.
+    """
+
+    value: float
+    chance: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """The four scores of one class, and how many images it has on each side."""
+
+    unrealistic: float
+    unrepresentative: float
+    unvaried: float
+    unoriginal: float
+    real: int
+    synthetic: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        unrealistic: how surely a detector recognises the synthetic images.
+        unrepresentative: how surely it recognises the real ones.
+        unvaried: share of synthetic images that repeat one another.
+        unoriginal: share of synthetic images that copy a real one.
+        counts: ``real``, ``synthetic``, ``unreadable``, ``classes``, ``undetermined``.
+        detector: ``auc`` and balanced ``accuracy``, 0.5 by chance, 1 for perfect.
+        duplicates: the radius, how it came about, and how many pairs and clusters there are.
+        classes: the scores of each class that both sides have.
+        images: a row an image; see the README for the columns.
+        pairs: a row a near-duplicate pair, nearest first.
+        unreadable: a row an unusable file, with its reason.
+        notes: what a reader must know to read the scores rightly, in sentences.
+        provenance: how to reproduce the numbers.
+        roots: the folder that each side's paths start from.
+    """
+
+    unrealistic: Score
+    unrepresentative: Score
+    unvaried: Score
+    unoriginal: Score
+    counts: Mapping[str, int]
+    detector: Mapping[str, float]
+    duplicates: Mapping[str, Any]
+    classes: Mapping[str, ClassScores]
+    images: pd.DataFrame = field(repr=False)
+    pairs: pd.DataFrame = field(repr=False)
+    unreadable: pd.DataFrame = field(repr=False)
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    roots: Mapping[str, Path]
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """The four scores by name."""
+        return {
+            "unrealistic": self.unrealistic,
+            "unrepresentative": self.unrepresentative,
+            "unvaried": self.unvaried,
+            "unoriginal": self.unoriginal,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contents of ``scores.json``: numbers, texts and containers only.
+
+        The same images, settings and seed give the same dictionary; it holds no times.
+        """
+        contents: dict[str, Any] = {
+            "schema": SCHEMA,
+            **{name: score.value for name, score in self.scores.items()},
+            "chance": {name: score.chance for name, score in self.scores.items()},
+            "counts": dict(self.counts),
+            "detector": dict(self.detector),
+            "duplicates": dict(self.duplicates),
+            "classes": {name: vars(scores) for name, scores in self.classes.items()},
+            "notes": list(self.notes),
+            "provenance": dict(self.provenance),
+        }
+        rounded: dict[str, Any] = _round(contents)
+        return rounded
+
+    def write(self, folder: str | Path) -> Path:
+        """Write all files into a folder, which is made if need be.
+
+        Each file appears whole or not at all; ``scores.json`` comes last.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        return write_files(
+            Path(folder),
+            scores=self.to_dict(),
+            tables={"images": self.images, "duplicates": self.pairs},
+            unreadable=self.unreadable,
+        )
+
+
+def _round(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, dict):
+        return {key: _round(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_round(entry) for entry in value]
+    return value
