@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from synthaudit.measures.detector import Detection, detect
 from synthaudit.measures.duplicates import Duplicates, find_duplicates
+from synthaudit.measures.folds import fold_groups
 from synthaudit.measures.neighbours import Directions, Neighbours, Pairs, nearest
 from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
 from synthaudit.measures.studio import find_studio_duplicates
@@ -50,6 +51,7 @@ class _Copies:
 
     nearest: Mapping[str, Neighbours]
     cluster: npt.NDArray[np.int64]
+    fold_group: npt.NDArray[np.int64] | None
     is_unvaried: npt.NDArray[np.bool_]
     is_unoriginal: npt.NDArray[np.bool_]
     pairs: Pairs
@@ -87,7 +89,7 @@ def measure(
     detection = detect(
         vectors,
         is_synthetic,
-        copies.cluster if by_default else None,
+        copies.fold_group,
         folds=settings.folds,
         balanced=by_default,
         seed=settings.seed,
@@ -125,8 +127,9 @@ def _search(
     is_synthetic: npt.NDArray[np.bool_],
     settings: Settings,
 ) -> _Copies:
+    directions = Directions(vectors)
     found = find_duplicates(
-        Directions(vectors),
+        directions,
         is_synthetic,
         false_alarms=settings.false_alarms,
         distance=settings.duplicate_distance,
@@ -136,6 +139,13 @@ def _search(
     return _Copies(
         nearest={"real": found.nearest_real, "synthetic": found.nearest_synthetic},
         cluster=found.cluster,
+        fold_group=fold_groups(
+            directions,
+            found.cluster,
+            is_synthetic,
+            radius=radius.largest,
+            folds=settings.folds,
+        ),
         is_unvaried=found.is_unvaried,
         is_unoriginal=found.is_unoriginal,
         pairs=found.pairs,
@@ -165,6 +175,7 @@ def _search_as_studio(
             "synthetic": nearest(directions, everyone, everyone[is_synthetic]),
         },
         cluster=found.cluster,
+        fold_group=None,
         is_unvaried=found.is_unvaried,
         is_unoriginal=found.is_unoriginal,
         pairs=found.pairs,

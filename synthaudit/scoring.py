@@ -270,9 +270,13 @@ def _audit(
             "synthetic": len(synthetic.vectors),
             "unreadable": len(unreadable),
             "classes": len(found.classes),
-            "undetermined": int(found.detection.undetermined.sum()),
         },
-        detector={"auc": found.detection.auc, "accuracy": found.detection.accuracy},
+        detector={
+            "auc": found.detection.auc,
+            "accuracy": found.detection.accuracy,
+            "undetermined_real": int((found.detection.undetermined & ~is_synthetic).sum()),
+            "undetermined_synthetic": int((found.detection.undetermined & is_synthetic).sum()),
+        },
         duplicates=found.duplicate_summary,
         classes={
             name: ClassScores(

@@ -34,7 +34,7 @@ class Settings(BaseModel):
         cache: folder of the vector cache; None for the platform's.
         use_cache: whether vectors are remembered between runs.
         workers: decoding processes; None for one a core.
-        batch_size: images that a neural embedder takes at once; None for a size that suits it.
+        batch_size: images that the embedder takes at once; None for a size that suits it.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
         local_files_only: never ask a model hub.
     """

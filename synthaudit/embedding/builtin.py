@@ -33,6 +33,7 @@ _WEIGHTS: Final = {
     "spectrum": 0.25,
     "residuals": 0.25,
 }
+_BATCH: Final = 256
 # Bounded working memory, and planes that stay in the processor's cache.
 _CHUNK: Final = 16
 
@@ -41,6 +42,9 @@ class BuiltinEmbedder:
     """Deterministic descriptor of 897 numbers; no weights, no randomness, no device.
 
     Each image is described on its own, so a vector does not depend on its batch.
+
+    Args:
+        batch_size: how many images to take at once; None for a size that suits.
     """
 
     name = "builtin"
@@ -48,7 +52,9 @@ class BuiltinEmbedder:
     fingerprint = f"builtin/v{VERSION}"
     frame = Frame(height=_SIDE, width=_SIDE, fit="shortest", interpolation="bicubic")
     device = "cpu"
-    batch_size = 256
+
+    def __init__(self, *, batch_size: int | None = None) -> None:
+        self.batch_size = batch_size or _BATCH
 
     def encode(self, pixels: Pixels) -> Array:
         """Describe a batch: uint8 (B, 64, 64, 3) to float32 (B, 897), rows of length 1."""

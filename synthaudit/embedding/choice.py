@@ -32,7 +32,7 @@ def choose_embedder(settings: Settings) -> Embedder:
     kind, _, rest = name.partition(":")
     first, _, second = rest.partition(":")
     if name == "builtin":
-        return BuiltinEmbedder()
+        return BuiltinEmbedder(batch_size=settings.batch_size)
     folder = Path(second).expanduser()
     if kind in ("clip", "timm") and first == "local-dir" and second:
         load_folder = clip.load_clip_folder if kind == "clip" else timm_model.load_timm_folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ def read_table(file: Path) -> pd.DataFrame:
             return pd.read_parquet(file)
         if file.suffix.lower() == ".csv":
             return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        return pd.read_json(file, lines=True, dtype=False, convert_dates=False)
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
     except (ValueError, OSError, UnicodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"the manifest {file} cannot be parsed: {reason}") from error

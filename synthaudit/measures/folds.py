@@ -2,10 +2,69 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.neighbours import Integers
+from synthaudit.measures.clusters import merge, number_clusters
+from synthaudit.measures.neighbours import Directions, Flags, Integers, pairs_within
+
+_HALVINGS: Final = 3
+
+
+def fold_groups(
+    directions: Directions,
+    cluster: Integers,
+    is_synthetic: Flags,
+    *,
+    radius: float,
+    folds: int,
+) -> Integers:
+    """Near-duplicate clusters, cut up where one is too large to be held out whole.
+
+    Chains of similar images can join a set that looks nothing like the real one into a single
+    cluster, and a detector that never sees it while it trains can say nothing of it. A cluster
+    that holds more than a fold's share of a side is therefore joined anew at half the radius, a
+    quarter and an eighth, near the distance at which real images count as the same one. Copies
+    proper stay together at that distance.
+
+    Args:
+        directions: (n, d) all images.
+        cluster: (n,) cluster numbers at ``radius``, -1 for an image alone.
+        is_synthetic: (n,) the side of each.
+        radius: the duplicate radius.
+        folds: how many folds there will be.
+
+    Returns:
+        (n,) group numbers, -1 for an image alone.
+    """
+    everyone = np.arange(len(cluster))
+    groups = cluster
+    for step in range(1, _HALVINGS + 1):
+        large = _too_large(groups, is_synthetic, folds)
+        members = everyone[np.isin(groups, large)]
+        if len(members) == 0:
+            break
+        # Rows of one label form a component; those of oversized groups start on their own again.
+        labels = np.where(groups >= 0, len(groups) + groups, everyone)
+        labels[members] = members
+        for batch in pairs_within(directions.take(members), radius / 2**step):
+            labels = merge(labels, members[batch.first], members[batch.second])
+        groups = number_clusters(labels)
+    return groups
+
+
+def _too_large(groups: Integers, is_synthetic: Flags, folds: int) -> Integers:
+    counts = np.stack(
+        [
+            np.bincount(groups[side & (groups >= 0)], minlength=int(groups.max(initial=-1)) + 1)
+            for side in (is_synthetic, ~is_synthetic)
+        ]
+    )
+    share = np.array([[is_synthetic.sum()], [(~is_synthetic).sum()]]) / folds
+    large: Integers = np.flatnonzero((counts > share).any(axis=0))
+    return large
 
 
 def grouped_folds(

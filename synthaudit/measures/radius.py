@@ -139,7 +139,7 @@ def _distances_between_distinct(
     heads = np.array([rows[0] for rows in identical_groups(directions.unit[real])])
     distinct = everyone.keep(heads, directions)
     if len(distinct.rows) < 2:
-        return np.empty(0)
+        return np.zeros(1)
     threshold = DUPLICATE_SHARE * float(np.median(distinct.distance))
     close = np.flatnonzero(distinct.distance < threshold)
     if len(close) == 0:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from synthaudit.result.audit import Audit
 
-_BANDS = ((0.15, "cannot be told apart from"), (0.5, "can partly be told from"))
-_UNCLEAR = 0.02
-
 
 def readings(audit: Audit) -> dict[str, str]:
     """One sentence for each of the four scores."""
     synthetic = audit.counts["synthetic"]
+    if 2 * audit.detector["undetermined_synthetic"] > synthetic:
+        unrealistic = unrepresentative = "Cannot be judged: see the note below."
+    else:
+        unrealistic, unrepresentative = _detector_readings(audit)
     return {
-        "unrealistic": _detector_reading(
+        "unrealistic": unrealistic,
+        "unrepresentative": unrepresentative,
+        "unvaried": _share_reading(
+            audit.unvaried.value, audit.unvaried.chance, synthetic, "repeat another one"
+        ),
+        "unoriginal": _share_reading(
+            audit.unoriginal.value, audit.unoriginal.chance, synthetic, "copy a real one"
+        ),
+    }
+
+
+def _detector_readings(audit: Audit) -> tuple[str, str]:
+    return (
+        _detector_reading(
             audit.unrealistic.value,
             audit.unrealistic.chance,
             (
@@ -22,7 +36,7 @@ def readings(audit: Audit) -> dict[str, str]:
                 "Nearly every synthetic image gives itself away.",
             ),
         ),
-        "unrepresentative": _detector_reading(
+        _detector_reading(
             audit.unrepresentative.value,
             audit.unrepresentative.chance,
             (
@@ -32,13 +46,7 @@ def readings(audit: Audit) -> dict[str, str]:
                 "Hardly any real image has its like among the synthetic ones.",
             ),
         ),
-        "unvaried": _share_reading(
-            audit.unvaried.value, audit.unvaried.chance, synthetic, "repeat another one"
-        ),
-        "unoriginal": _share_reading(
-            audit.unoriginal.value, audit.unoriginal.chance, synthetic, "copy a real one"
-        ),
-    }
+    )
 
 
 def _detector_reading(value: float, chance: float | None, steps: tuple[str, str, str, str]) -> str:

@@ -50,8 +50,9 @@ class Audit:
         unrepresentative: how surely it recognises the real ones.
         unvaried: share of synthetic images that repeat one another.
         unoriginal: share of synthetic images that copy a real one.
-        counts: ``real``, ``synthetic``, ``unreadable``, ``classes``, ``undetermined``.
-        detector: ``auc`` and balanced ``accuracy``, 0.5 by chance, 1 for perfect.
+        counts: ``real``, ``synthetic``, ``unreadable``, ``classes``.
+        detector: ``auc`` and balanced ``accuracy``, 0.5 by chance, 1 for perfect; and how many
+            images of each side it could not judge.
         duplicates: the radius, how it came about, and how many pairs and clusters there are.
         classes: the scores of each class that both sides have.
         images: a row an image; see the README for the columns.

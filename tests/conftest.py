@@ -1,0 +1,99 @@
+"""Fixtures that several tests share: the real images, the oracles, a cache of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.pictures import encoded, picture
+
+PROJECT = Path(__file__).resolve().parents[1]
+DATA = PROJECT.parent / "shared" / "data"
+ORACLE_PYTHON = PROJECT / ".venv-oracles" / "bin" / "python"
+ORACLE_SCRIPT = Path(__file__).parent / "oracles" / "cleanlab_scores.py"
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> None:
+    """No test sees the user's caches or asks a model hub."""
+    home = tmp_path_factory.getbasetemp() / "home"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real images with known truth."""
+    if not DATA.is_dir():
+        pytest.skip(f"the real images are not at {DATA}")
+    return DATA
+
+
+Oracle = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def cleanlab_oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
+    """Cleanlab and Cleanlab Studio in an interpreter of their own; arrays in, answers out."""
+    if not ORACLE_PYTHON.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"the oracles are not installed at {ORACLE_PYTHON}: run make test")
+        pytest.skip("the oracles are not installed: make .venv-oracles/installed")
+    folder = tmp_path_factory.mktemp("oracle")
+
+    def ask(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        files = [folder / f"{number}.npz" for number in range(len(cases))]
+        for file, arrays in zip(files, cases, strict=True):
+            np.savez(file, **arrays)
+        done = subprocess.run(
+            [ORACLE_PYTHON, ORACLE_SCRIPT, *files],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return ask
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def synthaudit(tmp_path: Path) -> Run:
+    """The installed command, run as a user would."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = Path(sys.executable).with_name("synthaudit")
+        return subprocess.run(
+            [command, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "100", **environment},
+        )
+
+    return run
+
+
+@pytest.fixture
+def two_sides(tmp_path: Path) -> tuple[Path, Path]:
+    """Folders of 30 real and 30 synthetic pictures in two classes, all different."""
+    for offset, side in ((0, "real"), (1000, "synthetic")):
+        for number in range(30):
+            folder = tmp_path / side / ("cat" if number % 2 else "dog")
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number:02d}.png").write_bytes(encoded(picture(offset + number)))
+    return tmp_path / "real", tmp_path / "synthetic"

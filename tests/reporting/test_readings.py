@@ -1,0 +1,45 @@
+"""Sentences follow the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import synthaudit
+from synthaudit.reporting.readings import readings
+
+
+def read(synthetic: np.ndarray) -> dict[str, str]:
+    real = np.random.default_rng(0).standard_normal((200, 16))
+    return readings(synthaudit.score_embeddings(real, synthetic))
+
+
+def test_a_good_set() -> None:
+    sentences = read(np.random.default_rng(1).standard_normal((200, 16)))
+    assert sentences["unrealistic"] == "The synthetic images pass for real."
+    assert sentences["unvaried"].endswith((" no more than chance.", "repeats another one."))
+
+
+def test_repeats_and_copies_are_counted() -> None:
+    real = np.random.default_rng(0).standard_normal((200, 16))
+    fresh = np.random.default_rng(1).standard_normal((100, 16))
+    sentences = read(np.concatenate([real[:50], fresh, fresh[:50]]))
+    assert sentences["unvaried"].startswith(
+        "100 of 200 synthetic images repeat another one; chance"
+    )
+    assert sentences["unoriginal"].startswith("50 of 200 synthetic images copy a real one; chance")
+
+
+@pytest.mark.parametrize(("shift", "word"), [(1.0, "somewhat"), (2.5, "clearly"), (6.0, "Nearly")])
+def test_how_much_the_fakes_stand_out(shift: float, word: str) -> None:
+    synthetic = np.random.default_rng(1).standard_normal((200, 16))
+    synthetic[:, 0] += shift
+    assert word in read(synthetic)["unrealistic"]
+
+
+def test_a_set_of_copies_is_not_said_to_pass_for_real() -> None:
+    generator = np.random.default_rng(2)
+    mode = generator.standard_normal(16)
+    sentences = read(mode + 0.01 * generator.standard_normal((200, 16)))
+    assert sentences["unrealistic"] == "Cannot be judged: see the note below."
+    assert sentences["unvaried"].startswith("200 of 200")
