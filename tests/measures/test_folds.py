@@ -62,17 +62,17 @@ def test_the_seed_decides() -> None:
 
 def test_a_chain_that_holds_a_whole_side_is_cut_and_copies_stay_together() -> None:
     generator = np.random.default_rng(3)
-    # A chain of 60 images, 0.01 apart from link to link, each with one exact copy; 40 others.
-    angles = np.repeat(np.arange(60) * np.sqrt(2 * 0.01), 2)
+    # A chain of 40 images, 0.01 apart from link to link, each with one exact copy; 40 others.
+    angles = np.repeat(np.arange(40) * np.sqrt(2 * 0.01), 2)
     chain = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    vectors = np.zeros((160, 20))
-    vectors[:120, :2] = chain
-    vectors[120:, 2:] = generator.standard_normal((40, 18))
-    cluster = np.where(np.arange(160) < 120, 0, -1)
-    is_synthetic = np.arange(160) < 120
+    vectors = np.zeros((120, 20))
+    vectors[:80, :2] = chain
+    vectors[80:, 2:] = generator.standard_normal((40, 18))
+    cluster = np.where(np.arange(120) < 80, 0, -1)
+    is_synthetic = np.arange(120) < 80
     groups = fold_groups(Directions(vectors), cluster, is_synthetic, radius=0.0105, folds=5)
-    assert groups[:120].tolist() == np.repeat(np.arange(60), 2).tolist()
-    assert (groups[120:] == -1).all()
+    assert groups[:80].tolist() == np.repeat(np.arange(40), 2).tolist()
+    assert (groups[80:] == -1).all()
 
 
 def test_small_clusters_are_left_alone_and_copies_of_one_image_are_never_cut() -> None:

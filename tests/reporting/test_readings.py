@@ -24,10 +24,13 @@ def test_repeats_and_copies_are_counted() -> None:
     real = np.random.default_rng(0).standard_normal((200, 16))
     fresh = np.random.default_rng(1).standard_normal((100, 16))
     sentences = read(np.concatenate([real[:50], fresh, fresh[:50]]))
-    assert sentences["unvaried"].startswith(
-        "100 of 200 synthetic images repeat another one; chance"
-    )
-    assert sentences["unoriginal"].startswith("50 of 200 synthetic images copy a real one; chance")
+    for name, planted, what in (
+        ("unvaried", 100, "repeat another one; chance would give about 1."),
+        ("unoriginal", 50, "copy a real one; chance would give about 1."),
+    ):
+        count, sentence = sentences[name].split(" of 200 synthetic images ")
+        assert planted <= int(count) <= planted + 4  # chance flags a few of the rest
+        assert sentence == what
 
 
 @pytest.mark.parametrize(("shift", "word"), [(1.0, "somewhat"), (2.5, "clearly"), (6.0, "Nearly")])
