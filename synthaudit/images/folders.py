@@ -33,9 +33,8 @@ def open_folder(folder: Path, name: str) -> Collection:
     files are left out. Links to folders are followed; a folder that is reached a second time is
     not.
     """
-    walk = _Walk(folder)
-    walk.visit(folder)
-    walk.visit_links()
+    walk = _Walk()
+    walk.visit(str(folder))
     notes = list(walk.notes)
     if walk.others:
         notes.append(f"{name}: {walk.others:,} files that are no images were left out.")
@@ -51,79 +50,73 @@ def open_folder(folder: Path, name: str) -> Collection:
 class _Walk:
     """Depth-first, real folders before links, each folder once by device and inode."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self) -> None:
         self.entries: list[ImageEntry] = []
         self.unreadable: list[Unreadable] = []
         self.notes: list[str] = []
         self.others = 0
         self._seen: set[tuple[int, int]] = set()
-        self._links: list[Path] = []
+        self._folders: list[tuple[str, str]] = []
+        self._links: list[tuple[str, str]] = []
 
-    def visit_links(self) -> None:
-        while self._links:
-            self.visit(self._links.pop(0))
-
-    def visit(self, folder: Path) -> None:
-        pending = [folder]
-        while pending:
-            current = pending.pop()
+    def visit(self, root: str) -> None:
+        """Visit a folder and all below it; beside each path its form relative to the root."""
+        self._folders.append((root, ""))
+        while self._folders or self._links:
+            path, relative = self._folders.pop() if self._folders else self._links.pop(0)
             try:
-                status = current.stat()
-                identity = (status.st_dev, status.st_ino)
-                if identity in self._seen:
-                    self.notes.append(
-                        f"{self._relative(current)} links to a folder that was already visited; "
-                        "its images are counted once."
-                    )
-                    continue
-                self._seen.add(identity)
-                with os.scandir(current) as listing:
-                    found = sorted(listing, key=lambda entry: entry.name)
+                listing = self._list(path, relative)
             except OSError as error:
-                self._refuse(current, f"the folder cannot be opened: {_reason(error)}", "/")
+                reason = f"the folder cannot be opened: {_reason(error)}"
+                self.unreadable.append(Unreadable(path=f"{relative}/", reason=reason))
                 continue
-            pending.extend(reversed([p for entry in found if (p := self._sort_out(entry))]))
+            for entry in listing:
+                self._sort_out(entry, f"{relative}/{entry.name}" if relative else entry.name)
 
-    def _sort_out(self, entry: os.DirEntry[str]) -> Path | None:
-        """Take a file in; return a real folder to descend into; keep links for later."""
+    def _list(self, path: str, relative: str) -> list[os.DirEntry[str]]:
+        status = os.stat(path)  # noqa: PTH116
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._seen:
+            self.notes.append(
+                f"{relative} links to a folder that was already visited; its images are counted "
+                "once."
+            )
+            return []
+        self._seen.add(identity)
+        with os.scandir(path) as listing:
+            return sorted(listing, key=lambda entry: entry.name)
+
+    def _sort_out(self, entry: os.DirEntry[str], relative: str) -> None:
+        """Take an image in; put folders and links to folders on their lists."""
         if entry.name.startswith("."):
-            return None
-        path = Path(entry.path)
+            return
         try:
             if entry.is_dir(follow_symlinks=False):
-                return path
-            if entry.is_dir():
-                self._links.append(path)
+                self._folders.append((entry.path, relative))
+            elif entry.is_dir():
+                self._links.append((entry.path, relative))
             elif entry.is_file():
-                self._take(path)
+                self._take(entry.path, relative)
             elif entry.is_symlink():
-                self._refuse(path, "it is a symbolic link that leads nowhere")
+                reason = "it is a symbolic link that leads nowhere"
+                self.unreadable.append(Unreadable(path=relative, reason=reason))
             else:
                 self.others += 1
         except OSError as error:
-            self._refuse(path, f"it cannot be opened: {_reason(error)}")
-        return None
+            reason = f"it cannot be opened: {_reason(error)}"
+            self.unreadable.append(Unreadable(path=relative, reason=reason))
 
-    def _take(self, path: Path) -> None:
-        if path.suffix.lower() not in IMAGE_SUFFIXES and not _looks_like_image(path):
+    def _take(self, path: str, relative: str) -> None:
+        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+        if suffix not in IMAGE_SUFFIXES and not _looks_like_image(path):
             self.others += 1
             return
-        relative = path.relative_to(self.root)
-        label = relative.parts[0] if len(relative.parts) > 1 else None
-        self.entries.append(
-            ImageEntry(path=relative.as_posix(), label=label, location=FileLocation(path))
-        )
-
-    def _refuse(self, path: Path, reason: str, ending: str = "") -> None:
-        self.unreadable.append(Unreadable(path=self._relative(path) + ending, reason=reason))
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        label = relative.split("/", 1)[0] if "/" in relative else None
+        self.entries.append(ImageEntry(path=relative, label=label, location=FileLocation(path)))
 
 
-def _looks_like_image(path: Path) -> bool:
-    with path.open("rb") as stream:
+def _looks_like_image(path: str) -> bool:
+    with Path(path).open("rb") as stream:
         head = stream.read(16)
     return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 

@@ -61,7 +61,7 @@ def open_manifest(file: Path, name: str, table: pd.DataFrame) -> Collection:
             unreadable.append(Unreadable(path=path, reason="there is no such file"))
         else:
             text = None if pd.isna(label) or str(label) == "" else str(label)
-            entries[path] = ImageEntry(path=path, label=text, location=FileLocation(location))
+            entries[path] = ImageEntry(path=path, label=text, location=FileLocation(str(location)))
     notes = [f"{name}: {repeats:,} rows repeat a path and are counted once."] if repeats else []
     return Collection(
         name=name,
