@@ -25,6 +25,7 @@ format: .venv/installed-checks
 
 bench: .venv/installed .venv-oracles/installed
 	$(BIN)/python benchmarks/score.py
+	$(BIN)/python benchmarks/copies.py
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv

@@ -42,7 +42,9 @@ def doctor(
     console = Console()
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        mark = Text("yes " if finding.is_fine else "no  ", "green" if finding.is_fine else "yellow")
+        mark = Text(
+            "yes " if finding.is_fine else "no  ", "green4" if finding.is_fine else "dark_orange3"
+        )
         line = Text.assemble(mark, (finding.name.ljust(width), "bold"), "  ", finding.text)
         console.print(line, soft_wrap=True, highlight=False)
         if finding.mend:

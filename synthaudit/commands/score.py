@@ -15,8 +15,10 @@ _SOURCE = "a folder, a .csv/.jsonl/.parquet manifest, .tar shards (or a quoted g
 
 @answers_errors
 def score(
-    real: Annotated[str, typer.Argument(help=f"The real images: {_SOURCE}.")],
-    synthetic: Annotated[str, typer.Argument(help="The synthetic images, likewise.")],
+    real: Annotated[str, typer.Argument(metavar="REAL", help=f"The real images: {_SOURCE}.")],
+    synthetic: Annotated[
+        str, typer.Argument(metavar="SYNTHETIC", help="The synthetic images, likewise.")
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option(help="Write all result files into this folder.")

@@ -20,6 +20,7 @@ _CANDIDATES: Final = 4
 _ROWS: Final = 2048
 _FLOAT32_SLACK: Final = 1e-5
 _MANY: Final = 500_000
+_FEW: Final = 2_000
 # Below this many rows the full width is searched at once; above, the leading axes come first.
 _PROJECT_FROM: Final = 4096
 _PROJECTED_AXES: Final = 64
@@ -149,35 +150,64 @@ def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:
     import faiss
 
     unit = directions.unit
-    full = faiss.IndexFlatL2(unit.shape[1])
-    full.add(unit)
-    index, coarse = full, unit
-    if len(unit) >= _PROJECT_FROM and unit.shape[1] > _PROJECTED_AXES:
-        coarse = _project(unit)
-        index = faiss.IndexFlatL2(coarse.shape[1])
-        index.add(coarse)
+    is_projected = len(unit) >= _PROJECT_FROM and unit.shape[1] > _PROJECTED_AXES
+    turned = _to_principal_axes(unit) if is_projected else unit
+    coarse = np.ascontiguousarray(turned[:, :_PROJECTED_AXES]) if is_projected else unit
+    index = faiss.IndexFlatL2(coarse.shape[1])
     limit = 2.0 * (max(radius, 0.0) + _FLOAT32_SLACK)
     for start in range(0, len(unit), _ROWS):
-        block = slice(start, start + _ROWS)
-        bounds, squared, found = index.range_search(coarse[block], limit)
-        if index is not full and len(found) > _MANY:
-            bounds, squared, found = full.range_search(unit[block], limit)
+        stop = min(start + _ROWS, len(unit))
+        # Each block looks at itself and those before it, so that no pair is looked at twice.
+        index.add(coarse[start:stop])
+        bounds, squared, found = index.range_search(coarse[start:stop], limit)
+        is_partial = is_projected
+        if is_projected and len(found) > _MANY:
+            is_partial = False
+            crowded = faiss.IndexFlatL2(unit.shape[1])
+            crowded.add(unit[:stop])
+            bounds, squared, found = crowded.range_search(unit[start:stop], limit)
         found_by = bounds[1:].astype(np.int64) - bounds[:-1].astype(np.int64)
-        first = start + np.repeat(np.arange(len(found_by)), found_by)
-        later = found > first
-        first, second = first[later], found[later].astype(np.int64)
+        second = start + np.repeat(np.arange(stop - start), found_by)
+        earlier = found < second
+        first, second, squared = found[earlier].astype(np.int64), second[earlier], squared[earlier]
+        if is_partial:
+            near = _still_near(turned, first, second, squared, limit)
+            first, second = first[near], second[near]
         if len(found) <= _MANY:
             yield _select(first, second, directions.distance(first, second), radius)
         else:
-            distance = squared[later].astype(np.float64) / 2
+            distance = squared.astype(np.float64) / 2
             doubtful = (np.abs(distance - radius) < _FLOAT32_SLACK) | (distance < _FLOAT32_SLACK)
             distance[doubtful] = directions.distance(first[doubtful], second[doubtful])
             yield _select(first, second, distance, radius)
 
 
-def _project(unit: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _to_principal_axes(unit: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows turned so that the axes of most variation come first."""
     _, axes = np.linalg.eigh(unit.T @ unit)
-    return np.ascontiguousarray(unit @ axes[:, -_PROJECTED_AXES:])
+    turned: npt.NDArray[np.float32] = unit @ np.ascontiguousarray(axes[:, ::-1])
+    return turned
+
+
+def _still_near(
+    turned: npt.NDArray[np.float32],
+    first: Integers,
+    second: Integers,
+    squared: npt.NDArray[np.float32],
+    limit: float,
+) -> Integers:
+    """Positions of the pairs that stay near when further axes are added, a few at a time."""
+    kept = np.arange(len(first))
+    for start in range(_PROJECTED_AXES, turned.shape[1], _PROJECTED_AXES):
+        if len(kept) <= _FEW:
+            break
+        axes = slice(start, start + _PROJECTED_AXES)
+        part = np.ascontiguousarray(turned[:, axes])
+        difference = part[first[kept]] - part[second[kept]]
+        squared = squared + np.einsum("ij,ij->i", difference, difference)
+        near = squared < limit
+        kept, squared = kept[near], squared[near]
+    return kept
 
 
 def _select(first: Integers, second: Integers, distance: Floats, radius: float) -> Pairs:

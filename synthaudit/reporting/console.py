@@ -29,7 +29,7 @@ def print_audit(audit: Audit, console: Console, *, written: Path | None = None) 
     console.print(_headline(audit), soft_wrap=True)
     console.print(_score_table(audit))
     for note in audit.notes:
-        console.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
     for title, lines in _sections(audit):
         console.print()
         console.print(Text(title, style="bold"))
@@ -47,7 +47,7 @@ def _headline(audit: Audit) -> Text:
     text.append(f"{counts['real']:,} real, {counts['synthetic']:,} synthetic images", style="bold")
     text.append(f"; embedder {origin['embedder']}; definition {origin['definition']}")
     if counts["unreadable"]:
-        text.append(f"; {counts['unreadable']:,} unreadable", style="yellow")
+        text.append(f"; {counts['unreadable']:,} unreadable", style="dark_orange3")
     return text
 
 
@@ -68,7 +68,7 @@ def _score_table(audit: Audit) -> Table:
 def _colour(value: float, chance: float | None) -> str:
     level = chance or 0.0
     excess = (value - level) / (1.0 - level)
-    return "bold red" if excess >= 0.4 else "bold yellow" if excess >= 0.1 else "bold green"
+    return "bold red3" if excess >= 0.4 else "bold dark_orange3" if excess >= 0.1 else "bold green4"
 
 
 def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:

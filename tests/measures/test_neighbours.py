@@ -83,8 +83,11 @@ def test_crowded_batches_decide_as_sparse_ones_do(monkeypatch: pytest.MonkeyPatc
     radius = float(np.median(distances[distances > 1e-9]))
     expected = all_pairs(vectors, radius)
     assert found_pairs(vectors, radius) == expected
-    monkeypatch.setattr(neighbours, "_MANY", 10)
-    assert found_pairs(vectors, radius) == expected
+    # The projection finds too many, the full width few: the second count must not be projected on.
+    for many in (10, len(expected) + 200):
+        monkeypatch.setattr(neighbours, "_MANY", many)
+        monkeypatch.setattr(neighbours, "_FEW", 0)
+        assert found_pairs(vectors, radius) == expected
 
 
 def test_a_pair_at_exactly_the_radius_is_out_and_identical_rows_are_always_in() -> None:
