@@ -8,6 +8,7 @@ from typing import Final
 from synthaudit.embedding import clip, hub, timm_model
 from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.embedding.protocol import Embedder
+from synthaudit.embedding.torch_model import Placement
 from synthaudit.errors import EmbedderError
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
@@ -33,31 +34,22 @@ def choose_embedder(settings: Settings) -> Embedder:
     first, _, second = rest.partition(":")
     if name == "builtin":
         return BuiltinEmbedder(batch_size=settings.batch_size)
-    folder = Path(second).expanduser()
+    placement = Placement(
+        device=settings.device, precision=settings.precision, batch_size=settings.batch_size
+    )
     if kind in ("clip", "timm") and first == "local-dir" and second:
         load_folder = clip.load_clip_folder if kind == "clip" else timm_model.load_timm_folder
-        return load_folder(
-            folder,
-            device=settings.device,
-            precision=settings.precision,
-            batch_size=settings.batch_size,
-        )
+        return load_folder(Path(second).expanduser(), placement=placement)
     if kind == "clip" and (not rest or (first and second)):
         return clip.load_clip(
             first or clip.DEFAULT_MODEL,
             second or clip.DEFAULT_TAG,
-            device=settings.device,
-            precision=settings.precision,
-            batch_size=settings.batch_size,
+            placement=placement,
             local_files_only=settings.local_files_only,
         )
     if kind == "timm" and rest:
         return timm_model.load_timm(
-            rest,
-            device=settings.device,
-            precision=settings.precision,
-            batch_size=settings.batch_size,
-            local_files_only=settings.local_files_only,
+            rest, placement=placement, local_files_only=settings.local_files_only
         )
     raise EmbedderError(f"there is no embedder {name!r}: use {_FORMS}.")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.embedding import hub
-from synthaudit.embedding.torch_model import Precision, TorchEmbedder, place
+from synthaudit.embedding.torch_model import Placement, TorchEmbedder
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame
 
@@ -27,9 +27,7 @@ def load_clip(
     model: str,
     tag: str,
     *,
-    device: str,
-    precision: Precision,
-    batch_size: int | None,
+    placement: Placement,
     local_files_only: bool,
 ) -> TorchEmbedder:
     """A pretrained model of open_clip's table, by name and tag.
@@ -69,15 +67,11 @@ def load_clip(
         f"clip/{model}/{hub.digest_of(weights)}",
         (model, str(weights)),
         {**overrides, "force_quick_gelu": bool(entry.get("quick_gelu", False))},
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
+        placement=placement,
     )
 
 
-def load_clip_folder(
-    folder: Path, *, device: str, precision: Precision, batch_size: int | None
-) -> TorchEmbedder:
+def load_clip_folder(folder: Path, *, placement: Placement) -> TorchEmbedder:
     """A model saved as ``open_clip_config.json`` beside its weights.
 
     Raises:
@@ -97,9 +91,7 @@ def load_clip_folder(
         f"clip/{digests}",
         (f"local-dir:{folder}", None),
         {},
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
+        placement=placement,
     )
 
 
@@ -109,13 +101,11 @@ def _load(
     source: tuple[str, str | None],
     options: dict[str, Any],
     *,
-    device: str,
-    precision: Precision,
-    batch_size: int | None,
+    placement: Placement,
 ) -> TorchEmbedder:
     import open_clip
 
-    chosen, dtype = place(device, precision)
+    device, dtype = placement.resolve()
     try:
         with warnings.catch_warnings():
             # It warns when a model's activation is set to what the weights were trained with.
@@ -123,7 +113,7 @@ def _load(
             model = open_clip.create_model_from_pretrained(
                 *source,
                 precision=_DTYPE_NAMES[str(dtype).removeprefix("torch.")],
-                device=chosen,
+                device=device,
                 return_transform=False,
                 **options,
             )
@@ -144,9 +134,9 @@ def _load(
         frame=_frame(settings),
         mean=tuple(settings["mean"]),
         std=tuple(settings["std"]),
-        device=chosen,
+        device=device,
         dtype=dtype,
-        batch_size=batch_size,
+        batch_size=placement.batch_size,
     )
 
 

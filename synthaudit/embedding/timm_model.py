@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaudit.embedding import hub
-from synthaudit.embedding.torch_model import Precision, TorchEmbedder, place
+from synthaudit.embedding.torch_model import Placement, TorchEmbedder
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 def load_timm(
     model: str,
     *,
-    device: str,
-    precision: Precision,
-    batch_size: int | None,
+    placement: Placement,
     local_files_only: bool,
 ) -> TorchEmbedder:
     """A pretrained timm model by name.
@@ -42,15 +40,11 @@ def load_timm(
         f"timm/{model}/{hub.digest_of(weights)}",
         model,
         {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}},
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
+        placement=placement,
     )
 
 
-def load_timm_folder(
-    folder: Path, *, device: str, precision: Precision, batch_size: int | None
-) -> TorchEmbedder:
+def load_timm_folder(folder: Path, *, placement: Placement) -> TorchEmbedder:
     """A model saved by timm as ``config.json`` beside its weights.
 
     Raises:
@@ -66,9 +60,7 @@ def load_timm_folder(
         f"timm/{digests}",
         f"local-dir:{folder}",
         {"pretrained": True},
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
+        placement=placement,
     )
 
 
@@ -78,19 +70,17 @@ def _load(
     source: str,
     options: dict[str, Any],
     *,
-    device: str,
-    precision: Precision,
-    batch_size: int | None,
+    placement: Placement,
 ) -> TorchEmbedder:
     import timm
 
-    chosen, dtype = place(device, precision)
+    device, dtype = placement.resolve()
     try:
         model = timm.create_model(source, num_classes=0, **options)
     # It raises errors of json, torch and safetensors besides its own.
     except Exception as error:
         raise EmbedderError(f"{name} cannot be loaded: {' '.join(str(error).split())}") from error
-    model.eval().to(device=chosen, dtype=dtype)
+    model.eval().to(device=device, dtype=dtype)
     settings = timm.data.resolve_model_data_config(model)
     height, width = settings["input_size"][1:]
 
@@ -111,7 +101,7 @@ def _load(
         ),
         mean=tuple(settings["mean"]),
         std=tuple(settings["std"]),
-        device=chosen,
+        device=device,
         dtype=dtype,
-        batch_size=batch_size,
+        batch_size=placement.batch_size,
     )

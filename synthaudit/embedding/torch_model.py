@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,52 @@ Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 _BATCH_ON_GPU: Final = 256
 _BATCH_ON_CPU: Final = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where and how a model computes, as the user asked for it.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
+        precision: ``auto`` is bf16 or fp16 on a GPU, else fp32.
+        batch_size: None for a size that suits the device.
+    """
+
+    device: str
+    precision: Precision
+    batch_size: int | None
+
+    def resolve(self) -> tuple[torch.device, torch.dtype]:
+        """The first GPU, in bf16 where it has it and fp16 elsewhere, or else the CPU.
+
+        Raises:
+            EmbedderError: the device does not exist on this machine.
+        """
+        import torch
+
+        name = self.device
+        if name == "auto":
+            mps = torch.backends.mps.is_available()
+            name = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+        try:
+            chosen = torch.device(name)
+            torch.empty(1, device=chosen)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise EmbedderError(
+                f"device {self.device!r} is not at hand ({reason}): try cpu."
+            ) from error
+        if self.precision != "auto":
+            types: dict[str, torch.dtype] = {
+                "fp32": torch.float32,
+                "fp16": torch.float16,
+                "bf16": torch.bfloat16,
+            }
+            return chosen, types[self.precision]
+        if chosen.type != "cuda":
+            return chosen, torch.float32
+        return chosen, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 class TorchEmbedder:
@@ -99,29 +146,3 @@ class TorchEmbedder:
             features = self._encode(batch).to(torch.float32)
             features = torch.nn.functional.normalize(features, dim=-1)
             return np.asarray(features.cpu().numpy(), np.float32)
-
-
-def place(device: str, precision: Precision) -> tuple[torch.device, torch.dtype]:
-    """Resolve ``auto``: the first GPU, in bf16 where it has it and fp16 elsewhere, or else the CPU.
-
-    Raises:
-        EmbedderError: the device does not exist on this machine.
-    """
-    import torch
-
-    name = device
-    if device == "auto":
-        mps = torch.backends.mps.is_available()
-        name = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
-    try:
-        chosen = torch.device(name)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise EmbedderError(f"device {device!r} is not at hand ({reason}): try cpu.") from error
-    if precision == "auto":
-        if chosen.type != "cuda":
-            return chosen, torch.float32
-        return chosen, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    types: dict[str, Any] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    return chosen, types[precision]

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, worst_classes
-from synthaudit.reporting.readings import readings
+from synthaudit.reporting.readings import readings, severity
 from synthaudit.result.audit import Audit
 
 _SHOWN = 5
+# Legible on black and on white.
+_COLOURS = {"fine": "bold green4", "notable": "bold dark_orange3", "bad": "bold red3"}
 
 
 def print_audit(audit: Audit, console: Console, *, written: Path | None = None) -> None:
@@ -59,21 +61,16 @@ def _score_table(audit: Audit) -> Table:
     table.add_column("reading (0 to 1, higher is worse)")
     sentences = readings(audit)
     for name, score in audit.scores.items():
-        value = Text(f"{score.value:.3f}", style=_colour(score.value, score.chance))
+        value = Text(f"{score.value:.3f}", style=_COLOURS[severity(audit, name)])
         chance = "?" if score.chance is None else f"{score.chance:.3f}"
         table.add_row(Text(name, style="bold"), value, chance, sentences[name])
     return table
 
 
-def _colour(value: float, chance: float | None) -> str:
-    level = chance or 0.0
-    excess = (value - level) / (1.0 - level)
-    return "bold red3" if excess >= 0.4 else "bold dark_orange3" if excess >= 0.1 else "bold green4"
-
-
 def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
     if audit.classes:
-        yield "Worst classes", [_class_line(audit, name) for name in SCORE_NAMES]
+        named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
+        yield "Worst classes", [_class_line(name, worst) for name, worst in named if worst]
     fakes = obvious_fakes(audit, _SHOWN)
     if fakes:
         yield (
@@ -112,8 +109,7 @@ def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
         )
 
 
-def _class_line(audit: Audit, name: str) -> Text:
-    worst = worst_classes(audit, name, 3)
+def _class_line(name: str, worst: list[tuple[str, float]]) -> Text:
     return _entry(f"{name:17}", Text(", ".join(f"{label} {value:.3f}" for label, value in worst)))
 
 

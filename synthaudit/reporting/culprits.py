@@ -57,8 +57,9 @@ def copies(audit: Audit, count: int) -> list[Copy]:
 
 
 def worst_classes(audit: Audit, score: str, count: int) -> list[tuple[str, float]]:
-    """The classes with the highest values of one score."""
-    values = [(name, float(getattr(scores, score))) for name, scores in audit.classes.items()]
+    """The classes with the highest values of one score, those at zero left out."""
+    named = [(name, float(getattr(scores, score))) for name, scores in audit.classes.items()]
+    values = [(name, value) for name, value in named if value > 0.0]
     return sorted(values, key=lambda entry: (-entry[1], entry[0]))[:count]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from synthaudit.result.audit import Audit
 
 
@@ -22,6 +24,18 @@ def readings(audit: Audit) -> dict[str, str]:
             audit.unoriginal.value, audit.unoriginal.chance, synthetic, "copy a real one"
         ),
     }
+
+
+def severity(audit: Audit, name: str) -> Literal["fine", "notable", "bad"]:
+    """How bad one of the four scores is, for colours and marks."""
+    score = audit.scores[name]
+    if name in ("unvaried", "unoriginal"):
+        if score.value <= 2 * (score.chance or 0.0):
+            return "fine"
+        return "bad" if score.value >= 0.1 else "notable"
+    level = 0.5 if score.chance is None else score.chance
+    excess = (score.value - level) / (1.0 - level)
+    return "bad" if excess >= 0.4 else "notable" if excess >= 0.1 else "fine"
 
 
 def _detector_readings(audit: Audit) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import synthaudit
-from synthaudit.reporting.readings import readings
+from synthaudit.reporting.readings import readings, severity
 
 
 def read(synthetic: np.ndarray) -> dict[str, str]:
@@ -46,3 +46,14 @@ def test_a_set_of_copies_is_not_said_to_pass_for_real() -> None:
     sentences = read(mode + 0.01 * generator.standard_normal((200, 16)))
     assert sentences["unrealistic"] == "Cannot be judged: see the note below."
     assert sentences["unvaried"].startswith("200 of 200")
+
+
+def test_severity_of_shares_is_measured_against_chance() -> None:
+    generator = np.random.default_rng(3)
+    real, synthetic = generator.standard_normal((2, 400, 16))
+    for planted, expected in ((0, "fine"), (12, "notable"), (120, "bad")):
+        faked = synthetic.copy()
+        faked[:planted] = real[:planted]
+        audit = synthaudit.score_embeddings(real, faked, false_alarms=0.001)
+        assert severity(audit, "unoriginal") == expected
+        assert severity(audit, "unrealistic") == "fine"
