@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.certainty import Certainty, ascertain
+from synthaudit.measures.cross_validation import principal_axes
 from synthaudit.measures.detector import Detection, detect
 from synthaudit.measures.duplicates import Duplicates, find_duplicates
 from synthaudit.measures.folds import fold_groups
@@ -17,10 +19,14 @@ from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores
 from synthaudit.measures.studio import find_studio_duplicates
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
+from synthaudit.supporting import Support, support
 
 _STUDIO_NOTE: Final = (
     "These are Cleanlab Studio's definitions: they move with the ratio of the sides and are not to "
     "be compared with the default ones."
+)
+_QUICK_NOTE: Final = (
+    "Quick: there are no intervals, nulls, p-values and floor, and the folds were drawn once."
 )
 _NO_RADIUS_NOTE: Final = (
     "The real side has fewer than two distinct images, so no duplicate radius can be learnt from "
@@ -42,6 +48,8 @@ class Measurement:
     is_unoriginal: npt.NDArray[np.bool_]
     pairs: Pairs
     duplicate_summary: Mapping[str, Any]
+    certainty: Certainty | None
+    support: Support | None
     notes: tuple[str, ...]
 
 
@@ -57,6 +65,7 @@ class _Copies:
     pairs: Pairs
     summary: dict[str, Any]
     chance: float | None
+    found: Duplicates | None
     notes: tuple[str, ...] = ()
 
 
@@ -87,13 +96,29 @@ def measure(
         copies = _search_as_studio(vectors, is_synthetic)
     progress.start("cross-validating the detector", 0)
     detection = detect(
-        vectors,
+        principal_axes(vectors),
         is_synthetic,
         copies.fold_group,
         folds=settings.folds,
+        repeats=settings.repeats if by_default and not settings.quick else 1,
         balanced=by_default,
         seed=settings.seed,
     )
+    certainty = None
+    if copies.found is not None and copies.fold_group is not None and not settings.quick:
+        certainty = ascertain(
+            vectors,
+            is_synthetic,
+            groups=copies.fold_group,
+            detection=detection,
+            copies=copies.found,
+            settings=settings,
+            progress=progress,
+        )
+    supported = None
+    if not settings.quick:
+        progress.start("measuring coverage and fidelity", 0)
+        supported = support(vectors, is_synthetic, labels, settings)
     progress.start("done", 0)
     evidence = Evidence(
         label_quality=detection.label_quality,
@@ -118,7 +143,13 @@ def measure(
         is_unoriginal=copies.is_unoriginal,
         pairs=copies.pairs,
         duplicate_summary=copies.summary,
-        notes=(*copies.notes, *_detector_notes(detection, is_synthetic)),
+        certainty=certainty,
+        support=supported,
+        notes=(
+            *copies.notes,
+            *_detector_notes(detection, is_synthetic),
+            *((_QUICK_NOTE,) if settings.quick else ()),
+        ),
     )
 
 
@@ -159,6 +190,7 @@ def _search(
             "clusters": int(found.cluster.max(initial=-1)) + 1,
         },
         chance=settings.false_alarms if known else None,
+        found=found,
         notes=_radius_notes(found),
     )
 
@@ -187,6 +219,7 @@ def _search_as_studio(
             "clusters": int(found.cluster.max(initial=-1)) + 1,
         },
         chance=None,
+        found=None,
         notes=(_STUDIO_NOTE,),
     )
 

@@ -21,6 +21,7 @@ from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
+from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.measuring import Measurement, measure
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit, ClassScores, Score
@@ -262,9 +263,8 @@ def _audit(
     paths = np.array([*real.paths, *synthetic.paths], dtype=object)
     names = np.where(is_synthetic, "synthetic", "real").astype(object)
     unreadable = [(lost.path, side.name, lost.reason) for side in sides for lost in side.unreadable]
-    values, chance = vars(found.scores), found.chance
     return Audit(
-        **{name: Score(value=values[name], chance=chance[name]) for name in values},
+        **{name: _score(found, name) for name in SCORE_NAMES},
         counts={
             "real": len(real.vectors),
             "synthetic": len(synthetic.vectors),
@@ -274,10 +274,15 @@ def _audit(
         detector={
             "auc": found.detection.auc,
             "accuracy": found.detection.accuracy,
+            **_detector_p_value(found),
             "undetermined_real": int((found.detection.undetermined & ~is_synthetic).sum()),
             "undetermined_synthetic": int((found.detection.undetermined & is_synthetic).sum()),
         },
         duplicates=found.duplicate_summary,
+        supporting={}
+        if found.support is None
+        else {name: vars(measure) for name, measure in found.support.measures.items()},
+        missed=_missed(found, paths),
         classes={
             name: ClassScores(
                 **vars(scores),
@@ -312,6 +317,40 @@ def _audit(
     )
 
 
+def _score(found: Measurement, name: str) -> Score:
+    certainty = found.certainty
+    value, chance = float(vars(found.scores)[name]), found.chance[name]
+    if certainty is None:
+        return Score(value=value, chance=chance)
+    interval = certainty.intervals[name]
+    return Score(
+        value=value,
+        chance=chance,
+        low=interval.low,
+        high=interval.high,
+        null=certainty.null[name],
+        p_value=certainty.p_values[name],
+        floor=None if certainty.floor is None else float(vars(certainty.floor)[name]),
+    )
+
+
+def _missed(found: Measurement, paths: npt.NDArray[np.object_]) -> list[dict[str, Any]]:
+    if found.support is None:
+        return []
+    return [
+        {
+            "size": kind.size,
+            "examples": [str(paths[row]) for row in kind.rows],
+            "classes": dict(kind.classes),
+        }
+        for kind in found.support.missed
+    ]
+
+
+def _detector_p_value(found: Measurement) -> dict[str, float | None]:
+    return {} if found.certainty is None else {"p_value": found.certainty.p_values["auc"]}
+
+
 def _images(
     found: Measurement,
     paths: npt.NDArray[np.object_],
@@ -331,6 +370,9 @@ def _images(
             "probability_synthetic": found.detection.probability_synthetic,
             "is_unvaried": found.is_unvaried,
             "is_unoriginal": found.is_unoriginal,
+            "uncoveredness": np.full(len(paths), np.nan)
+            if found.support is None
+            else found.support.uncoveredness,
         },
     )
 

@@ -158,7 +158,14 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     expected = {"real": 30, "synthetic": 32, "unreadable": 1, "classes": 2}
     assert scores["counts"] == expected
     assert scores["classes"].keys() == {"cat", "dog"}
-    assert "intervals" not in scores
+    for name in ("unrealistic", "unrepresentative", "unvaried", "unoriginal"):
+        low, high = scores["intervals"][name]
+        assert 0.0 <= low <= scores[name] <= high <= 1.0
+        assert 0.0 < scores["p_values"][name] <= 1.0
+    assert scores["floor"].keys() == scores["null"].keys() == scores["intervals"].keys()
+    quick = synthaudit.score(*two_sides, embedder="builtin", use_cache=False, quick=True)
+    assert not {"intervals", "null", "p_values", "floor"} & quick.to_dict().keys()
+    assert "Quick: there are no intervals" in quick.notes[0]
     images = pd.read_parquet(out / "images.parquet")
     assert tuple(images.columns) == IMAGE_COLUMNS
     assert len(images) == 62

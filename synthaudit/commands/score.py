@@ -42,6 +42,11 @@ def score(
         float, typer.Option(help="Share of fresh images that the learnt radius may flag.")
     ] = 0.005,
     folds: Annotated[int, typer.Option(help="Folds of the detector's cross-validation.")] = 5,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="No intervals, nulls, p-values and floor.")
+    ] = False,
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    permutations: Annotated[int, typer.Option(help="Of the sides, for the p-values.")] = 99,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 0,
     max_unreadable: Annotated[
         float, typer.Option(help="Share of a side that may be unreadable.")
@@ -76,6 +81,9 @@ def score(
         "duplicate_distance": duplicate_distance,
         "false_alarms": false_alarms,
         "folds": folds,
+        "quick": quick,
+        "confidence": confidence,
+        "permutations": permutations,
         "seed": seed,
         "max_unreadable": max_unreadable,
         "max_pixels": max_pixels,

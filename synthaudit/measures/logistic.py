@@ -47,7 +47,7 @@ def fit(
     ``rows`` are principal axes.
 
     Args:
-        rows: (n, d) features.
+        rows: (n, d) features; their type, float64 or float32, is that of the arithmetic.
         labels: (n, K) in {0, 1}.
         weights: (n, K) non-negative; 0 leaves a row out of a model.
         inverse_penalty: C, as in scikit-learn. The intercept is not penalised.
@@ -58,7 +58,7 @@ def fit(
         ``Coefficients`` of the K models.
     """
     problem = _Problem(rows, labels, weights, inverse_penalty)
-    theta = np.zeros((problem.width, labels.shape[1]))
+    theta = np.zeros((problem.width, labels.shape[1]), rows.dtype)
     if start is not None:
         theta[:-1], theta[-1] = start.slope, start.intercept
     active = np.arange(labels.shape[1])
@@ -88,7 +88,7 @@ class _Problem:
         self.inverse_penalty = inverse_penalty
         self.width = rows.shape[1] + 1
         # Without a penalty the intercept of one-sided data would run away to infinity.
-        self.penalty = np.full((self.width, 1), 1.0 / inverse_penalty)
+        self.penalty = np.full((self.width, 1), 1.0 / inverse_penalty, rows.dtype)
         self.penalty[-1] = 1e-9
 
     def columns(self, index: np.typing.NDArray[np.int64]) -> _Problem:
@@ -134,24 +134,23 @@ class _Problem:
                 break
             image = self.pull(curvature * self.log_odds(direction)) + self.penalty * direction
             bend = np.einsum("ij,ij->j", direction, image)
-            length = np.where(running, power / np.maximum(bend, 1e-300), 0.0)
+            length = np.where(running, power / np.maximum(bend, 1e-30), 0.0)
             step += length * direction
             residual -= length * image
             conditioned = residual / scale
             renewed = np.einsum("ij,ij->j", residual, conditioned)
             direction = (
-                conditioned
-                + np.where(running, renewed / np.maximum(power, 1e-300), 0.0) * direction
+                conditioned + np.where(running, renewed / np.maximum(power, 1e-30), 0.0) * direction
             )
             power = np.where(running, renewed, 0.0)
         return step
 
     def search(self, theta: Floats, step: Floats, objective: Floats, gradient: Floats) -> Floats:
         """Halve the step of each model until its objective falls enough."""
-        length = np.ones(theta.shape[1])
+        length = np.ones(theta.shape[1], theta.dtype)
         slope = np.einsum("ij,ij->j", gradient, step)
         at, along = self.log_odds(theta), self.log_odds(step)
-        rounding = 1e-12 * np.abs(objective)
+        rounding = 8 * np.finfo(theta.dtype).eps * np.abs(objective)
         for _ in range(_HALVINGS):
             moved = self.objective(theta + length * step, at + length * along)
             long = moved > objective + 1e-4 * length * slope + rounding

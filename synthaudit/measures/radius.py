@@ -22,6 +22,9 @@ DUPLICATE_SHARE: Final = 0.13
 
 _TAIL_SHARE: Final = 0.2
 _TAIL_LEAST: Final = 20
+_FAR_NEIGHBOUR: Final = 16
+_LEAST_FAR: Final = 5
+_FAR_QUERIES: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,7 @@ class DuplicateRadius:
         real_count: N, the real images left after duplicates among them were collapsed to one.
         intrinsic_dimension: Hill estimate from the smallest real-real distances; None unknown.
         is_absolute: whether the caller fixed the distance.
+        real_distances: (N,) distances of the distinct real images to their nearest neighbour.
     """
 
     real: float
@@ -42,6 +46,7 @@ class DuplicateRadius:
     real_count: int
     intrinsic_dimension: float | None
     is_absolute: bool
+    real_distances: Floats
 
     @property
     def largest(self) -> float:
@@ -87,19 +92,20 @@ def duplicate_radius(
             real_count=len(real),
             intrinsic_dimension=None,
             is_absolute=True,
+            real_distances=nearest_real.distance[:, 0],
         )
     distances = _distances_between_distinct(directions, real, nearest_real)
     count = len(distances)
     if count < 2:
         return DuplicateRadius(
-            real=0.0, synthetic=0.0, real_count=count, intrinsic_dimension=None, is_absolute=False
+            real=0.0,
+            synthetic=0.0,
+            real_count=count,
+            intrinsic_dimension=None,
+            is_absolute=False,
+            real_distances=distances,
         )
-    tail = _smallest(distances)
-    dimension = intrinsic_dimension(tail)
-    if count * false_alarms >= _TAIL_LEAST:
-        base = float(np.quantile(distances, false_alarms))
-    else:
-        base = float(tail[-1] * (count * false_alarms / len(tail)) ** (2.0 / dimension))
+    base, dimension = radius_of_distances(distances, false_alarms=false_alarms)
     denser = max(synthetic_count / count, 1.0)
     return DuplicateRadius(
         real=base,
@@ -107,7 +113,21 @@ def duplicate_radius(
         real_count=count,
         intrinsic_dimension=dimension,
         is_absolute=False,
+        real_distances=distances,
     )
+
+
+def radius_of_distances(distances: Floats, *, false_alarms: float) -> tuple[float, float]:
+    """The radius, and the intrinsic dimension, that (N,) nearest distances of distinct images tell.
+
+    See ``duplicate_radius`` for how the two are found.
+    """
+    tail = _smallest(distances)
+    dimension = intrinsic_dimension(tail)
+    if len(distances) * false_alarms >= _TAIL_LEAST:
+        return float(np.quantile(distances, false_alarms)), dimension
+    below = len(distances) * false_alarms / len(tail)
+    return float(tail[-1] * below ** (2.0 / dimension)), dimension
 
 
 def intrinsic_dimension(smallest: Floats) -> float:
@@ -140,13 +160,36 @@ def _distances_between_distinct(
     distinct = everyone.keep(heads, directions)
     if len(distinct.rows) < 2:
         return np.zeros(1)
-    threshold = DUPLICATE_SHARE * float(np.median(distinct.distance))
+    usual = max(float(np.median(distinct.distance)), _usual_nearest(directions, distinct.rows))
+    threshold = DUPLICATE_SHARE * usual
     close = np.flatnonzero(distinct.distance < threshold)
     if len(close) == 0:
         return distinct.distance
     firsts = close[_first_of_each_cluster(directions.take(distinct.rows[close]), threshold)]
     alone = np.flatnonzero(distinct.distance >= threshold)
     return distinct.keep(np.union1d(alone, firsts), directions).distance
+
+
+def _usual_nearest(directions: Directions, rows: Integers) -> float:
+    """The nearest distance that the 8th to 16th neighbours foretell; 0 with too few images.
+
+    Where every image has a few copies, the nearest distances are those of copies and say nothing of
+    the images themselves. Farther neighbours do: their lengths grow with the power law of the
+    intrinsic dimension, which leads back to the distance that the nearest should have.
+    """
+    far = min(_FAR_NEIGHBOUR, len(rows) // 3)
+    near = far // 2
+    if near < _LEAST_FAR:
+        return 0.0
+    queries = rows[:: max(len(rows) // _FAR_QUERIES, 1)]
+    distance = nearest(directions, queries, rows, count=far).distance
+    ratio = distance[:, far - 1] / np.maximum(distance[:, near - 1], 1e-300)
+    growth = 0.5 * float(np.log(ratio[distance[:, near - 1] > 0]).mean()) if len(ratio) else 0.0
+    steps = 1.0 / np.arange(1, far)
+    if not growth > 0.0:
+        return 0.0
+    dimension = max(float(steps[near - 1 :].sum()) / growth, 1.0)
+    return float(np.median(distance[:, far - 1])) * float(np.exp(-2.0 * steps.sum() / dimension))
 
 
 @dataclass(frozen=True)

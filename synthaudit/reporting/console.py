@@ -30,6 +30,9 @@ def print_audit(audit: Audit, console: Console, *, written: Path | None = None) 
     """
     console.print(_headline(audit), soft_wrap=True)
     console.print(_score_table(audit))
+    console.print("\nIn words (0 to 1, higher is worse)", style="bold", highlight=False)
+    for name, sentence in readings(audit).items():
+        console.print(_entry(f"{name:17}", Text(sentence)), soft_wrap=True, highlight=False)
     for note in audit.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
     for title, lines in _sections(audit):
@@ -54,17 +57,27 @@ def _headline(audit: Audit) -> Text:
 
 
 def _score_table(audit: Audit) -> Table:
+    """Value, interval, and what nothing and what perfection would score."""
+    sure = audit.unrealistic.low is not None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("score", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("chance", justify="right", no_wrap=True, style="dim")
-    table.add_column("reading (0 to 1, higher is worse)")
-    sentences = readings(audit)
+    for name in ("interval", "null", "floor", "p") if sure else ("chance",):
+        table.add_column(name, justify="right", no_wrap=True, style="dim")
     for name, score in audit.scores.items():
         value = Text(f"{score.value:.3f}", style=_COLOURS[severity(audit, name)])
-        chance = "?" if score.chance is None else f"{score.chance:.3f}"
-        table.add_row(Text(name, style="bold"), value, chance, sentences[name])
+        around = [_figure(score.chance)]
+        if sure:
+            around = [_figure(figure) for figure in (score.null, score.floor, score.p_value)]
+            around.insert(0, f"{score.low:.3f}-{score.high:.3f}")
+        table.add_row(Text(name, style="bold"), value, *around)
     return table
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "?"
+    return "<0.001" if 0.0 < value < 0.001 else f"{value:.3f}"
 
 
 def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
@@ -93,6 +106,10 @@ def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
                 for repeat in clusters
             ],
         )
+    if audit.missed:
+        yield "Real images that nothing synthetic resembles", _missed_lines(audit)
+    if audit.supporting:
+        yield "Supporting measures", _supporting_lines(audit)
     copied = copies(audit, _SHOWN)
     if copied:
         yield (
@@ -107,6 +124,29 @@ def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
                 for copy in copied
             ],
         )
+
+
+def _missed_lines(audit: Audit) -> list[Text]:
+    lines = []
+    for kind in audit.missed[:_SHOWN]:
+        classes = ", ".join(f"{name} {count}" for name, count in list(kind["classes"].items())[:3])
+        paths = [_link(audit, "real", path) for path in kind["examples"]]
+        named = Text(f"({classes})" if classes else "")
+        lines.append(_entry(f"{kind['size']:,} like", *paths, named))
+    return lines
+
+
+def _supporting_lines(audit: Audit) -> list[Text]:
+    lines = []
+    for name, measure in audit.supporting.items():
+        text = f"{measure['value']:.4g}"
+        if measure["low"] is not None:
+            text += f" ({measure['low']:.4g} to {measure['high']:.4g})"
+        text += f", {measure['better']} is better"
+        if measure["chance"] is not None:
+            text += f"; {measure['chance']:.3g} for the same distribution"
+        lines.append(_entry(f"{name:22}", Text(text)))
+    return lines
 
 
 def _class_line(name: str, worst: list[tuple[str, float]]) -> Text:

@@ -10,7 +10,7 @@ from synthaudit.result.audit import Audit
 def readings(audit: Audit) -> dict[str, str]:
     """One sentence for each of the four scores."""
     synthetic = audit.counts["synthetic"]
-    if 2 * audit.detector["undetermined_synthetic"] > synthetic:
+    if 2 * (audit.detector["undetermined_synthetic"] or 0) > synthetic:
         unrealistic = unrepresentative = "Cannot be judged: see the note below."
     else:
         unrealistic, unrepresentative = _detector_readings(audit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,10 +23,20 @@ class Score:
     Attributes:
         value: in [0, 1], higher is worse.
         chance: what a set drawn from the real distribution would score; None where unknown.
+        low: lower end of the interval; None after ``quick``, as are all that follow.
+        high: upper end of the interval.
+        null: the level by the same procedure when there is no difference.
+        p_value: how likely chance alone would score as high; never 0.
+        floor: what the real images score against themselves; None with too few of them.
     """
 
     value: float
     chance: float | None
+    low: float | None = None
+    high: float | None = None
+    null: float | None = None
+    p_value: float | None = None
+    floor: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +64,10 @@ class Audit:
         detector: ``auc`` and balanced ``accuracy``, 0.5 by chance, 1 for perfect; and how many
             images of each side it could not judge.
         duplicates: the radius, how it came about, and how many pairs and clusters there are.
+        supporting: further measures by name, each with range, direction, chance and paper; empty
+            after ``quick``.
+        missed: kinds of real image that the synthetic set misses: ``size``, ``examples`` (paths)
+            and ``classes``, the largest first.
         classes: the scores of each class that both sides have.
         images: a row an image; see the README for the columns.
         pairs: a row a near-duplicate pair, nearest first.
@@ -68,8 +82,10 @@ class Audit:
     unvaried: Score
     unoriginal: Score
     counts: Mapping[str, int]
-    detector: Mapping[str, float]
+    detector: Mapping[str, float | None]
     duplicates: Mapping[str, Any]
+    supporting: Mapping[str, Mapping[str, Any]]
+    missed: Sequence[Mapping[str, Any]]
     classes: Mapping[str, ClassScores]
     images: pd.DataFrame = field(repr=False)
     pairs: pd.DataFrame = field(repr=False)
@@ -97,15 +113,32 @@ class Audit:
             "schema": SCHEMA,
             **{name: score.value for name, score in self.scores.items()},
             "chance": {name: score.chance for name, score in self.scores.items()},
+            **self._certainty(),
             "counts": dict(self.counts),
             "detector": dict(self.detector),
             "duplicates": dict(self.duplicates),
+            **({"supporting": dict(self.supporting)} if self.supporting else {}),
+            **({"missed": list(self.missed)} if self.supporting else {}),
             "classes": {name: vars(scores) for name, scores in self.classes.items()},
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
         rounded: dict[str, Any] = _round(contents)
         return rounded
+
+    def _certainty(self) -> dict[str, Any]:
+        """Intervals and what belongs to them; nothing after ``quick``."""
+        scores = self.scores
+        if any(score.low is None for score in scores.values()):
+            return {}
+        contents: dict[str, Any] = {
+            "intervals": {name: [score.low, score.high] for name, score in scores.items()},
+            "null": {name: score.null for name, score in scores.items()},
+            "p_values": {name: score.p_value for name, score in scores.items()},
+        }
+        if self.unrealistic.floor is not None:
+            contents["floor"] = {name: score.floor for name, score in scores.items()}
+        return contents
 
     def write(self, folder: str | Path) -> Path:
         """Write all files into a folder, which is made if need be.

@@ -22,6 +22,7 @@ IMAGE_COLUMNS = (
     "duplicate_cluster",
     "is_unvaried",
     "is_unoriginal",
+    "uncoveredness",
 )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from synthaudit.measures import detector
-from synthaudit.measures.detector import (
-    Detection,
-    area_under_curve,
-    detect,
-    principal_axes,
-)
+from synthaudit.measures import cross_validation
+from synthaudit.measures.cross_validation import principal_axes
+from synthaudit.measures.detector import Detection, area_under_curve
+from synthaudit.measures.detector import detect as detect_on_axes
+
+
+def detect(vectors: np.ndarray, *arguments: Any, **options: Any) -> Detection:
+    return detect_on_axes(principal_axes(vectors), *arguments, **options)
 
 
 def sides(real: int, synthetic: int) -> np.ndarray:
@@ -92,8 +95,9 @@ def test_probabilities_are_those_of_scikit_learn_on_the_same_folds() -> None:
     vectors[is_synthetic] += 0.3
     found = detect(vectors, is_synthetic, alone(300))
     standardised = (vectors - vectors.mean(axis=0)) / vectors.std(axis=0)
-    for number, penalty in enumerate(found.inverse_penalties):
-        held = found.fold == number
+    folds = found.assignments[0].fold
+    for number, penalty in enumerate(found.outcomes[0].inverse_penalties):
+        held = folds == number
         oracle = LogisticRegression(
             C=penalty, class_weight="balanced", tol=1e-10, max_iter=10_000
         ).fit(standardised[~held], is_synthetic[~held])
@@ -116,9 +120,10 @@ def test_choosing_on_a_sample_chooses_alike(monkeypatch: pytest.MonkeyPatch) -> 
     is_synthetic = sides(3000, 1000)
     vectors[is_synthetic] += 0.1
     full = detect(vectors, is_synthetic, alone(4000))
-    monkeypatch.setattr(detector, "_CHOICE_ROWS", 2000)
+    monkeypatch.setattr(cross_validation, "_CHOICE_ROWS", 2000)
     sampled = detect(vectors, is_synthetic, alone(4000))
-    assert abs(np.log10(np.divide(full.inverse_penalties, sampled.inverse_penalties))).max() <= 1.01
+    chosen = [found.outcomes[0].inverse_penalties for found in (full, sampled)]
+    assert abs(np.log10(np.divide(*chosen))).max() <= 1.01
     assert sampled.auc == pytest.approx(full.auc, abs=0.01)
 
 
@@ -134,7 +139,7 @@ def test_fewer_images_than_folds() -> None:
     vectors = np.random.default_rng(8).standard_normal((13, 4))
     vectors[10:] += 8
     found = detect(vectors, sides(10, 3), alone(13))
-    assert len(set(found.fold)) == 3
+    assert len(set(found.assignments[0].fold)) == 3
     assert found.auc == 1.0
     assert not found.undetermined.any()
 
@@ -165,3 +170,16 @@ def test_a_side_that_is_one_cluster_gets_half() -> None:
     assert found.undetermined[is_synthetic].all()
     assert (found.label_quality[is_synthetic] == 0.5).all()
     assert found.undetermined[~is_synthetic].sum() <= 8
+
+
+def test_repeats_are_averaged_and_each_is_what_it_would_be_alone() -> None:
+    generator = np.random.default_rng(11)
+    vectors = generator.standard_normal((200, 10))
+    is_synthetic = sides(100, 100)
+    vectors[is_synthetic] += 0.3
+    found = detect(vectors, is_synthetic, alone(200), repeats=3)
+    each = [outcome.probability for outcome in found.outcomes]
+    assert np.allclose(found.probability_synthetic, np.mean(each, axis=0))
+    single = detect(vectors, is_synthetic, alone(200))
+    assert np.allclose(single.probability_synthetic, each[0], atol=1e-4)
+    assert not np.allclose(each[0], each[1], atol=1e-3)

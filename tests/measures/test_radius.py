@@ -76,3 +76,15 @@ def test_without_two_distinct_images_only_identical_ones_count(real: np.ndarray)
 def test_two_distinct_images_give_some_radius() -> None:
     radius = learn(np.eye(2))
     assert 0.0 < radius.real <= 1.0
+
+
+@pytest.mark.parametrize("copies", [2, 3, 5])
+@pytest.mark.parametrize("dimension", [32, 512])
+def test_copies_of_every_real_image_do_not_shrink_it(copies: int, dimension: int) -> None:
+    generator = np.random.default_rng(4)
+    sources = generator.standard_normal((200, dimension))
+    repeated = np.repeat(sources, copies, axis=0)
+    repeated += 0.02 * generator.standard_normal(repeated.shape)
+    radius = learn(repeated)
+    assert radius.real_count == 200
+    assert radius.real == pytest.approx(learn(sources).real, rel=0.05)

@@ -1,0 +1,32 @@
+"""Are there more repeats or copies than chance gives? An exact test with an uncertain rate."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.stats import binom
+
+
+def excess_p_value(
+    events: int, exposure: float, *, reference_events: float, reference_exposure: float
+) -> float:
+    """Probability of at least so many events if their rate were that of the reference.
+
+    Given the total, the events of two Poisson processes of one rate are binomial (Przyborowski and
+    Wilenski, Biometrika 1940). The reference is as uncertain as its events are few, which the test
+    takes in.
+
+    Args:
+        events: how many clusters of synthetic images were flagged.
+        exposure: how many synthetic images there were to be flagged.
+        reference_events: the same for real images among themselves; halves are rounded up.
+        reference_exposure: how many real images.
+
+    Returns:
+        p in (0, 1]; small when there are more than chance gives.
+    """
+    total = events + math.ceil(reference_events)
+    if events == 0 or exposure <= 0.0:
+        return 1.0
+    share = exposure / (exposure + reference_exposure)
+    return float(binom.sf(events - 1, total, share))
