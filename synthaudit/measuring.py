@@ -44,6 +44,7 @@ class Measurement:
     detection: Detection
     nearest: Mapping[str, Neighbours]
     cluster: npt.NDArray[np.int64]
+    fold_group: npt.NDArray[np.int64] | None
     is_unvaried: npt.NDArray[np.bool_]
     is_unoriginal: npt.NDArray[np.bool_]
     pairs: Pairs
@@ -139,6 +140,7 @@ def measure(
         detection=detection,
         nearest=copies.nearest,
         cluster=copies.cluster,
+        fold_group=copies.fold_group,
         is_unvaried=copies.is_unvaried,
         is_unoriginal=copies.is_unoriginal,
         pairs=copies.pairs,

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.artefacts import Artefacts, Workbench, harmonised, inspect_artefacts
+from synthaudit.assembling import EmbeddedSide, Origin, assemble
 from synthaudit.embedding.cache import VectorCache, default_folder
 from synthaudit.embedding.choice import choose_embedder
-from synthaudit.embedding.extraction import extract
-from synthaudit.embedding.protocol import Embedder
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
-from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.measuring import Measurement, measure
 from synthaudit.progress import LOGGER, NoProgress, Progress
-from synthaudit.result.audit import Audit, ClassScores, Score
-from synthaudit.result.tables import image_table, pair_table, unreadable_table
+from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings
-
-_VERSIONED: Final = ("synthaudit", "numpy", "scipy", "pillow")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbeddedSide:
-    """One side after embedding: (n, d) vectors, their paths and classes, and what was lost."""
-
-    name: str
-    root: Path
-    vectors: npt.NDArray[np.floating[Any]]
-    paths: Sequence[str]
-    labels: Sequence[str | None]
-    unreadable: Sequence[Unreadable]
-    digest: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Origin:
-    """Where the vectors come from, for the provenance."""
-
-    embedder: str
-    fingerprint: str
-    device: str
 
 
 def score(
@@ -138,42 +110,35 @@ def _score_images(
     for note in (*real.notes, *synthetic.notes):
         LOGGER.info("%s", note)
     embedder = choose_embedder(settings)
-    cache = VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
-    try:
-        first, second = (
-            _embed(side, collection, settings, embedder=embedder, cache=cache, progress=progress)
-            for side, collection in (("real", real), ("synthetic", synthetic))
+    collections, recipe = (real, synthetic), None
+    if settings.harmonise:
+        collections, recipe = harmonised(
+            collections, workers=settings.workers, max_pixels=settings.max_pixels
         )
-    finally:
-        cache.close()
-    origin = _Origin(
+    cache = VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
+    bench = Workbench(embedder=embedder, cache=cache, settings=settings, progress=progress)
+    origin = Origin(
         embedder=embedder.name,
         fingerprint=_short(f"{embedder.fingerprint}|{embedder.frame.describe()}"),
         device=embedder.device,
+        recipe=None if recipe is None else asdict(recipe),
     )
-    return _audit(first, second, origin, settings, progress)
+    try:
+        first, second = (
+            _embed(side, collection, bench)
+            for side, collection in zip(("real", "synthetic"), collections, strict=True)
+        )
+        return _audit(first, second, origin, settings, progress, bench=bench)
+    finally:
+        cache.close()
 
 
-def _embed(
-    side: str,
-    collection: Collection,
-    settings: Settings,
-    *,
-    embedder: Embedder,
-    cache: VectorCache,
-    progress: Progress,
-) -> EmbeddedSide:
-    extraction = extract(
-        collection,
-        embedder,
-        cache,
-        workers=settings.workers,
-        max_pixels=settings.max_pixels,
-        progress=progress,
-    )
+def _embed(side: str, collection: Collection, bench: Workbench) -> EmbeddedSide:
+    extraction = bench.extract(collection)
     entries = [collection.entries[position] for position in extraction.kept]
     total = len(collection.entries) + len(collection.unreadable)
-    _refuse_too_many_unreadable(side, extraction.unreadable, total, settings.max_unreadable)
+    limit = bench.settings.max_unreadable
+    _refuse_too_many_unreadable(side, extraction.unreadable, total, limit)
     contents = [
         f"{entry.path}\0{digest.hex()}"
         for entry, digest in zip(entries, extraction.digests, strict=True)
@@ -186,6 +151,7 @@ def _embed(
         labels=[entry.label for entry in entries],
         unreadable=extraction.unreadable,
         digest=_short("\n".join(contents)),
+        readable=replace(collection, entries=entries, unreadable=()),
     )
 
 
@@ -202,7 +168,7 @@ def _score_vectors(
         _keep_usable(side, table, settings.max_unreadable)
         for side, table in (("real", real), ("synthetic", synthetic))
     ]
-    origin = _Origin(embedder="vectors", fingerprint=f"vectors/{widths[0]}", device="cpu")
+    origin = Origin(embedder="vectors", fingerprint=f"vectors/{widths[0]}", device="cpu")
     return _audit(sides[0], sides[1], origin, settings, progress)
 
 
@@ -251,141 +217,41 @@ def _refuse_too_many_unreadable(
 def _audit(
     real: EmbeddedSide,
     synthetic: EmbeddedSide,
-    origin: _Origin,
+    origin: Origin,
     settings: Settings,
     progress: Progress,
+    *,
+    bench: Workbench | None = None,
 ) -> Audit:
     sides = (real, synthetic)
     vectors = np.concatenate([side.vectors for side in sides])
     is_synthetic = np.arange(len(vectors)) >= len(real.vectors)
     labels = np.array([*real.labels, *synthetic.labels], dtype=object)
     found = measure(vectors, is_synthetic, labels, settings, progress)
-    paths = np.array([*real.paths, *synthetic.paths], dtype=object)
-    names = np.where(is_synthetic, "synthetic", "real").astype(object)
-    unreadable = [(lost.path, side.name, lost.reason) for side in sides for lost in side.unreadable]
-    return Audit(
-        **{name: _score(found, name) for name in SCORE_NAMES},
-        counts={
-            "real": len(real.vectors),
-            "synthetic": len(synthetic.vectors),
-            "unreadable": len(unreadable),
-            "classes": len(found.classes),
-        },
-        detector={
-            "auc": found.detection.auc,
-            "accuracy": found.detection.accuracy,
-            **_detector_p_value(found),
-            "undetermined_real": int((found.detection.undetermined & ~is_synthetic).sum()),
-            "undetermined_synthetic": int((found.detection.undetermined & is_synthetic).sum()),
-        },
-        duplicates=found.duplicate_summary,
-        supporting={}
-        if found.support is None
-        else {name: vars(measure) for name, measure in found.support.measures.items()},
-        missed=_missed(found, paths),
-        classes={
-            name: ClassScores(
-                **vars(scores),
-                real=int(((labels == name) & ~is_synthetic).sum()),
-                synthetic=int(((labels == name) & is_synthetic).sum()),
-            )
-            for name, scores in found.classes.items()
-        },
-        images=_images(found, paths, names, labels),
-        pairs=pair_table(
-            paths,
-            names,
-            first=found.pairs.first,
-            second=found.pairs.second,
-            distance=found.pairs.distance,
-        ),
-        unreadable=unreadable_table(unreadable),
-        notes=found.notes,
-        provenance={
-            "synthaudit": version("synthaudit"),
-            "embedder": origin.embedder,
-            "fingerprint": origin.fingerprint,
-            "definition": settings.definition,
-            "seed": settings.seed,
-            "settings": settings.deciding(),
-            "real_digest": real.digest,
-            "synthetic_digest": synthetic.digest,
-            "versions": _versions(origin),
-            "device": origin.device,
-        },
-        roots={side.name: side.root for side in sides},
-    )
+    files = _inspect(sides, vectors, is_synthetic, found, bench)
+    return assemble(real, synthetic, found=found, files=files, origin=origin, settings=settings)
 
 
-def _score(found: Measurement, name: str) -> Score:
-    certainty = found.certainty
-    value, chance = float(vars(found.scores)[name]), found.chance[name]
-    if certainty is None:
-        return Score(value=value, chance=chance)
-    interval = certainty.intervals[name]
-    return Score(
-        value=value,
-        chance=chance,
-        low=interval.low,
-        high=interval.high,
-        null=certainty.null[name],
-        p_value=certainty.p_values[name],
-        floor=None if certainty.floor is None else float(vars(certainty.floor)[name]),
-    )
-
-
-def _missed(found: Measurement, paths: npt.NDArray[np.object_]) -> list[dict[str, Any]]:
-    if found.support is None:
-        return []
-    return [
-        {
-            "size": kind.size,
-            "examples": [str(paths[row]) for row in kind.rows],
-            "classes": dict(kind.classes),
-        }
-        for kind in found.support.missed
-    ]
-
-
-def _detector_p_value(found: Measurement) -> dict[str, float | None]:
-    return {} if found.certainty is None else {"p_value": found.certainty.p_values["auc"]}
-
-
-def _images(
+def _inspect(
+    sides: tuple[EmbeddedSide, EmbeddedSide],
+    vectors: npt.NDArray[np.floating[Any]],
+    is_synthetic: npt.NDArray[np.bool_],
     found: Measurement,
-    paths: npt.NDArray[np.object_],
-    names: npt.NDArray[np.object_],
-    labels: npt.NDArray[np.object_],
-) -> Any:
-    return image_table(
-        paths=paths,
-        sides=names,
-        labels=labels,
-        nearest={
-            side: (near.index[:, 0], near.distance[:, 0]) for side, near in found.nearest.items()
-        },
-        cluster=found.cluster,
-        columns={
-            "label_quality": found.detection.label_quality,
-            "probability_synthetic": found.detection.probability_synthetic,
-            "is_unvaried": found.is_unvaried,
-            "is_unoriginal": found.is_unoriginal,
-            "uncoveredness": np.full(len(paths), np.nan)
-            if found.support is None
-            else found.support.uncoveredness,
-        },
+    bench: Workbench | None,
+) -> Artefacts | None:
+    first, second = sides[0].readable, sides[1].readable
+    if bench is None or first is None or second is None or found.fold_group is None:
+        return None
+    if bench.settings.quick or not found.detection.assignments:
+        return None
+    return inspect_artefacts(
+        (first, second),
+        vectors,
+        is_synthetic,
+        found.fold_group,
+        detector_auc=found.detection.auc,
+        bench=bench,
     )
-
-
-def _versions(origin: _Origin) -> dict[str, str]:
-    import faiss
-
-    versions = {name: version(name) for name in _VERSIONED}
-    versions |= {"faiss": faiss.__version__, "python": platform.python_version()}
-    if origin.embedder.startswith(("clip", "timm")):
-        names = ("torch", "open_clip_torch" if origin.embedder.startswith("clip") else "timm")
-        versions |= {name: version(name) for name in names}
-    return versions
 
 
 def _short(text: str) -> str:

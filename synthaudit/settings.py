@@ -28,6 +28,7 @@ class Settings(BaseModel):
         false_alarms: share of fresh images that the estimated radius may flag by chance.
         folds: folds of the detector's cross-validation.
         quick: leave out intervals, nulls, p-values and the floor.
+        harmonise: bring every image to one size and codec before it is embedded.
         repeats: cross-validations with different folds that are averaged; 1 when quick.
         permutations: of the sides, for the null.
         resamples: of the images, for the intervals.
@@ -52,9 +53,10 @@ class Settings(BaseModel):
     false_alarms: float = Field(default=0.005, gt=0.0, lt=0.5)
     folds: int = Field(default=5, ge=2, le=100)
     quick: bool = False
+    harmonise: bool = False
     repeats: int = Field(default=3, ge=1, le=100)
     permutations: int = Field(default=99, ge=19, le=100_000)
-    resamples: int = Field(default=60, ge=20, le=100_000)
+    resamples: int = Field(default=40, ge=20, le=100_000)
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     seed: int = Field(default=0, ge=0, lt=2**63)
     max_unreadable: float = Field(default=0.05, ge=0.0, le=1.0)

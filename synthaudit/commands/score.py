@@ -42,6 +42,9 @@ def score(
         float, typer.Option(help="Share of fresh images that the learnt radius may flag.")
     ] = 0.005,
     folds: Annotated[int, typer.Option(help="Folds of the detector's cross-validation.")] = 5,
+    harmonise: Annotated[
+        bool, typer.Option("--harmonise", help="Bring all images to one size and codec first.")
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="No intervals, nulls, p-values and floor.")
     ] = False,
@@ -81,6 +84,7 @@ def score(
         "duplicate_distance": duplicate_distance,
         "false_alarms": false_alarms,
         "folds": folds,
+        "harmonise": harmonise,
         "quick": quick,
         "confidence": confidence,
         "permutations": permutations,

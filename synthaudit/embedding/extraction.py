@@ -16,7 +16,7 @@ from synthaudit.embedding.cache import Vector, VectorCache
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.images.collection import Collection, ImageEntry, Stamp, Unreadable
 from synthaudit.images.decoding import Pixels
-from synthaudit.images.decoding_pool import DecodedChunk, DecodingPool
+from synthaudit.images.decoding_pool import DecodedChunk, DecodingPool, Work
 from synthaudit.progress import Progress
 
 _CHUNK_IMAGES: Final = 32
@@ -51,6 +51,7 @@ def extract(
     workers: int | None,
     max_pixels: int,
     progress: Progress,
+    work: Work | None = None,
 ) -> Extraction:
     """Embed every image of a collection.
 
@@ -64,11 +65,12 @@ def extract(
         workers: decoding processes, None for one a core; changes no number.
         max_pixels: larger images are refused.
         progress: told of every image.
+        work: what the worker processes make of a file instead of pixels.
 
     Returns:
         ``Extraction``.
     """
-    pool = DecodingPool(embedder.frame, workers=workers, max_pixels=max_pixels)
+    pool = DecodingPool(embedder.frame, workers=workers, max_pixels=max_pixels, work=work)
     return _Run(collection, embedder, cache, pool, progress).finish()
 
 
@@ -106,7 +108,8 @@ class _Run:
 
     def finish(self) -> Extraction:
         entries = self.collection.entries
-        self.progress.start(f"embedding {self.collection.name}", len(entries))
+        verb = getattr(self.embedder, "verb", "embedding")
+        self.progress.start(f"{verb} {self.collection.name}", len(entries))
         unknown = self._recall_by_stamp(entries)
         self.progress.advance(len(entries) - len(unknown))
         for files in self._read(unknown):

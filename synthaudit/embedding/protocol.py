@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.images.decoding import Frame, Pixels
+from synthaudit.images.decoding import Frame
 
 
 class Embedder(Protocol):
@@ -40,5 +40,5 @@ class Embedder(Protocol):
     def batch_size(self) -> int:
         """How many images ``encode`` likes at once."""
 
-    def encode(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+    def encode(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """uint8 (B, height, width, 3) to float32 (B, d) with rows of length 1."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
 
@@ -26,10 +27,18 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class DecodedChunk:
-    """Pixels (k, height, width, 3) of the images that decoded, in order, and a slot for each."""
+    """What became of some files.
 
-    pixels: Pixels
+    Attributes:
+        pixels: (k, ...) of those that decoded, in order: uint8 pixels, or traits in their place.
+        failures: a slot for each file, None for those that decoded.
+    """
+
+    pixels: npt.NDArray[Any]
     failures: Sequence[Failure | None]
+
+
+Work = Callable[[Sequence[bytes], Frame, int], DecodedChunk]
 
 
 class DecodingPool:
@@ -42,24 +51,29 @@ class DecodingPool:
         frame: the grid to decode to.
         workers: how many processes; None for one a core.
         max_pixels: larger images are refused.
+        work: what to make of files instead of pixels: a function like ``decode_chunk``.
     """
 
-    def __init__(self, frame: Frame, *, workers: int | None, max_pixels: int) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        workers: int | None,
+        max_pixels: int,
+        work: Work | None = None,
+    ) -> None:
         import loky
 
         self.workers = workers or loky.cpu_count()
+        self._work = work or decode_chunk
         self._frame = frame
         self._max_pixels = max_pixels
 
     def submit(self, files: Sequence[bytes]) -> Future[DecodedChunk]:
         """Begin to decode some files."""
-        import loky
-
-        executor = loky.get_reusable_executor(
-            max_workers=self.workers, timeout=_IDLE_SECONDS, initializer=_leave_interrupts_to_parent
-        )
+        executor = worker_processes(self.workers)
         future: Future[DecodedChunk] = executor.submit(
-            decode_chunk, list(files), self._frame, self._max_pixels
+            self._work, list(files), self._frame, self._max_pixels
         )
         return future
 
@@ -69,8 +83,9 @@ class DecodingPool:
             return future.result()
         except BrokenProcessPool:
             chunks = [self._decode_alone(file) for file in files]
+        decoded = [chunk.pixels for chunk in chunks if len(chunk.pixels)]
         return DecodedChunk(
-            pixels=np.concatenate([chunk.pixels for chunk in chunks]),
+            pixels=np.concatenate(decoded) if decoded else chunks[0].pixels,
             failures=[chunk.failures[0] for chunk in chunks],
         )
 
@@ -95,6 +110,17 @@ def decode_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> Decod
         except UnreadableImage as error:
             failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
     return DecodedChunk(pixels=np.stack(pixels) if pixels else _no_pixels(frame), failures=failures)
+
+
+def worker_processes(workers: int | None) -> Any:
+    """The executor whose processes all audits of this process share; None is one a core."""
+    import loky
+
+    return loky.get_reusable_executor(
+        max_workers=workers or loky.cpu_count(),
+        timeout=_IDLE_SECONDS,
+        initializer=_leave_interrupts_to_parent,
+    )
 
 
 def _no_pixels(frame: Frame) -> Pixels:

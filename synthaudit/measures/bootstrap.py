@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from synthaudit.measures.cross_validation import principal_axes, resample_scores
+from synthaudit.measures.cross_validation import (
+    INVERSE_PENALTIES,
+    cross_validate,
+    principal_axes,
+)
 from synthaudit.measures.detector import Detection
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.permutation import sample_units, unit_numbers
 from synthaudit.measures.radius import radius_of_distances
 from synthaudit.measures.randomness import stream
 
-_ROWS: Final = 4000
+_ROWS: Final = 2500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +45,12 @@ def detector_intervals(
 ) -> dict[str, Interval]:
     """Intervals of ``unrealistic`` and ``unrepresentative``.
 
-    Each resample draws whole clusters of each side with replacement and fits the detector anew on
-    the folds and penalties of the audit, so that both the images judged and those learnt from vary.
+    Each resample draws whole clusters of each side with replacement and cross-validates the
+    detector anew on the folds of the audit, its penalty chosen again among those near the audit's,
+    so that the images judged, those learnt from and the choice all vary.
     Resamples repeat images and so score a little differently; only their spread is used, around the
     value itself, and never less than the spread under permutation, which the choice of the penalty
-    widens where there is little to detect. The spread between fold seeds is added. Above 4,000
+    widens where there is little to detect. The spread between fold seeds is added. Above 2,500
     images a sample of clusters is resampled and its spread scaled.
 
     Args:
@@ -67,12 +72,20 @@ def detector_intervals(
     generator = stream(seed, "bootstrap")
     units = unit_numbers(is_synthetic, groups)
     rows = sample_units(is_synthetic, units, _ROWS, generator)
-    first = detection.assignments[0]
-    scores = resample_scores(
+    drawn = draw_units(is_synthetic[rows], units[rows], resamples, generator)
+    folds = detection.assignments[0].take(rows)
+    outcomes = cross_validate(
         principal_axes(vectors[rows]),
-        first.take(rows),
-        detection.outcomes[0].inverse_penalties,
-        draw_units(is_synthetic[rows], units[rows], resamples, generator),
+        [replace(folds, counts=counts) for counts in drawn.T],
+        penalties=_near_penalties(detection),
+        tolerance=1e-3,
+    )
+    sides = (is_synthetic[rows], ~is_synthetic[rows])
+    scores = np.array(
+        [
+            [_weighted_mean(outcome.probability, side, counts) for side in sides]
+            for outcome, counts in zip(outcomes, drawn.T, strict=True)
+        ]
     )
     spread = scores.std(axis=0, ddof=1) * np.sqrt(len(rows) / len(units))
     intervals = {}
@@ -154,6 +167,19 @@ def draw_units(
         chances = np.full(len(numbers), 1.0 / len(numbers))
         counts[side] = generator.multinomial(len(numbers), chances, size=resamples).T[own]
     return counts
+
+
+def _near_penalties(detection: Detection) -> list[float]:
+    """The penalties that the audit chose and their neighbours on the grid."""
+    grid = np.array(INVERSE_PENALTIES)
+    chosen = np.concatenate([outcome.inverse_penalties for outcome in detection.outcomes])
+    places = np.flatnonzero(np.isin(grid, chosen))
+    near = slice(max(int(places.min()) - 1, 0), int(places.max()) + 2)
+    return [float(penalty) for penalty in grid[near]]
+
+
+def _weighted_mean(probability: Floats, side: Flags, counts: Floats) -> float:
+    return float(np.average(probability[side], weights=counts[side]))
 
 
 def _mean(probability: Floats, side: Flags, name: str) -> float:

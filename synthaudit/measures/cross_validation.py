@@ -32,11 +32,13 @@ class Assignment:
         is_synthetic: (n,) the side of each image, true or permuted.
         fold: (n,) its fold in [0, folds).
         inner: (n, folds) its inner fold while that fold is held out, -1 for those held out.
+        counts: (n,) how often each image counts, equal within groups; None for once.
     """
 
     is_synthetic: Flags
     fold: Integers
     inner: Integers
+    counts: Floats | None = None
 
     @property
     def training(self) -> Flags:
@@ -46,8 +48,16 @@ class Assignment:
     def take(self, rows: Integers) -> Assignment:
         """The same folds for some of the images."""
         return Assignment(
-            is_synthetic=self.is_synthetic[rows], fold=self.fold[rows], inner=self.inner[rows]
+            is_synthetic=self.is_synthetic[rows],
+            fold=self.fold[rows],
+            inner=self.inner[rows],
+            counts=None if self.counts is None else self.counts[rows],
         )
+
+    def weigh(self, chosen: Flags) -> Floats:
+        """(n, K) the counts of those that are chosen, 0 of the others."""
+        weights = chosen.astype(np.float64)
+        return weights if self.counts is None else weights * self.counts[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +116,7 @@ def cross_validate(
     assignments: Sequence[Assignment],
     *,
     balanced: bool = True,
+    penalties: Sequence[float] = INVERSE_PENALTIES,
     tolerance: float = 1e-6,
 ) -> list[Outcome]:
     """Cross-validate each assignment, the penalty of each fold chosen inside its training rows.
@@ -114,6 +125,7 @@ def cross_validate(
         rows: (n, d) from ``principal_axes``, float64 or float32.
         assignments: T ways to cross-validate.
         balanced: whether both sides weigh the same.
+        penalties: the values of C to choose from, ascending.
         tolerance: of the final fits.
 
     Returns:
@@ -124,45 +136,12 @@ def cross_validate(
     at_once = max(_COLUMNS_AT_ONCE // (folds * _INNER_FOLDS), 1)
     for start in range(0, len(assignments), at_once):
         batch = assignments[start : start + at_once]
-        chosen = _choose_penalties(rows, batch, balanced=balanced)
+        chosen = _choose_penalties(rows, batch, balanced=balanced, penalties=penalties)
         outcomes.extend(_predict(rows, batch, chosen, balanced=balanced, tolerance=tolerance))
     return outcomes
 
 
-def resample_scores(
-    rows: Floats, assignment: Assignment, penalties: Floats, counts: Floats
-) -> Floats:
-    """Both detector scores under resampled images, the detector fitted anew each time.
-
-    Args:
-        rows: (n, d) from ``principal_axes``.
-        assignment: the folds, which resampling keeps.
-        penalties: (folds,) the C of each fold.
-        counts: (n, B) how often each image was drawn, equal within groups.
-
-    Returns:
-        (B, 2) unrealistic and unrepresentative of each resample.
-    """
-    is_synthetic, folds = assignment.is_synthetic, assignment.training.shape[1]
-    labels = is_synthetic.astype(rows.dtype)
-    quality = np.full(counts.shape, 0.5)
-    for held in range(folds):
-        training = assignment.training[:, held]
-        weights = np.where(training[:, None], counts, 0.0)
-        weights = weights * side_weights(weights, is_synthetic)
-        models = _fit(rows, labels, weights, float(penalties[held]), tolerance=1e-3)
-        inside = assignment.fold == held
-        probability = sigmoid(models.log_odds(rows[inside]))
-        quality[inside] = np.where(is_synthetic[inside, None], probability, 1.0 - probability)
-    sides = [is_synthetic, ~is_synthetic]
-    means = [
-        (quality[side] * counts[side]).sum(axis=0) / np.maximum(counts[side].sum(axis=0), 1e-12)
-        for side in sides
-    ]
-    return np.stack(means, axis=1)
-
-
-def side_weights(counts: Floats | Flags, is_synthetic: Flags) -> Floats:
+def side_weights(counts: Floats, is_synthetic: Flags) -> Floats:
     """(n, K) weights that give both sides half of each model's rows, as scikit-learn does."""
     totals = np.stack([counts[~is_synthetic].sum(axis=0), counts[is_synthetic].sum(axis=0)])
     share = totals.sum(axis=0) / (2.0 * np.maximum(totals, 1e-12))
@@ -203,7 +182,13 @@ def _both_sides(training: Flags, is_synthetic: Flags) -> Flags:
     return np.asarray(training[is_synthetic].any(axis=0) & training[~is_synthetic].any(axis=0))
 
 
-def _choose_penalties(rows: Floats, assignments: Sequence[Assignment], *, balanced: bool) -> Floats:
+def _choose_penalties(
+    rows: Floats,
+    assignments: Sequence[Assignment],
+    *,
+    balanced: bool,
+    penalties: Sequence[float],
+) -> Floats:
     """(T, folds) C by the least inner log-loss along the grid, from strong to weak."""
     subset = _sample(assignments[0])
     rows = rows[subset]
@@ -213,10 +198,10 @@ def _choose_penalties(rows: Floats, assignments: Sequence[Assignment], *, balanc
     )
     labels = labels.astype(rows.dtype)
     owners = len(assignments) * assignments[0].inner.shape[1]
-    losses = np.full((len(INVERSE_PENALTIES), owners), np.inf)
+    losses = np.full((len(penalties), owners), np.inf)
     open_owners = np.arange(owners)
     model: Coefficients | None = None
-    for step, penalty in enumerate(INVERSE_PENALTIES):
+    for step, penalty in enumerate(penalties):
         columns = (open_owners[:, None] * _INNER_FOLDS + np.arange(_INNER_FOLDS)).ravel()
         # Neighbours on the grid differ far more than a rough fit from an exact one.
         model = _fit(
@@ -236,7 +221,7 @@ def _choose_penalties(rows: Floats, assignments: Sequence[Assignment], *, balanc
         kept = np.repeat(~rising, _INNER_FOLDS)
         model = Coefficients(slope=model.slope[:, kept], intercept=model.intercept[kept])
         open_owners = open_owners[~rising]
-    best: Floats = np.asarray(INVERSE_PENALTIES)[np.argmin(losses, axis=0)]
+    best: Floats = np.asarray(penalties)[np.argmin(losses, axis=0)]
     return best.reshape(len(assignments), -1)
 
 
@@ -246,19 +231,18 @@ def _inner_columns(
     balanced: bool,  # noqa: FBT001
 ) -> tuple[Floats, Floats, Floats]:
     """Labels and the weights to fit and to judge with, a column an inner fold of an outer one."""
-    inner, is_synthetic = assignment.inner[subset], assignment.is_synthetic[subset]
+    assignment = assignment.take(subset)
+    inner, is_synthetic = assignment.inner, assignment.is_synthetic
     numbers = np.arange(_INNER_FOLDS)
     judged = (inner[:, :, None] == numbers).reshape(len(inner), -1)
     seen = ((inner >= 0)[:, :, None] & (inner[:, :, None] != numbers)).reshape(len(inner), -1)
     seen &= _both_sides(seen, is_synthetic)
     labels = np.repeat(is_synthetic[:, None].astype(np.float64), judged.shape[1], axis=1)
-    if not balanced:
-        return labels, seen.astype(np.float64), judged.astype(np.float64)
-    return (
-        labels,
-        seen * side_weights(seen, is_synthetic),
-        judged * side_weights(judged, is_synthetic),
-    )
+    fitting, judging = assignment.weigh(seen), assignment.weigh(judged)
+    if balanced:
+        fitting = fitting * side_weights(fitting, is_synthetic)
+        judging = judging * side_weights(judging, is_synthetic)
+    return labels, fitting, judging
 
 
 def _sample(assignment: Assignment) -> Integers:
@@ -284,16 +268,14 @@ def _predict(
     balanced: bool,
     tolerance: float,
 ) -> list[Outcome]:
-    training = np.concatenate([a.training for a in assignments], axis=1)
     folds = assignments[0].inner.shape[1]
     labels = np.stack([a.is_synthetic for a in assignments], axis=1).astype(rows.dtype)
     labels = np.repeat(labels, folds, axis=1)
     learnable = np.concatenate([_both_sides(a.training, a.is_synthetic) for a in assignments])
-    weights = training.astype(np.float64)
+    weights = np.concatenate([a.weigh(a.training) for a in assignments], axis=1)
     if balanced:
-        weights = weights * np.concatenate(
-            [side_weights(a.training, a.is_synthetic) for a in assignments], axis=1
-        )
+        scales = [side_weights(a.weigh(a.training), a.is_synthetic) for a in assignments]
+        weights = weights * np.concatenate(scales, axis=1)
     probability = np.full((len(rows), len(assignments)), 0.5)
     for penalty in np.unique(chosen.ravel()[learnable]):
         columns = np.flatnonzero((chosen.ravel() == penalty) & learnable)

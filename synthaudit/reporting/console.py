@@ -108,6 +108,8 @@ def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
         )
     if audit.missed:
         yield "Real images that nothing synthetic resembles", _missed_lines(audit)
+    if audit.artefacts:
+        yield "What the files alone give away", _artefact_lines(audit)
     if audit.supporting:
         yield "Supporting measures", _supporting_lines(audit)
     copied = copies(audit, _SHOWN)
@@ -133,6 +135,23 @@ def _missed_lines(audit: Audit) -> list[Text]:
         paths = [_link(audit, "real", path) for path in kind["examples"]]
         named = Text(f"({classes})" if classes else "")
         lines.append(_entry(f"{kind['size']:,} like", *paths, named))
+    return lines
+
+
+def _artefact_lines(audit: Audit) -> list[Text]:
+    files = audit.artefacts
+    control = "too few images to say"
+    if files["control_auc"] is not None:
+        own = f"as many synthetic images reach {files['matched_auc']:.3f}"
+        control = f"{files['control_auc']:.3f}; {own}"
+    lines = [
+        _entry("AUC of size, format and compression  ", Text(f"{files['container_auc']:.3f}")),
+        _entry("AUC of traces in block frequencies   ", Text(f"{files['trace_auc']:.3f}")),
+        _entry("AUC of real images in synthetic files", Text(control)),
+    ]
+    for trait in files["best"][:3]:
+        medians = f"real {trait['real']:.4g}, synthetic {trait['synthetic']:.4g}"
+        lines.append(_entry(f"{trait['name']:22}", Text(f"AUC {trait['auc']:.3f}; {medians}")))
     return lines
 
 

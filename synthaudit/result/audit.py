@@ -68,6 +68,8 @@ class Audit:
             after ``quick``.
         missed: kinds of real image that the synthetic set misses: ``size``, ``examples`` (paths)
             and ``classes``, the largest first.
+        artefacts: how well traits of the files alone tell the sides apart; empty after ``quick``
+            and for ready vectors.
         classes: the scores of each class that both sides have.
         images: a row an image; see the README for the columns.
         pairs: a row a near-duplicate pair, nearest first.
@@ -86,6 +88,7 @@ class Audit:
     duplicates: Mapping[str, Any]
     supporting: Mapping[str, Mapping[str, Any]]
     missed: Sequence[Mapping[str, Any]]
+    artefacts: Mapping[str, Any]
     classes: Mapping[str, ClassScores]
     images: pd.DataFrame = field(repr=False)
     pairs: pd.DataFrame = field(repr=False)
@@ -119,6 +122,7 @@ class Audit:
             "duplicates": dict(self.duplicates),
             **({"supporting": dict(self.supporting)} if self.supporting else {}),
             **({"missed": list(self.missed)} if self.supporting else {}),
+            **({"artefacts": dict(self.artefacts)} if self.artefacts else {}),
             "classes": {name: vars(scores) for name, scores in self.classes.items()},
             "notes": list(self.notes),
             "provenance": dict(self.provenance),

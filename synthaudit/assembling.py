@@ -1,0 +1,199 @@
+"""From measurements to an ``Audit``: names put to rows, and the provenance added."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.artefacts import Artefacts
+from synthaudit.images.collection import Collection, Unreadable
+from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.measuring import Measurement
+from synthaudit.result.audit import Audit, ClassScores, Score
+from synthaudit.result.tables import image_table, pair_table, unreadable_table
+from synthaudit.settings import Settings
+
+_VERSIONED: Final = ("synthaudit", "numpy", "scipy", "pillow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedSide:
+    """One side after embedding: (n, d) vectors, their paths and classes, and what was lost."""
+
+    name: str
+    root: Path
+    vectors: npt.NDArray[np.floating[Any]]
+    paths: Sequence[str]
+    labels: Sequence[str | None]
+    unreadable: Sequence[Unreadable]
+    digest: str
+    readable: Collection | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the vectors come from, for the provenance."""
+
+    embedder: str
+    fingerprint: str
+    device: str
+    recipe: dict[str, Any] | None = None
+
+
+def assemble(
+    real: EmbeddedSide,
+    synthetic: EmbeddedSide,
+    *,
+    found: Measurement,
+    files: Artefacts | None,
+    origin: Origin,
+    settings: Settings,
+) -> Audit:
+    """Put an audit together.
+
+    Args:
+        real: the real side.
+        synthetic: the synthetic side.
+        found: what was measured on the real rows followed by the synthetic ones.
+        files: the artefact audit, where there was one.
+        origin: where the vectors come from.
+        settings: of the audit.
+    """
+    sides = (real, synthetic)
+    is_synthetic = np.arange(len(real.paths) + len(synthetic.paths)) >= len(real.paths)
+    labels = np.array([*real.labels, *synthetic.labels], dtype=object)
+    paths = np.array([*real.paths, *synthetic.paths], dtype=object)
+    names = np.where(is_synthetic, "synthetic", "real").astype(object)
+    unreadable = [(lost.path, side.name, lost.reason) for side in sides for lost in side.unreadable]
+    return Audit(
+        **{name: _score(found, name) for name in SCORE_NAMES},
+        counts={
+            "real": len(real.paths),
+            "synthetic": len(synthetic.paths),
+            "unreadable": len(unreadable),
+            "classes": len(found.classes),
+        },
+        detector={
+            "auc": found.detection.auc,
+            "accuracy": found.detection.accuracy,
+            **_detector_p_value(found),
+            "undetermined_real": int((found.detection.undetermined & ~is_synthetic).sum()),
+            "undetermined_synthetic": int((found.detection.undetermined & is_synthetic).sum()),
+        },
+        duplicates=found.duplicate_summary,
+        supporting={}
+        if found.support is None
+        else {name: vars(measure) for name, measure in found.support.measures.items()},
+        missed=_missed(found, paths),
+        classes={
+            name: ClassScores(
+                **vars(scores),
+                real=int(((labels == name) & ~is_synthetic).sum()),
+                synthetic=int(((labels == name) & is_synthetic).sum()),
+            )
+            for name, scores in found.classes.items()
+        },
+        images=_images(found, paths, names, labels),
+        pairs=pair_table(
+            paths,
+            names,
+            first=found.pairs.first,
+            second=found.pairs.second,
+            distance=found.pairs.distance,
+        ),
+        unreadable=unreadable_table(unreadable),
+        artefacts={} if files is None else files.to_dict(),
+        notes=(*found.notes, *(() if files is None else files.notes(found.detection.auc))),
+        provenance={
+            "synthaudit": version("synthaudit"),
+            "embedder": origin.embedder,
+            "fingerprint": origin.fingerprint,
+            "definition": settings.definition,
+            "seed": settings.seed,
+            "settings": settings.deciding(),
+            "real_digest": real.digest,
+            "synthetic_digest": synthetic.digest,
+            "versions": _versions(origin),
+            "device": origin.device,
+            **({} if origin.recipe is None else {"harmonised_to": origin.recipe}),
+        },
+        roots={side.name: side.root for side in sides},
+    )
+
+
+def _score(found: Measurement, name: str) -> Score:
+    certainty = found.certainty
+    value, chance = float(vars(found.scores)[name]), found.chance[name]
+    if certainty is None:
+        return Score(value=value, chance=chance)
+    interval = certainty.intervals[name]
+    return Score(
+        value=value,
+        chance=chance,
+        low=interval.low,
+        high=interval.high,
+        null=certainty.null[name],
+        p_value=certainty.p_values[name],
+        floor=None if certainty.floor is None else float(vars(certainty.floor)[name]),
+    )
+
+
+def _missed(found: Measurement, paths: npt.NDArray[np.object_]) -> list[dict[str, Any]]:
+    if found.support is None:
+        return []
+    return [
+        {
+            "size": kind.size,
+            "examples": [str(paths[row]) for row in kind.rows],
+            "classes": dict(kind.classes),
+        }
+        for kind in found.support.missed
+    ]
+
+
+def _detector_p_value(found: Measurement) -> dict[str, float | None]:
+    return {} if found.certainty is None else {"p_value": found.certainty.p_values["auc"]}
+
+
+def _images(
+    found: Measurement,
+    paths: npt.NDArray[np.object_],
+    names: npt.NDArray[np.object_],
+    labels: npt.NDArray[np.object_],
+) -> Any:
+    return image_table(
+        paths=paths,
+        sides=names,
+        labels=labels,
+        nearest={
+            side: (near.index[:, 0], near.distance[:, 0]) for side, near in found.nearest.items()
+        },
+        cluster=found.cluster,
+        columns={
+            "label_quality": found.detection.label_quality,
+            "probability_synthetic": found.detection.probability_synthetic,
+            "is_unvaried": found.is_unvaried,
+            "is_unoriginal": found.is_unoriginal,
+            "uncoveredness": np.full(len(paths), np.nan)
+            if found.support is None
+            else found.support.uncoveredness,
+        },
+    )
+
+
+def _versions(origin: Origin) -> dict[str, str]:
+    import faiss
+
+    versions = {name: version(name) for name in _VERSIONED}
+    versions |= {"faiss": faiss.__version__, "python": platform.python_version()}
+    if origin.embedder.startswith(("clip", "timm")):
+        names = ("torch", "open_clip_torch" if origin.embedder.startswith("clip") else "timm")
+        versions |= {name: version(name) for name in names}
+    return versions

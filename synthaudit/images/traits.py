@@ -1,0 +1,109 @@
+"""What an image file is besides its content: container, size, compression and their traces."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, JpegImagePlugin
+from scipy.fft import dctn
+
+from synthaudit.images.decoding import Frame, UnreadableImage, fit_to_frame, open_rgb
+from synthaudit.images.decoding_pool import DecodedChunk, Failure
+
+TRAITS_VERSION: Final = 1
+CONTAINER_TRAITS: Final = (
+    *("width", "height", "aspect_ratio", "bytes_per_pixel"),
+    *("jpeg_quality", "jpeg_subsampling", "is_progressive"),
+    *("has_exif", "has_colour_profile", "has_text"),
+    *("is_jpeg", "is_png", "is_webp", "is_other_format"),
+    *("is_grey", "is_palette", "has_alpha"),
+)
+TRACE_TRAITS: Final = tuple(f"dct_{row}{column}" for row in range(8) for column in range(8))[1:]
+TRAITS: Final = (*CONTAINER_TRAITS, *TRACE_TRAITS)
+TRACE_FRAME: Final = Frame(height=224, width=224)
+
+# The luminance table of the JPEG standard (annex K), which encoders scale by quality.
+_STANDARD_TABLE_MEAN: Final = 57.625
+_SUBSAMPLING_UNKNOWN: Final = -1
+
+
+def trait_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> DecodedChunk:
+    """Traits of some files, in the form in which a decoding pool hands on pixels.
+
+    Returns:
+        ``pixels`` is float32 (k, len(TRAITS)).
+    """
+    rows: list[npt.NDArray[np.float32]] = []
+    failures: list[Failure | None] = []
+    for data in files:
+        try:
+            picture = open_rgb(data, max_pixels=max_pixels)
+            container = read_container(data)
+            traces = block_energies(fit_to_frame(picture, frame))
+            values = [container[name] for name in CONTAINER_TRAITS]
+            rows.append(np.concatenate([values, traces]).astype(np.float32))
+            failures.append(None)
+        except UnreadableImage as error:
+            failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
+    empty = np.empty((0, len(TRAITS)), np.float32)
+    return DecodedChunk(pixels=np.stack(rows) if rows else empty, failures=failures)
+
+
+def read_container(data: bytes) -> dict[str, float]:
+    """The traits of the file itself, without a look at its pixels.
+
+    ``jpeg_quality`` is 0 and ``jpeg_subsampling`` -1 for other formats; subsampling is 0 for 4:4:4,
+    1 for 4:2:2 and 2 for 4:2:0.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image: Any = Image.open(io.BytesIO(data))
+    width, height = image.size
+    kind = "JPEG" if image.format == "MPO" else image.format
+    is_jpeg = kind == "JPEG"
+    info = image.info
+    return {
+        "width": float(width),
+        "height": float(height),
+        "aspect_ratio": width / height,
+        "bytes_per_pixel": len(data) / (width * height),
+        "jpeg_quality": jpeg_quality(image.quantization) if is_jpeg else 0.0,
+        "jpeg_subsampling": float(
+            JpegImagePlugin.get_sampling(image) if is_jpeg else _SUBSAMPLING_UNKNOWN
+        ),
+        "is_progressive": float(bool(info.get("progressive") or info.get("interlace"))),
+        "has_exif": float("exif" in info),
+        "has_colour_profile": float("icc_profile" in info),
+        "has_text": float("comment" in info or "xmp" in info or bool(getattr(image, "text", None))),
+        "is_jpeg": float(is_jpeg),
+        "is_png": float(kind == "PNG"),
+        "is_webp": float(kind == "WEBP"),
+        "is_other_format": float(kind not in ("JPEG", "PNG", "WEBP")),
+        "is_grey": float(image.mode in ("1", "L", "LA", "I", "I;16", "F")),
+        "is_palette": float(image.mode in ("P", "PA")),
+        "has_alpha": float(image.mode in ("RGBA", "LA", "PA", "RGBa", "La")),
+    }
+
+
+def jpeg_quality(tables: dict[int, list[int]]) -> float:
+    """Quality (1 to 100) of the usual encoders that gives such a luminance table."""
+    if not tables:
+        return 0.0
+    scale = 100.0 * float(np.mean(tables[min(tables)])) / _STANDARD_TABLE_MEAN
+    quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
+    return float(np.clip(round(quality), 1, 100))
+
+
+def block_energies(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Log mean energy of the 63 alternating DCT bands of the 8 x 8 blocks of the luma."""
+    luma = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
+    blocks = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2)
+    bands = dctn(blocks, axes=(2, 3), norm="ortho")
+    energy: npt.NDArray[np.float64] = np.log10(np.square(bands).mean(axis=(0, 1)) + 1e-3)
+    return energy.ravel()[1:]
