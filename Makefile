@@ -26,6 +26,8 @@ format: .venv/installed-checks
 bench: .venv/installed .venv-oracles/installed
 	$(BIN)/python benchmarks/score.py
 	$(BIN)/python benchmarks/copies.py
+	$(BIN)/python benchmarks/artefacts.py
+	$(BIN)/python benchmarks/certainty.py --runs 200
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from synthaudit.artefacts import Artefacts
 from synthaudit.images.collection import Collection, Unreadable
+from synthaudit.keeping import Keeping
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.measuring import Measurement
 from synthaudit.result.audit import Audit, ClassScores, Score
@@ -53,6 +55,7 @@ def assemble(
     *,
     found: Measurement,
     files: Artefacts | None,
+    keeping: Keeping | None,
     origin: Origin,
     settings: Settings,
 ) -> Audit:
@@ -63,6 +66,7 @@ def assemble(
         synthetic: the synthetic side.
         found: what was measured on the real rows followed by the synthetic ones.
         files: the artefact audit, where there was one.
+        keeping: what is worth keeping, where that was asked for.
         origin: where the vectors come from.
         settings: of the audit.
     """
@@ -110,6 +114,10 @@ def assemble(
         ),
         unreadable=unreadable_table(unreadable),
         artefacts={} if files is None else files.to_dict(),
+        kept=None if keeping is None else _kept(keeping, paths, is_synthetic),
+        kept_scores={}
+        if keeping is None or keeping.scores is None
+        else {name: float(value) for name, value in vars(keeping.scores).items()},
         notes=(*found.notes, *(() if files is None else files.notes(found.detection.auc))),
         provenance={
             "synthaudit": version("synthaudit"),
@@ -142,6 +150,19 @@ def _score(found: Measurement, name: str) -> Score:
         null=certainty.null[name],
         p_value=certainty.p_values[name],
         floor=None if certainty.floor is None else float(vars(certainty.floor)[name]),
+    )
+
+
+def _kept(
+    keeping: Keeping, paths: npt.NDArray[np.object_], is_synthetic: npt.NDArray[np.bool_]
+) -> pd.DataFrame:
+    chosen = keeping.selection
+    return pd.DataFrame(
+        {
+            "path": paths[is_synthetic].astype(str),
+            "is_kept": chosen.is_kept[is_synthetic],
+            "reason": chosen.reason[is_synthetic].astype(str),
+        }
     )
 
 

@@ -19,6 +19,7 @@ from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
+from synthaudit.keeping import keep_the_best
 from synthaudit.measuring import Measurement, measure
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
@@ -229,7 +230,14 @@ def _audit(
     labels = np.array([*real.labels, *synthetic.labels], dtype=object)
     found = measure(vectors, is_synthetic, labels, settings, progress)
     files = _inspect(sides, vectors, is_synthetic, found, bench)
-    return assemble(real, synthetic, found=found, files=files, origin=origin, settings=settings)
+    keeping = None
+    if settings.keep:
+        keeping = keep_the_best(
+            vectors, is_synthetic, labels, found, settings=settings, progress=progress
+        )
+    return assemble(
+        real, synthetic, found=found, files=files, keeping=keeping, origin=origin, settings=settings
+    )
 
 
 def _inspect(

@@ -27,6 +27,8 @@ class Settings(BaseModel):
             instead of the radius estimated from the real images.
         false_alarms: share of fresh images that the estimated radius may flag by chance.
         folds: folds of the detector's cross-validation.
+        keep: judge which synthetic images are worth keeping.
+        obvious: probability from which an image is an obvious fake and not kept.
         quick: leave out intervals, nulls, p-values and the floor.
         harmonise: bring every image to one size and codec before it is embedded.
         repeats: cross-validations with different folds that are averaged; 1 when quick.
@@ -52,6 +54,8 @@ class Settings(BaseModel):
     duplicate_distance: float | None = Field(default=None, gt=0.0, le=2.0, allow_inf_nan=False)
     false_alarms: float = Field(default=0.005, gt=0.0, lt=0.5)
     folds: int = Field(default=5, ge=2, le=100)
+    keep: bool = False
+    obvious: float = Field(default=0.95, gt=0.5, le=1.0)
     quick: bool = False
     harmonise: bool = False
     repeats: int = Field(default=3, ge=1, le=100)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.clusters import identical_groups
 from synthaudit.measures.fidelity.frechet import frechet
 from synthaudit.measures.fidelity.kernel_distance import kernel_distance
 from synthaudit.measures.fidelity.neighbourhoods import neighbourhoods
@@ -178,7 +179,8 @@ def _group(
     missed = np.flatnonzero(np.nan_to_num(uncoveredness) > 1.0)
     if len(missed) == 0:
         return []
-    count = max(min(_KINDS, len(missed) // 5), 1)
+    distinct = len(identical_groups(directions.unit[missed]))
+    count = max(min(_KINDS, len(missed) // 5, distinct), 1)
     means = KMeans(n_clusters=count, n_init=3, random_state=seed % 2**32)
     kind = means.fit_predict(directions.rows(missed))
     kinds = []

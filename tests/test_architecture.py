@@ -19,6 +19,7 @@ FLOORS = (
     {"embedding", "measures"},
     {"certainty", "supporting", "result", "generation"},
     {"measuring", "artefacts"},
+    {"keeping"},
     {"assembling"},
     {"scoring"},
     {"reporting"},

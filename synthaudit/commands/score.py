@@ -42,6 +42,13 @@ def score(
         float, typer.Option(help="Share of fresh images that the learnt radius may flag.")
     ] = 0.005,
     folds: Annotated[int, typer.Option(help="Folds of the detector's cross-validation.")] = 5,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Write which synthetic images to keep, and why not the others (CSV)."),
+    ] = None,
+    obvious: Annotated[
+        float, typer.Option(help="Probability from which --keep drops an image as a fake.")
+    ] = 0.95,
     harmonise: Annotated[
         bool, typer.Option("--harmonise", help="Bring all images to one size and codec first.")
     ] = False,
@@ -84,6 +91,8 @@ def score(
         "duplicate_distance": duplicate_distance,
         "false_alarms": false_alarms,
         "folds": folds,
+        "keep": keep is not None,
+        "obvious": obvious,
         "harmonise": harmonise,
         "quick": quick,
         "confidence": confidence,
@@ -100,7 +109,7 @@ def score(
         "local_files_only": offline,
     }
     audit_and_print(
-        real, synthetic, settings, out=out, as_json=output_format == "json", quiet=quiet
+        real, synthetic, settings, keep=keep, out=out, as_json=output_format == "json", quiet=quiet
     )
 
 
@@ -112,18 +121,21 @@ def audit_and_print(
     out: Path | None,
     as_json: bool,
     quiet: bool,
+    keep: Path | None = None,
 ) -> None:
     """Score, write and print: what ``score`` and ``demo`` have in common."""
     from rich.console import Console
 
     from synthaudit.reporting.console import print_audit
-    from synthaudit.result.writing import scores_text
+    from synthaudit.result.writing import scores_text, write_table
     from synthaudit.scoring import score as run
 
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)
     if out is not None:
         audit.write(out)
+    if keep is not None and audit.kept is not None:
+        write_table(audit.kept, keep)
     if as_json:
         sys.stdout.write(scores_text(audit.to_dict()))
     else:

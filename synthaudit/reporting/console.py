@@ -186,6 +186,10 @@ def _link(audit: Audit, side: str, path: str) -> Text:
 
 def _closing(audit: Audit, written: Path | None) -> Iterator[Text]:
     detector, duplicates = audit.detector, audit.duplicates
+    if audit.kept is not None:
+        count = int(audit.kept["is_kept"].sum())
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in audit.kept_scores.items())
+        yield Text(f"Worth keeping: {count:,} of {len(audit.kept):,} synthetic images. {scores}")
     yield Text(
         f"Detector: AUC {detector['auc']:.3f}, balanced accuracy {detector['accuracy']:.3f}. "
         f"Duplicate radius: {duplicates['radius']:.4f}; {duplicates['pairs']:,} pairs within it."

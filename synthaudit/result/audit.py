@@ -74,6 +74,8 @@ class Audit:
         images: a row an image; see the README for the columns.
         pairs: a row a near-duplicate pair, nearest first.
         unreadable: a row an unusable file, with its reason.
+        kept: a row a synthetic image: ``path``, ``is_kept``, ``reason``; None unless asked for.
+        kept_scores: the four scores of the images kept; empty unless asked for.
         notes: what a reader must know to read the scores rightly, in sentences.
         provenance: how to reproduce the numbers.
         roots: the folder that each side's paths start from.
@@ -93,6 +95,8 @@ class Audit:
     images: pd.DataFrame = field(repr=False)
     pairs: pd.DataFrame = field(repr=False)
     unreadable: pd.DataFrame = field(repr=False)
+    kept: pd.DataFrame | None = field(repr=False)
+    kept_scores: Mapping[str, float]
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     roots: Mapping[str, Path]
@@ -124,6 +128,7 @@ class Audit:
             **({"missed": list(self.missed)} if self.supporting else {}),
             **({"artefacts": dict(self.artefacts)} if self.artefacts else {}),
             "classes": {name: vars(scores) for name, scores in self.classes.items()},
+            **({} if self.kept is None else {"kept": self._kept()}),
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
@@ -143,6 +148,17 @@ class Audit:
         if self.unrealistic.floor is not None:
             contents["floor"] = {name: score.floor for name, score in scores.items()}
         return contents
+
+    def _kept(self) -> dict[str, Any]:
+        """How many images are kept, why the others are not, and the scores of those kept."""
+        assert self.kept is not None
+        dropped = self.kept.loc[~self.kept["is_kept"], "reason"]
+        reasons = {str(reason): int(count) for reason, count in dropped.value_counts().items()}
+        return {
+            "synthetic": int(self.kept["is_kept"].sum()),
+            "dropped": dict(sorted(reasons.items())),
+            "scores": dict(self.kept_scores),
+        }
 
     def write(self, folder: str | Path) -> Path:
         """Write all files into a folder, which is made if need be.

@@ -21,6 +21,22 @@ def scores_text(scores: Mapping[str, Any]) -> str:
     return json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def write_table(table: pd.DataFrame, file: Path) -> None:
+    """Write one CSV file, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    draft = file.with_name(f".partial-{os.getpid()}-{file.name}")
+    try:
+        table.to_csv(draft, index=False)
+        os.replace(draft, file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(f"{file} cannot be written ({reason}): choose another file.") from error
+
+
 def write_files(
     folder: Path,
     *,

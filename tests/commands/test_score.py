@@ -35,7 +35,8 @@ def test_the_table_names_scores_culprits_and_files(
     lines = done.stdout.splitlines()
     assert lines[0] == "30 real, 31 synthetic images; embedder builtin; definition default"
     for name in ("unrealistic", "unrepresentative", "unvaried", "unoriginal"):
-        assert any(re.match(rf"{name} +0\.\d{{3}} +0\.(500|005) ", line) for line in lines)
+        figures = r" +0\.\d{3} +0\.\d{3}-[01]\.\d{3} +\S+ +\S+ +<?[01]\.\d{3}$"
+        assert any(re.match(name + figures, line.rstrip()) for line in lines)
     start = lines.index("Copies of real images")
     assert lines[start + 1] == f"  0.000 {copy} of {two_sides[0] / 'dog' / '02.png'}"
     assert "Worst classes" in lines
@@ -82,6 +83,22 @@ def test_vectors(synthaudit: Run, tmp_path: Path) -> None:
     done = synthaudit("score", "real.npy", "synthetic.npy", "--definition", "cleanlab")
     assert done.returncode == 0, done.stderr
     assert "Cleanlab Studio's definitions" in done.stdout
+
+
+def test_keep_writes_a_verdict_on_every_synthetic_image(
+    synthaudit: Run, two_sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (two_sides[1] / "cat" / "copy.png").write_bytes(encoded(picture(2)))
+    done = synthaudit("score", *two_sides, "--embedder", "builtin", "--quick", "--keep", "keep.csv")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "keep.csv", keep_default_na=False).set_index("path")
+    assert len(table) == 31
+    assert table.loc["cat/copy.png", "reason"] == "it copies a real image"
+    assert (table["reason"] == "").equals(table["is_kept"])
+    assert f"Worth keeping: {table['is_kept'].sum()} of 31" in done.stdout
+    bad = synthaudit("score", *two_sides, "--embedder", "builtin", "-q", "--keep", "no/such/x.csv")
+    assert bad.returncode == 2
+    assert "no/such/x.csv cannot be written" in bad.stderr
 
 
 CASES = {

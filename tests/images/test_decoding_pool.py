@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 
-from synthaudit.images import decoding_pool
 from synthaudit.images.decoding import Frame, decode
 from synthaudit.images.decoding_pool import DecodedChunk, DecodingPool, decode_chunk
 from tests.pictures import encoded, picture
@@ -37,10 +35,8 @@ def test_order_and_slots(pool: DecodingPool) -> None:
     assert np.array_equal(chunk.pixels, expected)
 
 
-def test_a_file_that_kills_its_process_costs_only_itself(
-    pool: DecodingPool, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(decoding_pool, "decode_chunk", _decode_or_die)
+def test_a_file_that_kills_its_process_costs_only_itself() -> None:
+    pool = DecodingPool(FRAME, workers=2, max_pixels=10**6, work=_decode_or_die)
     good = [encoded(picture(seed)) for seed in range(4)]
     chunks = [[good[0], DEADLY, good[1]], good[2:]]
     futures = [pool.submit(chunk) for chunk in chunks]

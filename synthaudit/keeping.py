@@ -1,0 +1,74 @@
+"""What to do about it: the synthetic images worth keeping, and what they score by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.measures.cross_validation import principal_axes
+from synthaudit.measures.label_fidelity import LabelFidelity, label_fidelity
+from synthaudit.measures.neighbours import Flags
+from synthaudit.measures.scores import FourScores
+from synthaudit.measures.selection import Selection, select
+from synthaudit.measuring import Measurement, measure
+from synthaudit.progress import Progress
+from synthaudit.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """The selection, and what became of the scores.
+
+    Attributes:
+        selection: the verdict on each image.
+        labels: what the probe says of the classes; None without classes on both sides.
+        scores: the four scores of the images that are kept; None when too few are.
+    """
+
+    selection: Selection
+    labels: LabelFidelity | None
+    scores: FourScores | None
+
+
+def keep_the_best(
+    vectors: npt.NDArray[np.floating[Any]],
+    is_synthetic: Flags,
+    classes: npt.NDArray[np.object_],
+    found: Measurement,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> Keeping:
+    """Select images and audit the selection anew, without intervals.
+
+    Args:
+        vectors: (n, d) embeddings.
+        is_synthetic: (n,) the side of each.
+        classes: (n,) class names, None without.
+        found: what was measured on all images.
+        settings: of the audit.
+        progress: told of the stages.
+    """
+    progress.start("choosing what to keep", 0)
+    groups = np.full(len(vectors), -1) if found.fold_group is None else found.fold_group
+    labels = label_fidelity(
+        principal_axes(vectors), is_synthetic, classes, groups, seed=settings.seed
+    )
+    selection = select(
+        is_synthetic=is_synthetic,
+        is_unoriginal=found.is_unoriginal,
+        is_wrong_label=np.zeros(len(vectors), bool) if labels is None else labels.is_wrong,
+        probability_synthetic=found.detection.probability_synthetic,
+        cluster=found.cluster,
+        obvious=settings.obvious,
+    )
+    left = ~is_synthetic | selection.is_kept
+    scores = None
+    if selection.is_kept.any():
+        quick = settings.model_copy(update={"quick": True})
+        again = measure(vectors[left], is_synthetic[left], classes[left], quick, progress)
+        scores = again.scores
+    return Keeping(selection=selection, labels=labels, scores=scores)

@@ -1,0 +1,69 @@
+"""Which synthetic images are worth keeping, and why the others are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.measures.neighbours import Flags, Floats, Integers
+
+KEPT: Final = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The verdict on each image.
+
+    Attributes:
+        is_kept: (n,) synthetic images worth keeping; False for real ones.
+        reason: (n,) why a synthetic image is dropped, empty for those kept and for real ones.
+    """
+
+    is_kept: Flags
+    reason: npt.NDArray[np.object_]
+
+
+def select(
+    *,
+    is_synthetic: Flags,
+    is_unoriginal: Flags,
+    is_wrong_label: Flags,
+    probability_synthetic: Floats,
+    cluster: Integers,
+    obvious: float = 0.95,
+) -> Selection:
+    """Drop copies, wrong labels, obvious fakes, and all but the best of each cluster.
+
+    The first reason that applies is given. Of a cluster's remaining images the one that the
+    detector finds least synthetic is kept, the earliest where they tie.
+
+    Args:
+        is_synthetic: (n,) the side of each image.
+        is_unoriginal: (n,) copies of real images.
+        is_wrong_label: (n,) images of another class than intended.
+        probability_synthetic: (n,) what the detector says.
+        cluster: (n,) near-duplicate cluster, -1 for images alone.
+        obvious: probability from which an image is an obvious fake.
+
+    Returns:
+        ``Selection``.
+    """
+    reason = np.full(len(cluster), KEPT, object)
+    reasons = (
+        (is_unoriginal, "it copies a real image"),
+        (is_wrong_label, "it does not show its class"),
+        (probability_synthetic >= obvious, "it is an obvious fake"),
+    )
+    for dropped, text in reasons:
+        reason[is_synthetic & dropped & (reason == KEPT)] = text
+    candidates = np.flatnonzero(is_synthetic & (reason == KEPT) & (cluster >= 0))
+    order = candidates[
+        np.lexsort((candidates, probability_synthetic[candidates], cluster[candidates]))
+    ]
+    _, first = np.unique(cluster[order], return_index=True)
+    repeats = np.delete(order, first)
+    reason[repeats] = "it repeats another image, which is kept"
+    return Selection(is_kept=is_synthetic & (reason == KEPT), reason=reason)
