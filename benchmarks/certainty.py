@@ -21,6 +21,11 @@ import numpy as np
 
 import synthaudit
 from synthaudit import Audit
+from synthaudit.certainty import share_p_values
+from synthaudit.measures.duplicates import find_duplicates
+from synthaudit.measures.folds import fold_groups
+from synthaudit.measures.neighbours import Directions
+from synthaudit.measures.permutation import detector_null
 from synthaudit.measures.scores import SCORE_NAMES
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -58,21 +63,24 @@ def side(generator: np.random.Generator, count: int, dimension: int, copies: int
     return vectors
 
 
-def same(seed: int, real: int, synthetic: int, dimension: int, copies: int) -> Audit:
+def same_p_values(
+    seed: int, real: int, synthetic: int, dimension: int, copies: int
+) -> list[float | None]:
+    """The p-values of one audit of two alike sides, by the audit's own steps."""
     generator = np.random.default_rng(seed)
-    return synthaudit.score_embeddings(
-        side(generator, real, dimension, copies),
-        side(generator, synthetic, dimension, copies),
-        permutations=39,
-        resamples=20,
-        repeats=1,
-        seed=seed,
+    parts = [side(generator, count, dimension, copies) for count in (real, synthetic)]
+    vectors = np.concatenate(parts)
+    is_synthetic = np.arange(len(vectors)) >= len(parts[0])
+    directions = Directions(vectors)
+    found = find_duplicates(directions, is_synthetic)
+    groups = fold_groups(
+        directions, found.cluster, is_synthetic, radius=found.radius.largest, folds=5
     )
-
-
-def same_p_values(seed: int, *shape: int) -> list[float | None]:
-    audit = same(seed, *shape)
-    return [audit.detector["p_value"], *(audit.scores[name].p_value for name in SCORE_NAMES)]
+    null = detector_null(vectors, is_synthetic, groups, permutations=39, seed=seed)
+    shares = share_p_values(is_synthetic, found)
+    names = ("auc", "unrealistic", "unrepresentative")
+    detector = [None if null is None else null.p_values[name] for name in names]
+    return [*detector, shares["unvaried"], shares["unoriginal"]]
 
 
 def p_values(runs: int) -> list[str]:

@@ -107,7 +107,7 @@ def ascertain(
         },
         p_values={
             **{name: null.p_values[name] if null else None for name in (*detector, "auc")},
-            **_share_p_values(is_synthetic, copies),
+            **share_p_values(is_synthetic, copies),
         },
         floor=lowest,
     )
@@ -142,7 +142,7 @@ def _share_intervals(
     }
 
 
-def _share_p_values(is_synthetic: Flags, copies: Duplicates) -> dict[str, float | None]:
+def share_p_values(is_synthetic: Flags, copies: Duplicates) -> dict[str, float | None]:
     """Clusters of flagged images against pairs of real images among themselves."""
     radius = copies.radius
     if radius.is_absolute or radius.real_count < 2:
