@@ -100,13 +100,23 @@ class Workbench:
 
     def extract(self, collection: Collection) -> Extraction:
         """Embed a collection."""
+        return self._extract(collection, self.embedder)
+
+    def read_traits(self, collection: Collection) -> npt.NDArray[np.float32]:
+        """(n, len(TRAITS)) traits of a collection's files."""
+        return self._extract(
+            collection, TraitReader(), work=trait_chunk, stage="reading traits of"
+        ).vectors
+
+    def _extract(self, collection: Collection, embedder: Embedder, **how: Any) -> Extraction:
         return extract(
             collection,
-            self.embedder,
+            embedder,
             self.cache,
             workers=self.settings.workers,
             max_pixels=self.settings.max_pixels,
             progress=self.progress,
+            **how,
         )
 
 
@@ -132,7 +142,7 @@ def inspect_artefacts(
     Returns:
         ``Artefacts``; None when the traits of some image cannot be read after all.
     """
-    parts = [_read_traits(side, bench) for side in sides]
+    parts = [bench.read_traits(side) for side in sides]
     traits = np.concatenate(parts).astype(np.float64)
     if len(traits) != len(vectors):
         return None
@@ -187,19 +197,6 @@ def harmonised(
         for side in sides
     )
     return (first, second), recipe
-
-
-def _read_traits(collection: Collection, bench: Workbench) -> npt.NDArray[np.float32]:
-    settings = bench.settings
-    return extract(
-        collection,
-        TraitReader(),
-        bench.cache,
-        workers=settings.workers,
-        max_pixels=settings.max_pixels,
-        progress=bench.progress,
-        work=trait_chunk,
-    ).vectors
 
 
 def _control(
@@ -273,6 +270,6 @@ def _look(collection: Collection) -> Sequence[dict[str, float]]:
     for entry in collection.entries[::step]:
         try:
             found.append(read_container(entry.location.read()))
-        except (OSError, ValueError, SyntaxError, UnreadableImage):
+        except (OSError, UnreadableImage):
             continue  # it will be listed when it is embedded
     return found or [{"width": 224.0, "height": 224.0, "jpeg_quality": 0.0}]

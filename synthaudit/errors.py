@@ -10,7 +10,6 @@ SynthauditError            2
 
 from __future__ import annotations
 
-EXIT_DONE = 0
 EXIT_INTERRUPTED = 130
 
 

@@ -52,6 +52,7 @@ def extract(
     max_pixels: int,
     progress: Progress,
     work: Work | None = None,
+    stage: str = "embedding",
 ) -> Extraction:
     """Embed every image of a collection.
 
@@ -66,11 +67,13 @@ def extract(
         max_pixels: larger images are refused.
         progress: told of every image.
         work: what the worker processes make of a file instead of pixels.
+        stage: what the progress calls it.
 
     Returns:
         ``Extraction``.
     """
     pool = DecodingPool(embedder.frame, workers=workers, max_pixels=max_pixels, work=work)
+    progress.start(f"{stage} {collection.name}", len(collection.entries))
     return _Run(collection, embedder, cache, pool, progress).finish()
 
 
@@ -108,8 +111,6 @@ class _Run:
 
     def finish(self) -> Extraction:
         entries = self.collection.entries
-        verb = getattr(self.embedder, "verb", "embedding")
-        self.progress.start(f"{verb} {self.collection.name}", len(entries))
         unknown = self._recall_by_stamp(entries)
         self.progress.advance(len(entries) - len(unknown))
         for files in self._read(unknown):

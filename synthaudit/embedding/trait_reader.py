@@ -12,7 +12,6 @@ class TraitReader:
     """An embedder whose vectors are the traits that ``trait_chunk`` has already read."""
 
     name = "traits"
-    verb = "reading traits of"
     dimension = len(TRAITS)
     fingerprint = f"traits/v{TRAITS_VERSION}"
     frame = TRACE_FRAME

@@ -59,10 +59,17 @@ def read_container(data: bytes) -> dict[str, float]:
 
     ``jpeg_quality`` is 0 and ``jpeg_subsampling`` -1 for other formats; subsampling is 0 for 4:4:4,
     1 for 4:2:2 and 2 for 4:2:0.
+
+    Raises:
+        UnreadableImage: the file cannot be opened as an image.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image: Any = Image.open(io.BytesIO(data))
+        try:
+            image: Any = Image.open(io.BytesIO(data))
+        # Pillow raises nearly anything on hostile bytes, oversized images among it.
+        except Exception as error:
+            raise UnreadableImage(f"it cannot be opened: {error}") from error
     width, height = image.size
     kind = "JPEG" if image.format == "MPO" else image.format
     is_jpeg = kind == "JPEG"

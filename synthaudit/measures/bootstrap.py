@@ -15,8 +15,8 @@ from synthaudit.measures.cross_validation import (
     cross_validate,
     principal_axes,
 )
-from synthaudit.measures.detector import Detection
-from synthaudit.measures.neighbours import Flags, Floats, Integers
+from synthaudit.measures.detector import Detection, label_quality
+from synthaudit.measures.neighbours import Flags, Floats, Integers, is_near
 from synthaudit.measures.permutation import sample_units, unit_numbers
 from synthaudit.measures.radius import radius_of_distances
 from synthaudit.measures.randomness import stream
@@ -83,14 +83,20 @@ def detector_intervals(
     sides = (is_synthetic[rows], ~is_synthetic[rows])
     scores = np.array(
         [
-            [_weighted_mean(outcome.probability, side, counts) for side in sides]
+            [
+                np.average(label_quality(outcome.probability, sides[0])[side], weights=counts[side])
+                for side in sides
+            ]
             for outcome, counts in zip(outcomes, drawn.T, strict=True)
         ]
     )
     spread = scores.std(axis=0, ddof=1) * np.sqrt(len(rows) / len(units))
     intervals = {}
     for name, side, width in zip(names, (is_synthetic, ~is_synthetic), spread, strict=True):
-        each = [_mean(outcome.probability, side, name) for outcome in detection.outcomes]
+        each = [
+            label_quality(outcome.probability, is_synthetic)[side].mean()
+            for outcome in detection.outcomes
+        ]
         least = (least_spread or {}).get(name, 0.0)
         intervals[name] = _around(np.array(each), max(float(width), least), confidence)
     return intervals
@@ -127,11 +133,10 @@ def share_interval(
     sizes = np.bincount(unit)
     shares = np.empty(len(radii))
     for draw, own in enumerate(radii):
-        hits = np.bincount(unit, weights=(flagged_at < own) | (flagged_at == 0.0))
+        hits = np.bincount(unit, weights=is_near(flagged_at, own))
         times = generator.multinomial(len(numbers), np.full(len(numbers), 1.0 / len(numbers)))
         shares[draw] = float(hits @ times) / max(float(sizes @ times), 1.0)
-    near = (flagged_at < radius) | (flagged_at == 0.0)
-    share = float(near.mean())
+    share = float(is_near(flagged_at, radius).mean())
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(shares, [tail, 1.0 - tail])
     wilson = _wilson(share, len(numbers), confidence)
@@ -176,15 +181,6 @@ def _near_penalties(detection: Detection) -> list[float]:
     places = np.flatnonzero(np.isin(grid, chosen))
     near = slice(max(int(places.min()) - 1, 0), int(places.max()) + 2)
     return [float(penalty) for penalty in grid[near]]
-
-
-def _weighted_mean(probability: Floats, side: Flags, counts: Floats) -> float:
-    return float(np.average(probability[side], weights=counts[side]))
-
-
-def _mean(probability: Floats, side: Flags, name: str) -> float:
-    mean = float(probability[side].mean())
-    return mean if name == "unrealistic" else 1.0 - mean
 
 
 def _around(values: Floats, spread: float, confidence: float) -> Interval:

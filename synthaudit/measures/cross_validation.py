@@ -272,10 +272,10 @@ def _predict(
     labels = np.stack([a.is_synthetic for a in assignments], axis=1).astype(rows.dtype)
     labels = np.repeat(labels, folds, axis=1)
     learnable = np.concatenate([_both_sides(a.training, a.is_synthetic) for a in assignments])
-    weights = np.concatenate([a.weigh(a.training) for a in assignments], axis=1)
+    each = [a.weigh(a.training) for a in assignments]
     if balanced:
-        scales = [side_weights(a.weigh(a.training), a.is_synthetic) for a in assignments]
-        weights = weights * np.concatenate(scales, axis=1)
+        each = [w * side_weights(w, a.is_synthetic) for w, a in zip(each, assignments, strict=True)]
+    weights = np.concatenate(each, axis=1)
     probability = np.full((len(rows), len(assignments)), 0.5)
     for penalty in np.unique(chosen.ravel()[learnable]):
         columns = np.flatnonzero((chosen.ravel() == penalty) & learnable)

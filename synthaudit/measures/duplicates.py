@@ -11,10 +11,10 @@ from synthaudit.measures.clusters import identical_groups, merge, number_cluster
 from synthaudit.measures.neighbours import (
     Directions,
     Flags,
-    Floats,
     Integers,
     Neighbours,
     Pairs,
+    is_near,
     nearest,
     pairs_within,
 )
@@ -78,8 +78,8 @@ def find_duplicates(
         false_alarms=false_alarms,
         distance=distance,
     )
-    near_real = _is_near(nearest_real.distance[:, 0], radius.real)
-    near_synthetic = _is_near(
+    near_real = is_near(nearest_real.distance[:, 0], radius.real)
+    near_synthetic = is_near(
         nearest_synthetic.distance[:, 0], np.where(is_synthetic, radius.synthetic, radius.real)
     )
     # Both ends of a pair lie within its radius of something, so only these rows can form pairs.
@@ -95,11 +95,6 @@ def find_duplicates(
         pairs=pairs,
         pair_count=pair_count,
     )
-
-
-def _is_near(distance: Floats, radius: Floats | float) -> Flags:
-    near: Flags = (distance < radius) | (distance == 0.0)
-    return near
 
 
 def _join(
@@ -130,7 +125,7 @@ def _join(
 def _within_own_radius(pairs: Pairs, is_synthetic: Flags, radius: DuplicateRadius) -> Pairs:
     both = is_synthetic[pairs.first] & is_synthetic[pairs.second]
     own = np.where(both, radius.synthetic, radius.real)
-    return _pick(pairs, _is_near(pairs.distance, own))
+    return _pick(pairs, is_near(pairs.distance, own))
 
 
 def _within_groups(members: list[Integers]) -> Pairs:

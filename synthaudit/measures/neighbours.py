@@ -210,6 +210,12 @@ def _still_near(
     return kept
 
 
+def is_near(distance: Floats, radius: Floats | float) -> Flags:
+    """Which distances lie within the radius: nearer than it, or 0, whatever the radius."""
+    near: Flags = (distance < radius) | (distance == 0.0)
+    return near
+
+
 def _select(first: Integers, second: Integers, distance: Floats, radius: float) -> Pairs:
-    near = (distance < radius) | (distance == 0.0)
+    near = is_near(distance, radius)
     return Pairs(first=first[near], second=second[near], distance=distance[near])

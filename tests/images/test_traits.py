@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from synthaudit.images.decoding import Frame
+from synthaudit.images.decoding import Frame, UnreadableImage
 from synthaudit.images.reencoding import Recipe, reencode
 from synthaudit.images.traits import (
     CONTAINER_TRAITS,
@@ -49,6 +52,15 @@ def test_block_energies_of_one_cosine() -> None:
     energies = block_energies(np.broadcast_to(pixels, (224, 224, 3)))
     assert energies.argmax() == 2 - 1  # band (0, 2); band (0, 0) is left out
     assert 10 ** energies.max() == pytest.approx(100**2 / 2 * 64, rel=0.02)
+
+
+def test_what_is_no_image_or_too_large_is_refused_like_any_other() -> None:
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + checksum
+    for data in (b"broken", bomb):
+        with pytest.raises(UnreadableImage):
+            read_container(data)
 
 
 def test_chunks_keep_slots_for_what_fails() -> None:

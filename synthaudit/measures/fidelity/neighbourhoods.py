@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.neighbours import Flags, Floats
+from synthaudit.measures.neighbours import Floats, is_near
 
 _BLOCK: Final = 1024
 
@@ -58,10 +58,10 @@ def neighbourhoods(real: Floats, synthetic: Floats, *, k: int = 5) -> Neighbourh
     for start in range(0, len(real), _BLOCK):
         block = slice(start, start + _BLOCK)
         squared = squared_distances(real[block], synthetic)
-        around += _inside(squared, real_radius[block, None]).sum(axis=0)
-        recalled[block] = _inside(squared, synthetic_radius[None]).any(axis=1)
+        around += is_near(squared, real_radius[block, None]).sum(axis=0)
+        recalled[block] = is_near(squared, synthetic_radius[None]).any(axis=1)
         nearest[block] = squared.min(axis=1)
-    covered = _inside(nearest, real_radius)
+    covered = is_near(nearest, real_radius)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.sqrt(nearest / real_radius)
     return Neighbourhoods(
@@ -101,8 +101,3 @@ def _radii(rows: Floats, k: int) -> Floats:
         squared[np.arange(len(squared)), own] = -1.0  # itself comes first, whatever is identical
         radius[own] = np.partition(squared, k, axis=1)[:, k]
     return radius
-
-
-def _inside(squared: Floats, radius: Floats) -> Flags:
-    inside: Flags = (squared < radius) | (squared == 0.0)
-    return inside
