@@ -21,11 +21,11 @@ import numpy as np
 
 import synthaudit
 from synthaudit import Audit
-from synthaudit.certainty import share_p_values
-from synthaudit.measures.duplicates import find_duplicates
-from synthaudit.measures.folds import fold_groups
+from synthaudit.auditing.certainty import share_p_values
+from synthaudit.measures.copies.duplicates import find_duplicates
+from synthaudit.measures.detection.folds import fold_groups
+from synthaudit.measures.detection.permutation import detector_null
 from synthaudit.measures.neighbours import Directions
-from synthaudit.measures.permutation import detector_null
 from synthaudit.measures.scores import SCORE_NAMES
 
 PROJECT = Path(__file__).resolve().parents[1]

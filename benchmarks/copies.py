@@ -15,8 +15,8 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.images.decoding import UnreadableImage, decode, fit_to_frame
+from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius
 from synthaudit.measures.neighbours import Directions, nearest
-from synthaudit.measures.radius import DuplicateRadius, duplicate_radius
 
 PROJECT = Path(__file__).resolve().parents[1]
 EMBEDDER = BuiltinEmbedder()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from synthaudit.auditing.scoring import score, score_embeddings
     from synthaudit.errors import (
         DataError,
         EmbedderError,
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from synthaudit.result.audit import Audit, ClassScores, Score
-    from synthaudit.scoring import score, score_embeddings
     from synthaudit.settings import Settings
 
 __all__ = [
@@ -37,8 +37,8 @@ _HOMES = {
     "ClassScores": "synthaudit.result.audit",
     "Score": "synthaudit.result.audit",
     "Settings": "synthaudit.settings",
-    "score": "synthaudit.scoring",
-    "score_embeddings": "synthaudit.scoring",
+    "score": "synthaudit.auditing.scoring",
+    "score_embeddings": "synthaudit.auditing.scoring",
 }
 
 

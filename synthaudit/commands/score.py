@@ -126,9 +126,9 @@ def audit_and_print(
     """Score, write and print: what ``score`` and ``demo`` have in common."""
     from rich.console import Console
 
+    from synthaudit.auditing.scoring import score as run
     from synthaudit.reporting.console import print_audit
     from synthaudit.result.writing import scores_text, write_table
-    from synthaudit.scoring import score as run
 
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)

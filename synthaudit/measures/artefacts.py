@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.detector import area_under_curve, detect
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import area_under_curve, detect
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 
 # Files that are told apart this well, and no further than this from what the detector reaches,

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from synthaudit.measures.cross_validation import (
+from synthaudit.measures.copies.radius import radius_of_distances
+from synthaudit.measures.detection.cross_validation import (
     INVERSE_PENALTIES,
     cross_validate,
     principal_axes,
 )
-from synthaudit.measures.detector import Detection, label_quality
+from synthaudit.measures.detection.detector import Detection, label_quality
+from synthaudit.measures.detection.permutation import sample_units, unit_numbers
 from synthaudit.measures.neighbours import Flags, Floats, Integers, is_near
-from synthaudit.measures.permutation import sample_units, unit_numbers
-from synthaudit.measures.radius import radius_of_distances
 from synthaudit.measures.randomness import stream
 
 _ROWS: Final = 2500

@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.detector import detect
-from synthaudit.measures.duplicates import find_duplicates
+from synthaudit.measures.copies.duplicates import find_duplicates
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.detection.permutation import sample_units, unit_numbers
 from synthaudit.measures.neighbours import Directions, Integers
-from synthaudit.measures.permutation import sample_units, unit_numbers
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.scores import SCORE_NAMES, Evidence, FourScores, four_scores
 

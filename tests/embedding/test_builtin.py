@@ -10,9 +10,9 @@ from PIL import Image, ImageEnhance
 
 from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.images.decoding import decode, fit_to_frame
-from synthaudit.measures.detector import area_under_curve
+from synthaudit.measures.copies.radius import duplicate_radius
+from synthaudit.measures.detection.detector import area_under_curve
 from synthaudit.measures.neighbours import Directions, nearest
-from synthaudit.measures.radius import duplicate_radius
 from tests.pictures import encoded, picture
 
 EMBEDDER = BuiltinEmbedder()

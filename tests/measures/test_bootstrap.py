@@ -12,8 +12,8 @@ from synthaudit.measures.bootstrap import (
     resample_radii,
     share_interval,
 )
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.detector import detect
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import detect
 
 
 def test_draws_are_whole_units_of_each_side() -> None:

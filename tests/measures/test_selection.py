@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import synthaudit
-from synthaudit.measures.label_fidelity import label_fidelity
 from synthaudit.measures.selection import select
+from synthaudit.measures.usefulness.label_fidelity import label_fidelity
 
 
 def test_reasons_in_their_order_and_one_of_each_cluster() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius, intrinsic_dimension
 from synthaudit.measures.neighbours import Directions, nearest
-from synthaudit.measures.radius import DuplicateRadius, duplicate_radius, intrinsic_dimension
 
 
 def learn(real: np.ndarray, *, synthetic_count: int = 100, **options: float) -> DuplicateRadius:

@@ -10,10 +10,10 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from synthaudit.measures import cross_validation
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.detector import Detection, area_under_curve
-from synthaudit.measures.detector import detect as detect_on_axes
+from synthaudit.measures.detection import cross_validation
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import Detection, area_under_curve
+from synthaudit.measures.detection.detector import detect as detect_on_axes
 
 
 def detect(vectors: np.ndarray, *arguments: Any, **options: Any) -> Detection:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import synthaudit
-from synthaudit.measures.studio import find_studio_duplicates
+from synthaudit.measures.copies.studio import find_studio_duplicates
 
 Oracle = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthaudit.measures import duplicates
-from synthaudit.measures.duplicates import Duplicates, find_duplicates
+from synthaudit.measures.copies import duplicates
+from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
 from synthaudit.measures.neighbours import Directions
 
 

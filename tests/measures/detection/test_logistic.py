@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from synthaudit.measures.logistic import fit, sigmoid
+from synthaudit.measures.detection.logistic import fit, sigmoid
 
 
 def problem(count: int, width: int, gap: float) -> tuple[np.ndarray, np.ndarray]:

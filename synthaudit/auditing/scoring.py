@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.artefacts import Artefacts, Workbench, harmonised, inspect_artefacts
-from synthaudit.assembling import EmbeddedSide, Origin, assemble
+from synthaudit.auditing.artefacts import Artefacts, Workbench, harmonised, inspect_artefacts
+from synthaudit.auditing.assembling import EmbeddedSide, Origin, assemble
+from synthaudit.auditing.keeping import keep_the_best
+from synthaudit.auditing.measuring import Measurement, measure
 from synthaudit.embedding.cache import VectorCache, default_folder
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
-from synthaudit.keeping import keep_the_best
-from synthaudit.measuring import Measurement, measure
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings

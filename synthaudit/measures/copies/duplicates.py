@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from synthaudit.measures.clusters import identical_groups, merge, number_clusters
+from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius
 from synthaudit.measures.neighbours import (
     Directions,
     Flags,
@@ -18,7 +19,6 @@ from synthaudit.measures.neighbours import (
     nearest,
     pairs_within,
 )
-from synthaudit.measures.radius import DuplicateRadius, duplicate_radius
 
 MAX_LISTED_PAIRS: Final = 1_000_000
 

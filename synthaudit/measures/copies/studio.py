@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.spatial import KDTree
 
 from synthaudit.measures.clusters import identical_groups, merge, number_clusters
-from synthaudit.measures.duplicates import MAX_LISTED_PAIRS
+from synthaudit.measures.copies.duplicates import MAX_LISTED_PAIRS
 from synthaudit.measures.neighbours import (
     Directions,
     Flags,

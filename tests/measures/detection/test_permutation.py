@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthaudit.measures.permutation import detector_null, sample_units, unit_numbers
+from synthaudit.measures.detection.permutation import detector_null, sample_units, unit_numbers
 
 
 def sides(real: int, synthetic: int) -> np.ndarray:

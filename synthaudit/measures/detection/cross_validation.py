@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.folds import grouped_folds, plain_folds
-from synthaudit.measures.logistic import Coefficients, fit, sigmoid
+from synthaudit.measures.detection.folds import grouped_folds, plain_folds
+from synthaudit.measures.detection.logistic import Coefficients, fit, sigmoid
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 
 INVERSE_PENALTIES: Final = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from synthaudit.measures.cross_validation import Assignment, Outcome, assign, cross_validate
+from synthaudit.measures.detection.cross_validation import (
+    Assignment,
+    Outcome,
+    assign,
+    cross_validate,
+)
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 

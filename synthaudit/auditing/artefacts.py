@@ -18,8 +18,8 @@ from synthaudit.images.decoding import UnreadableImage
 from synthaudit.images.reencoding import Recipe, reencoded
 from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS, read_container, trait_chunk
 from synthaudit.measures.artefacts import SUSPICIOUS_AUC, WITHIN, ArtefactAudit, audit_artefacts
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.detector import detect
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import detect
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 from synthaudit.progress import Progress

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from synthaudit.artefacts import Artefacts
+from synthaudit.auditing.artefacts import Artefacts
+from synthaudit.auditing.keeping import Keeping
+from synthaudit.auditing.measuring import Measurement
 from synthaudit.images.collection import Collection, Unreadable
-from synthaudit.keeping import Keeping
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.measuring import Measurement
 from synthaudit.result.audit import Audit, ClassScores, Score
 from synthaudit.result.tables import image_table, pair_table, unreadable_table
 from synthaudit.settings import Settings

@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.cross_validation import (
+from synthaudit.measures.detection.cross_validation import (
     Outcome,
     assign,
     cross_validate,
     principal_axes,
 )
-from synthaudit.measures.detector import area_under_curve, label_quality
+from synthaudit.measures.detection.detector import area_under_curve, label_quality
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 

@@ -9,17 +9,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.certainty import Certainty, ascertain
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.detector import Detection, detect
-from synthaudit.measures.duplicates import Duplicates, find_duplicates
-from synthaudit.measures.folds import fold_groups
+from synthaudit.auditing.certainty import Certainty, ascertain
+from synthaudit.auditing.supporting import Support, support
+from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
+from synthaudit.measures.copies.studio import find_studio_duplicates
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import Detection, detect
+from synthaudit.measures.detection.folds import fold_groups
 from synthaudit.measures.neighbours import Directions, Neighbours, Pairs, nearest
 from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
-from synthaudit.measures.studio import find_studio_duplicates
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
-from synthaudit.supporting import Support, support
 
 _STUDIO_NOTE: Final = (
     "These are Cleanlab Studio's definitions: they move with the ratio of the sides and are not to "

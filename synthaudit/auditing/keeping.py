@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.cross_validation import principal_axes
-from synthaudit.measures.label_fidelity import LabelFidelity, label_fidelity
+from synthaudit.auditing.measuring import Measurement, measure
+from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.neighbours import Flags
 from synthaudit.measures.scores import FourScores
 from synthaudit.measures.selection import Selection, select
-from synthaudit.measuring import Measurement, measure
+from synthaudit.measures.usefulness.label_fidelity import LabelFidelity, label_fidelity
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
 

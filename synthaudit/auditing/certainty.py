@@ -15,12 +15,12 @@ from synthaudit.measures.bootstrap import (
     resample_radii,
     share_interval,
 )
-from synthaudit.measures.detector import Detection
-from synthaudit.measures.duplicates import Duplicates
+from synthaudit.measures.copies.duplicates import Duplicates
+from synthaudit.measures.copies.rates import excess_p_value
+from synthaudit.measures.detection.detector import Detection
+from synthaudit.measures.detection.permutation import detector_null, unit_numbers
 from synthaudit.measures.floor import floor
 from synthaudit.measures.neighbours import Flags, Integers
-from synthaudit.measures.permutation import detector_null, unit_numbers
-from synthaudit.measures.rates import excess_p_value
 from synthaudit.measures.scores import FourScores
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings

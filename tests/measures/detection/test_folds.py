@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthaudit.measures.folds import fold_groups, grouped_folds, plain_folds
+from synthaudit.measures.detection.folds import fold_groups, grouped_folds, plain_folds
 from synthaudit.measures.neighbours import Directions
 
 

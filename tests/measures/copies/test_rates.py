@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthaudit.measures.rates import excess_p_value
+from synthaudit.measures.copies.rates import excess_p_value
 
 
 def test_closed_forms() -> None:
