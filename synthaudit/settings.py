@@ -26,6 +26,7 @@ class Settings(BaseModel):
         duplicate_distance: absolute cosine distance below which images are near-duplicates,
             instead of the radius estimated from the real images.
         false_alarms: share of fresh images that the estimated radius may flag by chance.
+        false_discoveries: share of innocent images allowed among those called copies.
         folds: folds of the detector's cross-validation.
         keep: judge which synthetic images are worth keeping.
         obvious: probability from which an image is an obvious fake and not kept.
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     definition: Literal["default", "cleanlab"] = "default"
     duplicate_distance: float | None = Field(default=None, gt=0.0, le=2.0, allow_inf_nan=False)
     false_alarms: float = Field(default=0.005, gt=0.0, lt=0.5)
+    false_discoveries: float = Field(default=0.05, gt=0.0, lt=0.5)
     folds: int = Field(default=5, ge=2, le=100)
     keep: bool = False
     obvious: float = Field(default=0.95, gt=0.5, le=1.0)

@@ -9,21 +9,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.embedding.cache import VectorCache
-from synthaudit.embedding.extraction import Extraction, extract
-from synthaudit.embedding.protocol import Embedder
-from synthaudit.embedding.trait_reader import TraitReader
+from synthaudit.auditing.workbench import Workbench
 from synthaudit.images.collection import Collection
 from synthaudit.images.decoding import UnreadableImage
 from synthaudit.images.reencoding import Recipe, reencoded
-from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS, read_container, trait_chunk
+from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS, read_container
 from synthaudit.measures.artefacts import SUSPICIOUS_AUC, WITHIN, ArtefactAudit, audit_artefacts
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
-from synthaudit.progress import Progress
-from synthaudit.settings import Settings
 
 _CONTROL_IMAGES: Final = 1000
 _CONTROL_LEAST: Final = 40
@@ -87,37 +82,6 @@ class Artefacts:
             "files alike, or use --harmonise."
         )
         return (note,)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workbench:
-    """What reading and embedding need."""
-
-    embedder: Embedder
-    cache: VectorCache
-    settings: Settings
-    progress: Progress
-
-    def extract(self, collection: Collection) -> Extraction:
-        """Embed a collection."""
-        return self._extract(collection, self.embedder)
-
-    def read_traits(self, collection: Collection) -> npt.NDArray[np.float32]:
-        """(n, len(TRAITS)) traits of a collection's files."""
-        return self._extract(
-            collection, TraitReader(), work=trait_chunk, stage="reading traits of"
-        ).vectors
-
-    def _extract(self, collection: Collection, embedder: Embedder, **how: Any) -> Extraction:
-        return extract(
-            collection,
-            embedder,
-            self.cache,
-            workers=self.settings.workers,
-            max_pixels=self.settings.max_pixels,
-            progress=self.progress,
-            **how,
-        )
 
 
 def inspect_artefacts(

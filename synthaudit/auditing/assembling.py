@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from synthaudit.auditing.artefacts import Artefacts
+from synthaudit.auditing.copying import Copying
+from synthaudit.auditing.finding import Findings
 from synthaudit.auditing.keeping import Keeping
 from synthaudit.auditing.measuring import Measurement
-from synthaudit.images.collection import Collection, Unreadable
+from synthaudit.auditing.sides import EmbeddedSide
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit, ClassScores, Score
 from synthaudit.result.tables import image_table, pair_table, unreadable_table
 from synthaudit.settings import Settings
 
 _VERSIONED: Final = ("synthaudit", "numpy", "scipy", "pillow")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbeddedSide:
-    """One side after embedding: (n, d) vectors, their paths and classes, and what was lost."""
-
-    name: str
-    root: Path
-    vectors: npt.NDArray[np.floating[Any]]
-    paths: Sequence[str]
-    labels: Sequence[str | None]
-    unreadable: Sequence[Unreadable]
-    digest: str
-    readable: Collection | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +37,8 @@ class Origin:
 def assemble(
     real: EmbeddedSide,
     synthetic: EmbeddedSide,
+    findings: Findings,
     *,
-    found: Measurement,
-    files: Artefacts | None,
-    keeping: Keeping | None,
     origin: Origin,
     settings: Settings,
 ) -> Audit:
@@ -64,12 +47,11 @@ def assemble(
     Args:
         real: the real side.
         synthetic: the synthetic side.
-        found: what was measured on the real rows followed by the synthetic ones.
-        files: the artefact audit, where there was one.
-        keeping: what is worth keeping, where that was asked for.
+        findings: on both.
         origin: where the vectors come from.
         settings: of the audit.
     """
+    found, files, keeping = findings.measured, findings.files, findings.keeping
     sides = (real, synthetic)
     is_synthetic = np.arange(len(real.paths) + len(synthetic.paths)) >= len(real.paths)
     labels = np.array([*real.labels, *synthetic.labels], dtype=object)
@@ -104,7 +86,7 @@ def assemble(
             )
             for name, scores in found.classes.items()
         },
-        images=_images(found, paths, names, labels),
+        images=_images(findings, paths, names, labels),
         pairs=pair_table(
             paths,
             names,
@@ -113,6 +95,9 @@ def assemble(
             distance=found.pairs.distance,
         ),
         unreadable=unreadable_table(unreadable),
+        memorisation={} if findings.copying is None else findings.copying.to_dict(),
+        copies=None if findings.copying is None else _copies(findings.copying, paths, is_synthetic),
+        usefulness={} if findings.usefulness is None else findings.usefulness.to_dict(),
         artefacts={} if files is None else files.to_dict(),
         kept=None if keeping is None else _kept(keeping, paths, is_synthetic),
         kept_scores={}
@@ -183,12 +168,49 @@ def _detector_p_value(found: Measurement) -> dict[str, float | None]:
     return {} if found.certainty is None else {"p_value": found.certainty.p_values["auc"]}
 
 
+def _copies(
+    copying: Copying, paths: npt.NDArray[np.object_], is_synthetic: npt.NDArray[np.bool_]
+) -> pd.DataFrame:
+    """A row a discovered copy, the surest first."""
+    by, rows = copying.found_by, np.flatnonzero(is_synthetic)
+    own, patterns = copying.embedding, copying.patterns
+    columns: dict[str, Any] = {
+        "path": paths[rows].astype(str),
+        "original": paths[own.original].astype(str),
+        "distance": own.distance,
+        "p_value": own.p_value,
+        "found_by": by.astype(str),
+    }
+    if patterns is not None:
+        alone = by == "pattern"
+        columns["original"] = np.where(
+            alone, paths[patterns.found.original].astype(str), columns["original"]
+        )
+        # The embedding's distance is that to its own nearest, which may be another image here.
+        columns["distance"] = np.where(alone, np.nan, own.distance)
+        columns["pattern_distance"] = np.where(
+            alone, patterns.found.distance, patterns.pair_distance
+        )
+        columns["pattern_p_value"] = patterns.found.p_value
+        columns["is_mirrored"] = patterns.is_mirrored
+    table: pd.DataFrame = pd.DataFrame(columns).loc[by != ""]
+    order = ["p_value", "distance", "path"]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
 def _images(
-    found: Measurement,
+    findings: Findings,
     paths: npt.NDArray[np.object_],
     names: npt.NDArray[np.object_],
     labels: npt.NDArray[np.object_],
 ) -> Any:
+    found = findings.measured
+    copy_p_value = np.full(len(paths), np.nan)
+    if findings.copying is not None:
+        copy_p_value[names == "synthetic"] = findings.copying.embedding.p_value
+    is_wrong_label = np.full(len(paths), fill_value=False)
+    if findings.usefulness is not None and findings.usefulness.labels is not None:
+        is_wrong_label = findings.usefulness.labels.is_wrong
     return image_table(
         paths=paths,
         sides=names,
@@ -202,6 +224,8 @@ def _images(
             "probability_synthetic": found.detection.probability_synthetic,
             "is_unvaried": found.is_unvaried,
             "is_unoriginal": found.is_unoriginal,
+            "copy_p_value": copy_p_value,
+            "is_wrong_label": is_wrong_label,
             "uncoveredness": np.full(len(paths), np.nan)
             if found.support is None
             else found.support.uncoveredness,

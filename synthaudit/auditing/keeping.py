@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.auditing.measuring import Measurement, measure
-from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.neighbours import Flags
 from synthaudit.measures.scores import FourScores
 from synthaudit.measures.selection import Selection, select
-from synthaudit.measures.usefulness.label_fidelity import LabelFidelity, label_fidelity
+from synthaudit.measures.usefulness.label_fidelity import LabelFidelity
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
 
@@ -24,12 +23,10 @@ class Keeping:
 
     Attributes:
         selection: the verdict on each image.
-        labels: what the probe says of the classes; None without classes on both sides.
         scores: the four scores of the images that are kept; None when too few are.
     """
 
     selection: Selection
-    labels: LabelFidelity | None
     scores: FourScores | None
 
 
@@ -38,6 +35,7 @@ def keep_the_best(
     is_synthetic: Flags,
     classes: npt.NDArray[np.object_],
     found: Measurement,
+    labels: LabelFidelity | None,
     *,
     settings: Settings,
     progress: Progress,
@@ -49,14 +47,11 @@ def keep_the_best(
         is_synthetic: (n,) the side of each.
         classes: (n,) class names, None without.
         found: what was measured on all images.
+        labels: what a probe says of the classes; None without classes on both sides.
         settings: of the audit.
         progress: told of the stages.
     """
     progress.start("choosing what to keep", 0)
-    groups = np.full(len(vectors), -1) if found.fold_group is None else found.fold_group
-    labels = label_fidelity(
-        principal_axes(vectors), is_synthetic, classes, groups, seed=settings.seed
-    )
     selection = select(
         is_synthetic=is_synthetic,
         is_unoriginal=found.is_unoriginal,
@@ -71,4 +66,4 @@ def keep_the_best(
         quick = settings.model_copy(update={"quick": True})
         again = measure(vectors[left], is_synthetic[left], classes[left], quick, progress)
         scores = again.scores
-    return Keeping(selection=selection, labels=labels, scores=scores)
+    return Keeping(selection=selection, scores=scores)

@@ -48,6 +48,7 @@ class Measurement:
     is_unvaried: npt.NDArray[np.bool_]
     is_unoriginal: npt.NDArray[np.bool_]
     pairs: Pairs
+    duplicates: Duplicates | None
     duplicate_summary: Mapping[str, Any]
     certainty: Certainty | None
     support: Support | None
@@ -144,6 +145,7 @@ def measure(
         is_unvaried=copies.is_unvaried,
         is_unoriginal=copies.is_unoriginal,
         pairs=copies.pairs,
+        duplicates=copies.found,
         duplicate_summary=copies.summary,
         certainty=certainty,
         support=supported,

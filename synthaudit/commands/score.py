@@ -41,6 +41,9 @@ def score(
     false_alarms: Annotated[
         float, typer.Option(help="Share of fresh images that the learnt radius may flag.")
     ] = 0.005,
+    false_discoveries: Annotated[
+        float, typer.Option(help="Share of innocent images among those called copies.")
+    ] = 0.05,
     folds: Annotated[int, typer.Option(help="Folds of the detector's cross-validation.")] = 5,
     keep: Annotated[
         Path | None,
@@ -90,6 +93,7 @@ def score(
         "definition": definition,
         "duplicate_distance": duplicate_distance,
         "false_alarms": false_alarms,
+        "false_discoveries": false_discoveries,
         "folds": folds,
         "keep": keep is not None,
         "obvious": obvious,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from synthaudit.embedding import hub
 from synthaudit.embedding.torch_model import Placement, TorchEmbedder
@@ -23,13 +27,44 @@ WEIGHT_FILES: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.b
 _DTYPE_NAMES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
+class ClipEmbedder(TorchEmbedder):
+    """An image tower with its text tower.
+
+    Args:
+        read: texts to features (n, d), on the device.
+        others: see ``TorchEmbedder``.
+    """
+
+    def __init__(self, *, read: Callable[[Sequence[str]], torch.Tensor], **others: Any) -> None:
+        super().__init__(**others)
+        self._read = read
+
+    def encode_text(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Texts to float32 (n, d) with rows of length 1; those over the model's length are cut.
+
+        Raises:
+            EmbedderError: its tokenizer cannot be had.
+        """
+        import torch
+
+        try:
+            with torch.inference_mode():
+                features = self._read(texts).to(torch.float32)
+                features = torch.nn.functional.normalize(features, dim=-1)
+        # Tokenizers are loaded from files or a hub and raise errors of their own.
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise EmbedderError(f"{self.name} cannot read text: {reason}") from error
+        return np.asarray(features.cpu().numpy(), np.float32)
+
+
 def load_clip(
     model: str,
     tag: str,
     *,
     placement: Placement,
     local_files_only: bool,
-) -> TorchEmbedder:
+) -> ClipEmbedder:
     """A pretrained model of open_clip's table, by name and tag.
 
     Raises:
@@ -71,7 +106,7 @@ def load_clip(
     )
 
 
-def load_clip_folder(folder: Path, *, placement: Placement) -> TorchEmbedder:
+def load_clip_folder(folder: Path, *, placement: Placement) -> ClipEmbedder:
     """A model saved as ``open_clip_config.json`` beside its weights.
 
     Raises:
@@ -102,7 +137,7 @@ def _load(
     options: dict[str, Any],
     *,
     placement: Placement,
-) -> TorchEmbedder:
+) -> ClipEmbedder:
     import open_clip
 
     device, dtype = placement.resolve()
@@ -127,7 +162,14 @@ def _load(
         features: torch.Tensor = model.encode_image(batch)
         return features
 
-    return TorchEmbedder(
+    def read(texts: Sequence[str]) -> torch.Tensor:
+        # Made when asked for: some tokenizers are files of their own, and few audits need them.
+        tokens = open_clip.get_tokenizer(source[0])(list(texts))
+        features: torch.Tensor = model.encode_text(tokens.to(device))
+        return features
+
+    return ClipEmbedder(
+        read=read,
         name=name,
         identity=identity,
         encode=encode,

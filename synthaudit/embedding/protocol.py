@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -42,3 +43,11 @@ class Embedder(Protocol):
 
     def encode(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """uint8 (B, height, width, 3) to float32 (B, d) with rows of length 1."""
+
+
+@runtime_checkable
+class TextEmbedder(Embedder, Protocol):
+    """An embedder that puts texts into the same space as images."""
+
+    def encode_text(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Texts to float32 (n, d) with rows of length 1."""

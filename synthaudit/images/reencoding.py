@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from PIL import Image
@@ -37,22 +38,26 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class ReencodedLocation:
-    """Bytes that are made by a recipe from those of another place, in a worker process."""
+class RemadeLocation:
+    """Bytes that a worker process makes of those of another place.
+
+    Attributes:
+        source: the other place.
+        make: a function of a module and its bound arguments, bytes to bytes.
+        name: tells what is made from whatever else is made of the same source.
+        workers: processes, None for one a core.
+    """
 
     source: Location
-    recipe: Recipe
+    make: Callable[[bytes], bytes]
+    name: str
     workers: int | None
-    max_pixels: int
 
     def read(self) -> bytes:
         """The new bytes; those of the source where they do not decode, to be refused later."""
         data = self.source.read()
         try:
-            future = worker_processes(self.workers).submit(
-                reencode, data, self.recipe, max_pixels=self.max_pixels
-            )
-            made: bytes = future.result()
+            made: bytes = worker_processes(self.workers).submit(self.make, data).result()
         except (UnreadableImage, BrokenProcessPool):
             return data
         return made
@@ -60,7 +65,7 @@ class ReencodedLocation:
     def stamp(self) -> Stamp | None:
         """The source's stamp, under a place of its own."""
         stamp = self.source.stamp()
-        return None if stamp is None else replace(stamp, place=f"{stamp.place}\0{self.recipe}")
+        return None if stamp is None else replace(stamp, place=f"{stamp.place}\0{self.name}")
 
 
 def reencode(data: bytes, recipe: Recipe, *, max_pixels: int) -> bytes:
@@ -98,7 +103,15 @@ def reencoded(
 ) -> Collection:
     """A collection whose images are made anew, each by its recipe."""
     entries = [
-        replace(entry, location=ReencodedLocation(entry.location, recipe, workers, max_pixels))
+        replace(
+            entry,
+            location=RemadeLocation(
+                entry.location,
+                partial(reencode, recipe=recipe, max_pixels=max_pixels),
+                str(recipe),
+                workers,
+            ),
+        )
         for entry, recipe in zip(collection.entries, recipes, strict=True)
     ]
     return replace(collection, entries=entries)

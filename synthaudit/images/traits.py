@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.fft import dctn
 from synthaudit.images.decoding import Frame, UnreadableImage, fit_to_frame, open_rgb
 from synthaudit.images.decoding_pool import DecodedChunk, Failure
 
-TRAITS_VERSION: Final = 1
+TRAITS_VERSION: Final = 2
 CONTAINER_TRAITS: Final = (
     *("width", "height", "aspect_ratio", "bytes_per_pixel"),
     *("jpeg_quality", "jpeg_subsampling", "is_progressive"),
@@ -28,7 +29,14 @@ TRAITS: Final = (*CONTAINER_TRAITS, *TRACE_TRAITS)
 TRACE_FRAME: Final = Frame(height=224, width=224)
 
 # The luminance table of the JPEG standard (annex K), which encoders scale by quality.
-_STANDARD_TABLE_MEAN: Final = 57.625
+_STANDARD_TABLE: Final = np.array(
+    [
+        *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+        *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+        *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+        *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+    ]
+)
 _SUBSAMPLING_UNKNOWN: Final = -1
 
 
@@ -101,9 +109,18 @@ def jpeg_quality(tables: dict[int, list[int]]) -> float:
     """Quality (1 to 100) of the usual encoders that gives such a luminance table."""
     if not tables:
         return 0.0
-    scale = 100.0 * float(np.mean(tables[min(tables)])) / _STANDARD_TABLE_MEAN
-    quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
-    return float(np.clip(round(quality), 1, 100))
+    # Whatever the order of the entries, and with the clipping that the lowest qualities meet.
+    table = np.sort(np.asarray(tables[min(tables)], np.float64))
+    return float(1 + np.abs(_tables_by_quality() - table).sum(axis=1).argmin())
+
+
+@cache
+def _tables_by_quality() -> npt.NDArray[np.float64]:
+    """(100, 64) sorted luminance tables of the qualities 1 to 100."""
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    tables = (_STANDARD_TABLE[None] * scale[:, None] + 50) // 100
+    return np.sort(np.clip(tables, 1, 255), axis=1).astype(np.float64)
 
 
 def block_energies(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

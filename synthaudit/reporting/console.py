@@ -10,12 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, worst_classes
 from synthaudit.reporting.readings import readings, severity
+from synthaudit.reporting.sections import entry, sections
 from synthaudit.result.audit import Audit
 
-_SHOWN = 5
 # Legible on black and on white.
 _COLOURS = {"fine": "bold green4", "notable": "bold dark_orange3", "bad": "bold red3"}
 
@@ -32,10 +30,10 @@ def print_audit(audit: Audit, console: Console, *, written: Path | None = None) 
     console.print(_score_table(audit))
     console.print("\nIn words (0 to 1, higher is worse)", style="bold", highlight=False)
     for name, sentence in readings(audit).items():
-        console.print(_entry(f"{name:17}", Text(sentence)), soft_wrap=True, highlight=False)
+        console.print(entry(f"{name:17}", Text(sentence)), soft_wrap=True, highlight=False)
     for note in audit.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
-    for title, lines in _sections(audit):
+    for title, lines in sections(audit):
         console.print()
         console.print(Text(title, style="bold"))
         for line in lines:
@@ -80,110 +78,6 @@ def _figure(value: float | None) -> str:
     return "<0.001" if 0.0 < value < 0.001 else f"{value:.3f}"
 
 
-def _sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
-    if audit.classes:
-        named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
-        yield "Worst classes", [_class_line(name, worst) for name, worst in named if worst]
-    fakes = obvious_fakes(audit, _SHOWN)
-    if fakes:
-        yield (
-            "Most obvious fakes",
-            [
-                _entry(f"{probability:.3f}", _link(audit, "synthetic", path))
-                for path, probability in fakes
-            ],
-        )
-    clusters = repeats(audit, _SHOWN)
-    if clusters:
-        yield (
-            "Most repeated",
-            [
-                _entry(
-                    f"{repeat.size:,} x",
-                    *(_link(audit, "synthetic", path) for path in repeat.paths),
-                    Text("...") if repeat.size > len(repeat.paths) else Text(),
-                )
-                for repeat in clusters
-            ],
-        )
-    if audit.missed:
-        yield "Real images that nothing synthetic resembles", _missed_lines(audit)
-    if audit.artefacts:
-        yield "What the files alone give away", _artefact_lines(audit)
-    if audit.supporting:
-        yield "Supporting measures", _supporting_lines(audit)
-    copied = copies(audit, _SHOWN)
-    if copied:
-        yield (
-            "Copies of real images",
-            [
-                _entry(
-                    f"{copy.distance:.3f}",
-                    _link(audit, "synthetic", copy.path),
-                    Text("of"),
-                    _link(audit, "real", copy.original),
-                )
-                for copy in copied
-            ],
-        )
-
-
-def _missed_lines(audit: Audit) -> list[Text]:
-    lines = []
-    for kind in audit.missed[:_SHOWN]:
-        classes = ", ".join(f"{name} {count}" for name, count in list(kind["classes"].items())[:3])
-        paths = [_link(audit, "real", path) for path in kind["examples"]]
-        named = Text(f"({classes})" if classes else "")
-        lines.append(_entry(f"{kind['size']:,} like", *paths, named))
-    return lines
-
-
-def _artefact_lines(audit: Audit) -> list[Text]:
-    files = audit.artefacts
-    control = "too few images to say"
-    if files["control_auc"] is not None:
-        own = f"as many synthetic images reach {files['matched_auc']:.3f}"
-        control = f"{files['control_auc']:.3f}; {own}"
-    lines = [
-        _entry("AUC of size, format and compression  ", Text(f"{files['container_auc']:.3f}")),
-        _entry("AUC of traces in block frequencies   ", Text(f"{files['trace_auc']:.3f}")),
-        _entry("AUC of real images in synthetic files", Text(control)),
-    ]
-    for trait in files["best"][:3]:
-        medians = f"real {trait['real']:.4g}, synthetic {trait['synthetic']:.4g}"
-        lines.append(_entry(f"{trait['name']:22}", Text(f"AUC {trait['auc']:.3f}; {medians}")))
-    return lines
-
-
-def _supporting_lines(audit: Audit) -> list[Text]:
-    lines = []
-    for name, measure in audit.supporting.items():
-        text = f"{measure['value']:.4g}"
-        if measure["low"] is not None:
-            text += f" ({measure['low']:.4g} to {measure['high']:.4g})"
-        text += f", {measure['better']} is better"
-        if measure["chance"] is not None:
-            text += f"; {measure['chance']:.3g} for the same distribution"
-        lines.append(_entry(f"{name:22}", Text(text)))
-    return lines
-
-
-def _class_line(name: str, worst: list[tuple[str, float]]) -> Text:
-    return _entry(f"{name:17}", Text(", ".join(f"{label} {value:.3f}" for label, value in worst)))
-
-
-def _entry(lead: str, *parts: Text) -> Text:
-    return Text(" ").join([Text(f"  {lead}", style="dim"), *(part for part in parts if part)])
-
-
-def _link(audit: Audit, side: str, path: str) -> Text:
-    """A path that terminals can open."""
-    full = audit.roots[side] / path
-    if not full.is_file():
-        return Text(f"{side} {path}" if path.isdigit() else str(full))
-    return Text(str(full), style=f"link {full.absolute().as_uri()}")
-
-
 def _closing(audit: Audit, written: Path | None) -> Iterator[Text]:
     detector, duplicates = audit.detector, audit.duplicates
     if audit.kept is not None:
@@ -197,5 +91,7 @@ def _closing(audit: Audit, written: Path | None) -> Iterator[Text]:
     if written is None:
         yield Text("Nothing was written; --out DIR keeps scores.json and the tables.")
         return
-    files = ("scores.json", "images.parquet", "images.csv", "duplicates.parquet", "unreadable.csv")
+    files = ["scores.json", "images.parquet", "images.csv", "duplicates.parquet", "unreadable.csv"]
+    if audit.copies is not None:
+        files.insert(4, "copies.parquet")
     yield Text.from_markup(f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}")

@@ -68,11 +68,18 @@ class Audit:
             after ``quick``.
         missed: kinds of real image that the synthetic set misses: ``size``, ``examples`` (paths)
             and ``classes``, the largest first.
+        memorisation: copies by calibrated distances, by which channel, at which rate of false
+            discoveries; and how often an image is nearer to a real one than real ones are to each
+            other; empty after ``quick``.
+        usefulness: accuracies of linear probes trained on real, synthetic and both; few-shot
+            curves; zero-shot baselines; label fidelity. Empty after ``quick`` and without classes.
         artefacts: how well traits of the files alone tell the sides apart; empty after ``quick``
             and for ready vectors.
         classes: the scores of each class that both sides have.
         images: a row an image; see the README for the columns.
         pairs: a row a near-duplicate pair, nearest first.
+        copies: a row a synthetic image discovered to be a copy, with its original, distance and
+            p-value, the surest first; None after ``quick``.
         unreadable: a row an unusable file, with its reason.
         kept: a row a synthetic image: ``path``, ``is_kept``, ``reason``; None unless asked for.
         kept_scores: the four scores of the images kept; empty unless asked for.
@@ -90,10 +97,13 @@ class Audit:
     duplicates: Mapping[str, Any]
     supporting: Mapping[str, Mapping[str, Any]]
     missed: Sequence[Mapping[str, Any]]
+    memorisation: Mapping[str, Any]
+    usefulness: Mapping[str, Any]
     artefacts: Mapping[str, Any]
     classes: Mapping[str, ClassScores]
     images: pd.DataFrame = field(repr=False)
     pairs: pd.DataFrame = field(repr=False)
+    copies: pd.DataFrame | None = field(repr=False)
     unreadable: pd.DataFrame = field(repr=False)
     kept: pd.DataFrame | None = field(repr=False)
     kept_scores: Mapping[str, float]
@@ -126,6 +136,8 @@ class Audit:
             "duplicates": dict(self.duplicates),
             **({"supporting": dict(self.supporting)} if self.supporting else {}),
             **({"missed": list(self.missed)} if self.supporting else {}),
+            **({"memorisation": dict(self.memorisation)} if self.memorisation else {}),
+            **({"usefulness": dict(self.usefulness)} if self.usefulness else {}),
             **({"artefacts": dict(self.artefacts)} if self.artefacts else {}),
             "classes": {name: vars(scores) for name, scores in self.classes.items()},
             **({} if self.kept is None else {"kept": self._kept()}),
@@ -171,7 +183,11 @@ class Audit:
         return write_files(
             Path(folder),
             scores=self.to_dict(),
-            tables={"images": self.images, "duplicates": self.pairs},
+            tables={
+                "images": self.images,
+                "duplicates": self.pairs,
+                **({} if self.copies is None else {"copies": self.copies}),
+            },
             unreadable=self.unreadable,
         )
 

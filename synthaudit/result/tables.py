@@ -22,6 +22,8 @@ IMAGE_COLUMNS = (
     "duplicate_cluster",
     "is_unvaried",
     "is_unoriginal",
+    "copy_p_value",
+    "is_wrong_label",
     "uncoveredness",
 )
 

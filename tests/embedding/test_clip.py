@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import synthaudit
 from synthaudit.embedding import clip, hub
 from synthaudit.embedding.choice import choose_embedder
+from synthaudit.embedding.protocol import TextEmbedder
 from synthaudit.embedding.torch_model import TorchEmbedder
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame, decode, fit_to_frame
@@ -20,7 +22,7 @@ from tests.pictures import picture
 MODEL = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-    "text_cfg": {"context_length": 77, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
 PREPROCESSING = {
     "mean": [0.4, 0.5, 0.6],
@@ -245,3 +247,42 @@ def test_golden_vectors(data: Path, openai_clip: TorchEmbedder) -> None:
     logits = 100 * texts @ image[0]
     share = np.exp(logits - logits.max())
     assert share / share.sum() == pytest.approx([0.9928, 0.0042, 0.0030], abs=5e-3)
+
+
+def test_texts_are_read_as_open_clip_reads_them(model_folder: Path) -> None:
+    import open_clip
+    import torch
+
+    embedder = load(model_folder)
+    assert isinstance(embedder, TextEmbedder)
+    texts = ["a photo of a dog.", "a photo of a cat."]
+    model, _ = open_clip.create_model_from_pretrained(f"local-dir:{model_folder}")
+    tokens = open_clip.get_tokenizer("ViT-B-32")(texts)
+    with torch.inference_mode():
+        expected = model.eval().encode_text(tokens, normalize=True).numpy()
+    np.testing.assert_allclose(embedder.encode_text(texts), expected, atol=1e-5)
+
+
+def test_an_audit_with_a_text_tower_has_zero_shot_baselines(
+    model_folder: Path, two_sides: tuple[Path, Path]
+) -> None:
+    found = synthaudit.score(
+        *two_sides, embedder=f"clip:local-dir:{model_folder}", device="cpu", permutations=19
+    )
+    baselines = found.usefulness["zero_shot"]
+    assert set(baselines) == {"single", "ensemble"}
+    assert all(0.0 <= value <= 1.0 for value in baselines.values())
+
+
+def test_a_text_tower_without_its_tokenizer_leaves_the_baseline_out(
+    model_folder: Path, two_sides: tuple[Path, Path], monkeypatch: Any, caplog: Any
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError("no such vocabulary")
+
+    monkeypatch.setattr("open_clip.get_tokenizer", refuse)
+    found = synthaudit.score(
+        *two_sides, embedder=f"clip:local-dir:{model_folder}", device="cpu", permutations=19
+    )
+    assert "zero_shot" not in found.usefulness
+    assert "no such vocabulary" in caplog.text

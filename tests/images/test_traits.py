@@ -21,7 +21,7 @@ from synthaudit.images.traits import (
 from tests.pictures import encoded, picture
 
 
-@pytest.mark.parametrize("quality", [20, 50, 75, 90, 98])
+@pytest.mark.parametrize("quality", [1, 5, 10, 14, 20, 50, 75, 90, 98])
 def test_jpeg_quality_is_read_back(quality: int) -> None:
     assert read_container(encoded(picture(1), "JPEG", quality=quality))["jpeg_quality"] == quality
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -68,30 +68,30 @@ def _too_large(groups: Integers, is_synthetic: Flags, folds: int) -> Integers:
 
 
 def grouped_folds(
-    is_synthetic: npt.NDArray[np.bool_],
+    stratum: npt.NDArray[np.integer[Any] | np.bool_],
     cluster: Integers,
     *,
     folds: int,
     generator: np.random.Generator,
 ) -> Integers:
-    """Deal images to folds so that both sides are spread evenly and clusters stay whole.
+    """Deal images to folds so that all strata are spread evenly and clusters stay whole.
 
-    Clusters go first, the largest ahead, each to the fold where it leaves the sides most even;
+    Clusters go first, the largest ahead, each to the fold where it leaves the strata most even;
     images that stand alone then fill up what is missing.
 
     Args:
-        is_synthetic: (n,) the side of each image.
+        stratum: (n,) the side of each image, or its class by number.
         cluster: (n,) cluster number, -1 for an image alone.
         folds: how many folds, at least 2.
         generator: the source of randomness.
 
     Returns:
-        (n,) fold numbers in [0, folds). A fold may lack a side when a cluster is very large.
+        (n,) fold numbers in [0, folds). A fold may lack a stratum when a cluster is very large.
     """
     fold = np.full(len(cluster), -1, np.int64)
-    sides = (~is_synthetic, is_synthetic)
+    sides = [stratum == number for number in range(max(int(stratum.max(initial=0)) + 1, 2))]
     target = np.array([max(side.sum(), 1) / folds for side in sides])
-    filled = np.zeros((folds, 2))
+    filled = np.zeros((folds, len(sides)))
     grouped = cluster >= 0
     if grouped.any():
         count = int(cluster.max()) + 1

@@ -8,11 +8,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.detection.folds import grouped_folds
 from synthaudit.measures.neighbours import Flags, Floats, Integers
+from synthaudit.measures.randomness import stream
+from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
+from synthaudit.measures.usefulness.shared_classes import shared_classes
 
-_LEAST_PER_CLASS: Final = 5
 _FOLDS: Final = 5
-_INVERSE_PENALTY: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +22,8 @@ class LabelFidelity:
     """What the probe says of the intended classes.
 
     Attributes:
-        margin: (n,) probability of the most likely other class less that of the intended one, in
-            [-1, 1]; high for a wrong label. NaN where it cannot be told.
+        margin: (n,) the probe's score of the best other class less that of the intended one; above
+            0 the probe disagrees. NaN where it cannot be told.
         is_wrong: (n,) synthetic images whose margin exceeds what ``false_alarms`` of real images
             reach.
         real_accuracy: cross-validated accuracy of the probe on the real images; the less it is,
@@ -50,7 +52,7 @@ def label_fidelity(
     a wrong label is the quantile that ``false_alarms`` of them exceed.
 
     Args:
-        rows: (n, d) standardised features.
+        rows: (n, d) standardised features, axes of most variation last.
         is_synthetic: (n,) the side of each.
         classes: (n,) class names, None without.
         groups: (n,) clusters that no fold cuts, -1 for images alone.
@@ -61,32 +63,22 @@ def label_fidelity(
         ``LabelFidelity``; None with fewer than two classes that both sides have and that have at
         least five real images.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold, cross_val_predict
-
-    real_classes = classes[~is_synthetic]
-    names = sorted(
-        name
-        for name in set(classes[is_synthetic]) - {None}
-        if (real_classes == name).sum() >= _LEAST_PER_CLASS
-    )
-    if len(names) < 2:
+    shared = shared_classes(classes, is_synthetic)
+    if shared is None:
         return None
-    known = np.array([name in set(names) for name in classes])
-    target = np.searchsorted(names, classes.astype(str))
-    real, synthetic = known & ~is_synthetic, known & is_synthetic
-    probe = LogisticRegression(C=_INVERSE_PENALTY, max_iter=2000)
-    units = np.where(groups >= 0, groups, groups.max(initial=-1) + 1 + np.arange(len(groups)))
-    folds = GroupKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
-    held_out = cross_val_predict(
-        probe,
-        rows[real],
-        target[real],
-        groups=units[real],
-        cv=folds,
-        method="predict_proba",
+    target, count = shared.target, len(shared.names)
+    real = np.flatnonzero(shared.known & ~is_synthetic)
+    synthetic = np.flatnonzero(shared.known & is_synthetic)
+    axes = rows[:, -PROBE_AXES:]
+    fold = grouped_folds(
+        target[real], groups[real], folds=_FOLDS, generator=stream(seed, "label fidelity")
     )
-    asked = probe.fit(rows[real], target[real]).predict_proba(rows[synthetic])
+    held_out = np.empty((len(real), count))
+    for number in range(_FOLDS):
+        train = real[fold != number]
+        probe = fit_probe(axes[train], target[train], classes=count)
+        held_out[fold == number] = probe.scores(axes[real[fold == number]])
+    asked = fit_probe(axes[real], target[real], classes=count).scores(axes[synthetic])
     margin = np.full(len(rows), np.nan)
     margin[real] = _margins(held_out, target[real])
     margin[synthetic] = _margins(asked, target[synthetic])
@@ -99,9 +91,10 @@ def label_fidelity(
     )
 
 
-def _margins(probability: Floats, target: Integers) -> Floats:
-    own = np.take_along_axis(probability, target[:, None], axis=1)[:, 0]
-    others = probability.copy()
-    np.put_along_axis(others, target[:, None], -1.0, axis=1)
-    margins: Floats = others.max(axis=1) - own
+def _margins(scores: Floats, target: Integers) -> Floats:
+    own = np.take_along_axis(scores, target[:, None], axis=1)[:, 0]
+    others = scores.copy()
+    np.put_along_axis(others, target[:, None], -np.inf, axis=1)
+    # A class that a fold did not train has no score at all.
+    margins: Floats = np.minimum(others.max(axis=1) - own, 1e6)
     return margins

@@ -1,0 +1,109 @@
+"""The two sides of an audit after embedding, and which of their images can be used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.auditing.workbench import Workbench
+from synthaudit.errors import DataError
+from synthaudit.images.collection import Collection, Unreadable
+from synthaudit.images.vectors import VectorTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedSide:
+    """One side after embedding: (n, d) vectors, their paths and classes, and what was lost."""
+
+    name: str
+    root: Path
+    vectors: npt.NDArray[np.floating[Any]]
+    paths: Sequence[str]
+    labels: Sequence[str | None]
+    unreadable: Sequence[Unreadable]
+    digest: str
+    readable: Collection | None = None
+
+
+def embed(side: str, collection: Collection, bench: Workbench) -> EmbeddedSide:
+    """Embed a collection.
+
+    Raises:
+        DataError: more of it is unreadable than the settings allow.
+    """
+    extraction = bench.extract(collection)
+    entries = [collection.entries[position] for position in extraction.kept]
+    total = len(collection.entries) + len(collection.unreadable)
+    limit = bench.settings.max_unreadable
+    _refuse_too_many_unreadable(side, extraction.unreadable, total, limit)
+    contents = [
+        f"{entry.path}\0{digest.hex()}"
+        for entry, digest in zip(entries, extraction.digests, strict=True)
+    ]
+    return EmbeddedSide(
+        name=side,
+        root=collection.root,
+        vectors=extraction.vectors,
+        paths=[entry.path for entry in entries],
+        labels=[entry.label for entry in entries],
+        unreadable=extraction.unreadable,
+        digest=short_digest("\n".join(contents)),
+        readable=replace(collection, entries=entries, unreadable=()),
+    )
+
+
+def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> EmbeddedSide:
+    """Leave out rows that have no direction, as unreadable images are.
+
+    Raises:
+        DataError: more of them have none than the settings allow.
+    """
+    finite = np.isfinite(table.vectors).all(axis=1)
+    usable = finite & (np.abs(table.vectors) > 0).any(axis=1)
+    unreadable = [
+        Unreadable(
+            path=table.paths[row],
+            reason="the vector is zero and has no direction"
+            if finite[row]
+            else "the vector has values that are not finite numbers",
+        )
+        for row in np.flatnonzero(~usable)
+    ]
+    _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
+    kept = np.flatnonzero(usable)
+    vectors = table.vectors[kept]
+    paths, labels = [table.paths[row] for row in kept], [table.labels[row] for row in kept]
+    digest = hashlib.sha256(vectors.astype("<f8").tobytes()).hexdigest()
+    return EmbeddedSide(
+        name=side,
+        root=Path(table.name),
+        vectors=vectors,
+        paths=paths,
+        labels=labels,
+        unreadable=unreadable,
+        digest=short_digest("\n".join([digest, *paths])),
+    )
+
+
+def _refuse_too_many_unreadable(
+    side: str, unreadable: Sequence[Unreadable], total: int, limit: float
+) -> None:
+    count = len(unreadable)
+    if count == 0 or (count / total <= limit and count < total):
+        return
+    examples = "; ".join(f"{entry.path}: {entry.reason}" for entry in unreadable[:3])
+    raise DataError(
+        f"{count:,} of {total:,} {side} images are unreadable, more than the {limit:.0%} that "
+        f"--max-unreadable allows ({examples}): mend or remove them."
+    )
+
+
+def short_digest(text: str) -> str:
+    """A fingerprint of a text, for provenance."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

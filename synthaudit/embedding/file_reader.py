@@ -1,0 +1,66 @@
+"""What worker processes read off files, by the road of the vectors: cached, parallel, refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.images.decoding import Frame
+from synthaudit.images.decoding_pool import Work
+from synthaudit.images.perceptual_hash import (
+    FRAMINGS,
+    HASH_FRAME,
+    HASH_LENGTH,
+    HASH_VERSION,
+    hash_chunk,
+)
+from synthaudit.images.traits import TRACE_FRAME, TRAITS, TRAITS_VERSION, trait_chunk
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileReader:
+    """An embedder whose vectors ``work`` has already made of the files.
+
+    Attributes:
+        name: of what is read.
+        dimension: numbers a file.
+        version: raised when those numbers change.
+        frame: what the files are brought to.
+        work: makes the numbers.
+    """
+
+    name: str
+    dimension: int
+    version: int
+    frame: Frame
+    work: Work
+    device: str = "cpu"
+    batch_size: int = 256
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a number could."""
+        return f"{self.name}/v{self.version}"
+
+    def encode(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Hand on the numbers (B, dimension)."""
+        return np.asarray(pixels, np.float32)
+
+
+TRAIT_READER: Final = FileReader(
+    name="traits",
+    dimension=len(TRAITS),
+    version=TRAITS_VERSION,
+    frame=TRACE_FRAME,
+    work=trait_chunk,
+)
+HASH_READER: Final = FileReader(
+    name="patterns",
+    dimension=FRAMINGS * HASH_LENGTH,
+    version=HASH_VERSION,
+    frame=HASH_FRAME,
+    work=hash_chunk,
+)

@@ -1,0 +1,170 @@
+"""What is behind the scores, in lines for the terminal: images at fault, causes, worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.text import Text
+
+from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, worst_classes
+from synthaudit.result.audit import Audit
+
+_SHOWN = 5
+
+
+def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
+    """What is behind the scores: titles with their lines, those with nothing to say left out."""
+    if audit.classes:
+        named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
+        yield "Worst classes", [_class_line(name, worst) for name, worst in named if worst]
+    fakes = obvious_fakes(audit, _SHOWN)
+    if fakes:
+        yield (
+            "Most obvious fakes",
+            [
+                entry(f"{probability:.3f}", link(audit, "synthetic", path))
+                for path, probability in fakes
+            ],
+        )
+    clusters = repeats(audit, _SHOWN)
+    if clusters:
+        yield (
+            "Most repeated",
+            [
+                entry(
+                    f"{repeat.size:,} x",
+                    *(link(audit, "synthetic", path) for path in repeat.paths),
+                    Text("...") if repeat.size > len(repeat.paths) else Text(),
+                )
+                for repeat in clusters
+            ],
+        )
+    if audit.missed:
+        yield "Real images that nothing synthetic resembles", _missed_lines(audit)
+    if audit.memorisation.get("copies"):
+        yield "Memorised real images", _memorisation_lines(audit)
+    if audit.usefulness:
+        yield "Worth as training data (accuracy on real images)", _usefulness_lines(audit)
+    if audit.artefacts:
+        yield "What the files alone give away", _artefact_lines(audit)
+    if audit.supporting:
+        yield "Supporting measures", _supporting_lines(audit)
+    copied = copies(audit, _SHOWN)
+    if copied:
+        yield (
+            "Copies of real images",
+            [
+                entry(
+                    f"{copy.distance:.3f}",
+                    link(audit, "synthetic", copy.path),
+                    Text("of"),
+                    link(audit, "real", copy.original),
+                )
+                for copy in copied
+            ],
+        )
+
+
+def _memorisation_lines(audit: Audit) -> list[Text]:
+    found = audit.memorisation
+    rate = f"at most {found['false_discoveries']:.0%} of them by chance"
+    lines = [entry(f"{found['copies']:,} nearer to a real image than fresh ones come, {rate}")]
+    if "by_both" in found:
+        channels = (
+            ("by_both", "confirmed by the pattern of light"),
+            ("by_embedding_only", "alike to the embedder only: the same subject, perhaps"),
+            ("by_pattern_only", "alike in pattern only: an edit that the embedder does not see"),
+            ("mirrored", "mirrored"),
+        )
+        lines += [entry(f"{found[key]:,} {text}") for key, text in channels if found[key]]
+    assert audit.copies is not None
+    top = audit.copies.head(_SHOWN)
+    for path, original, p_value in zip(top["path"], top["original"], top["p_value"], strict=True):
+        paths = (link(audit, "synthetic", path), Text("of"), link(audit, "real", original))
+        lines.append(entry(f"p {p_value:.1e}", *paths))
+    return lines
+
+
+def _usefulness_lines(audit: Audit) -> list[Text]:
+    found = audit.usefulness
+    named = (
+        ("real", "trained on real images"),
+        ("synthetic", "trained on synthetic images"),
+        ("both", "trained on both"),
+        ("gain", "gain by the synthetic images"),
+    )
+    lines = [entry(f"{text:29}", Text(_estimate(found[key]))) for key, text in named]
+    for few in found["few_shot"]:
+        gain = Text(f"{few['real']['value']:.3f}; with synthetic ones {few['both']['value']:.3f}")
+        lines.append(entry(f"{few['images']:>2} real images a class       ", gain))
+    if "zero_shot" in found:
+        zero = found["zero_shot"]
+        text = f"{zero['single']:.3f}; with several prompts {zero['ensemble']:.3f}"
+        lines.append(entry(f"{'zero-shot, no training':29}", Text(text)))
+    if "labels" in found:
+        labels = found["labels"]
+        shown = f"{labels['agreement']:.3f} (of real images {labels['real_accuracy']:.3f})"
+        lines.append(entry(f"{'show their class':29}", Text(shown)))
+    return lines
+
+
+def _estimate(found: Mapping[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def _missed_lines(audit: Audit) -> list[Text]:
+    lines = []
+    for kind in audit.missed[:_SHOWN]:
+        classes = ", ".join(f"{name} {count}" for name, count in list(kind["classes"].items())[:3])
+        paths = [link(audit, "real", path) for path in kind["examples"]]
+        named = Text(f"({classes})" if classes else "")
+        lines.append(entry(f"{kind['size']:,} like", *paths, named))
+    return lines
+
+
+def _artefact_lines(audit: Audit) -> list[Text]:
+    files = audit.artefacts
+    control = "too few images to say"
+    if files["control_auc"] is not None:
+        own = f"as many synthetic images reach {files['matched_auc']:.3f}"
+        control = f"{files['control_auc']:.3f}; {own}"
+    lines = [
+        entry("AUC of size, format and compression  ", Text(f"{files['container_auc']:.3f}")),
+        entry("AUC of traces in block frequencies   ", Text(f"{files['trace_auc']:.3f}")),
+        entry("AUC of real images in synthetic files", Text(control)),
+    ]
+    for trait in files["best"][:3]:
+        medians = f"real {trait['real']:.4g}, synthetic {trait['synthetic']:.4g}"
+        lines.append(entry(f"{trait['name']:22}", Text(f"AUC {trait['auc']:.3f}; {medians}")))
+    return lines
+
+
+def _supporting_lines(audit: Audit) -> list[Text]:
+    lines = []
+    for name, measure in audit.supporting.items():
+        text = f"{measure['value']:.4g}"
+        if measure["low"] is not None:
+            text += f" ({measure['low']:.4g} to {measure['high']:.4g})"
+        text += f", {measure['better']} is better"
+        if measure["chance"] is not None:
+            text += f"; {measure['chance']:.3g} for the same distribution"
+        lines.append(entry(f"{name:22}", Text(text)))
+    return lines
+
+
+def _class_line(name: str, worst: list[tuple[str, float]]) -> Text:
+    return entry(f"{name:17}", Text(", ".join(f"{label} {value:.3f}" for label, value in worst)))
+
+
+def entry(lead: str, *parts: Text) -> Text:
+    """An indented line, its lead dimmed."""
+    return Text(" ").join([Text(f"  {lead}", style="dim"), *(part for part in parts if part)])
+
+
+def link(audit: Audit, side: str, path: str) -> Text:
+    """A path that terminals can open."""
+    full = audit.roots[side] / path
+    if not full.is_file():
+        return Text(f"{side} {path}" if path.isdigit() else str(full))
+    return Text(str(full), style=f"link {full.absolute().as_uri()}")

@@ -1,0 +1,107 @@
+"""Edits that keep the pattern of light find their original; strangers stay apart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from synthaudit.images.decoding import open_rgb
+from synthaudit.images.perceptual_hash import (
+    COMPARISONS,
+    FRAMINGS,
+    HASH_LENGTH,
+    MIRROR,
+    hash_chunk,
+    perceptual_hash,
+)
+from synthaudit.measures.copies.memorisation import nearness_p_values, without_duplicates
+from synthaudit.measures.copies.patterns import match_patterns, pattern_distances
+from tests.pictures import encoded, picture
+
+Edit = Callable[[Image.Image], Image.Image]
+
+
+def compressed(image: Image.Image) -> Image.Image:
+    return Image.open(io.BytesIO(encoded(image, "JPEG", quality=30))).convert("RGB")
+
+
+def cropped(share: float) -> Edit:
+    def crop(image: Image.Image) -> Image.Image:
+        left, top = share * image.width, share * image.height
+        return image.crop((int(left), int(top), int(image.width - left), int(image.height - top)))
+
+    return crop
+
+
+EDITS: dict[str, Edit] = {
+    "JPEG 30": compressed,
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(3)),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+    "squashed": lambda image: image.resize((256, 160)),
+    "squared": lambda image: ImageOps.fit(image, (min(image.size),) * 2),
+    "mirrored": ImageOps.mirror,
+    "cropped by 5 %": cropped(0.05),
+    "cropped by 7 %": cropped(0.07),
+    "mirrored and cropped": lambda image: ImageOps.mirror(cropped(0.05)(image)),
+}
+
+
+@pytest.fixture(scope="module")
+def photos(data: Path) -> list[Image.Image]:
+    files = sorted((data / "clothing").glob("*/*.jpg"))
+    return [open_rgb(file.read_bytes()) for file in files]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edited_photos_find_their_originals(photos: list[Image.Image], name: str) -> None:
+    edited = [EDITS[name](photo) for photo in photos[::4]]
+    patterns = np.stack([perceptual_hash(image) for image in [*photos, *edited]])
+    real = np.arange(len(photos))
+    how = {"comparisons": COMPARISONS, "mirror": MIRROR}
+    usual = match_patterns(patterns, real, real, **how)
+    assert (usual.original != real).all()
+    matched = match_patterns(patterns, len(photos) + np.arange(len(edited)), real, **how)
+    assert (matched.original == real[::4]).mean() >= 0.99
+    p_values = nearness_p_values(matched.distance, without_duplicates(usual.distance))
+    assert (p_values < 1e-3).mean() >= 0.95
+    if name == "mirrored":
+        assert matched.is_mirrored.mean() > 0.95
+
+
+def test_pair_distances_are_those_of_the_search() -> None:
+    patterns = np.stack([perceptual_hash(picture(seed)) for seed in range(20)])
+    rows = np.arange(20)
+    how = {"comparisons": COMPARISONS, "mirror": MIRROR}
+    matched = match_patterns(patterns, rows[10:], rows[:10], **how)
+    pairs = pattern_distances(patterns, rows[10:], matched.original, **how)
+    np.testing.assert_allclose(pairs, matched.distance, atol=1e-6)
+
+
+def test_mirroring_by_signs_is_mirroring_by_pixels() -> None:
+    image = picture(3, 64)
+    np.testing.assert_allclose(
+        perceptual_hash(image) * MIRROR, perceptual_hash(ImageOps.mirror(image)), atol=0.01
+    )
+
+
+def test_one_real_image_alone_has_no_other() -> None:
+    patterns = np.stack([perceptual_hash(picture(1))])
+    alone = match_patterns(
+        patterns, np.zeros(1, int), np.zeros(1, int), comparisons=COMPARISONS, mirror=MIRROR
+    )
+    assert np.isinf(alone.distance).all()
+
+
+def test_even_pictures_and_bad_files() -> None:
+    blank = encoded(Image.new("RGB", (40, 30), (200, 10, 10)))
+    chunk = hash_chunk([blank, b"no image", encoded(picture(1))], None, 10**6)  # type: ignore[arg-type]
+    assert chunk.pixels.shape == (2, FRAMINGS * HASH_LENGTH)
+    assert np.isfinite(chunk.pixels).all()
+    assert [failure is None for failure in chunk.failures] == [True, False, True]
