@@ -114,13 +114,16 @@ def p_values(runs: int) -> list[str]:
 
 
 def shifted(seed: int) -> Audit:
-    """An easy difference in one direction, plus repeats and copies at fixed rates."""
+    """An easy difference in one direction, plus repeats and copies at given rates."""
     generator = np.random.default_rng(seed)
     real = generator.standard_normal((200, 32))
     synthetic = generator.standard_normal((200, 32))
     synthetic[:, 0] += 1.0
-    synthetic[:20] = synthetic[20:40] + JITTER * generator.standard_normal((20, 32))
-    synthetic[40:50] = real[:10] + JITTER * generator.standard_normal((10, 32))
+    # As many as chance gives, as they would be in a set drawn from a generator with these rates.
+    pairs, copies = generator.binomial(100, 0.2), generator.binomial(100, 0.1)
+    noise = JITTER * generator.standard_normal((200, 32))
+    synthetic[:pairs] = synthetic[50 : 50 + pairs] + noise[:pairs]
+    synthetic[100 : 100 + copies] = real[:copies] + noise[100 : 100 + copies]
     return audit(real, synthetic, seed)
 
 

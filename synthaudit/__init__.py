@@ -14,6 +14,8 @@ if TYPE_CHECKING:
         SynthauditError,
         UsageError,
     )
+    from synthaudit.proving.outcome import SelfTest
+    from synthaudit.proving.running import selftest
     from synthaudit.result.audit import Audit, ClassScores, Score
     from synthaudit.settings import Settings
 
@@ -23,6 +25,7 @@ __all__ = [
     "DataError",
     "EmbedderError",
     "Score",
+    "SelfTest",
     "Settings",
     "SettingsError",
     "StorageError",
@@ -30,15 +33,18 @@ __all__ = [
     "UsageError",
     "score",
     "score_embeddings",
+    "selftest",
 ]
 
 _HOMES = {
     "Audit": "synthaudit.result.audit",
     "ClassScores": "synthaudit.result.audit",
     "Score": "synthaudit.result.audit",
+    "SelfTest": "synthaudit.proving.outcome",
     "Settings": "synthaudit.settings",
     "score": "synthaudit.auditing.scoring",
     "score_embeddings": "synthaudit.auditing.scoring",
+    "selftest": "synthaudit.proving.running",
 }
 
 

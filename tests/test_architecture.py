@@ -19,6 +19,7 @@ FLOORS = (
     {"embedding", "measures"},
     {"result", "generation"},
     {"auditing"},
+    {"proving"},
     {"reporting"},
     {"commands"},
 )

@@ -16,6 +16,7 @@ from synthaudit.measures.bootstrap import (
     share_interval,
 )
 from synthaudit.measures.copies.duplicates import Duplicates
+from synthaudit.measures.copies.radius import denser_radius
 from synthaudit.measures.copies.rates import excess_p_value
 from synthaudit.measures.detection.detector import Detection
 from synthaudit.measures.detection.permutation import detector_null, unit_numbers
@@ -24,6 +25,8 @@ from synthaudit.measures.neighbours import Flags, Integers
 from synthaudit.measures.scores import FourScores
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
+
+_DRAWS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,26 +122,31 @@ def _share_intervals(
     radius = copies.radius
     units = unit_numbers(is_synthetic, copies.cluster)[is_synthetic]
     if radius.is_absolute or radius.real_count < 2:
-        scale = np.ones(1)
+        real, synthetic = np.full(_DRAWS, radius.real), np.full(_DRAWS, radius.synthetic)
     else:
-        drawn = resample_radii(
-            radius.real_distances, false_alarms=settings.false_alarms, seed=settings.seed
+        real, dimensions = resample_radii(
+            radius.real_distances,
+            false_alarms=settings.false_alarms,
+            resamples=_DRAWS,
+            seed=settings.seed,
         )
-        scale = drawn / radius.real
+        synthetic = denser_radius(
+            real, dimensions, candidates=int(is_synthetic.sum()), reference=radius.real_count
+        )
     sides = {
-        "unvaried": (copies.nearest_synthetic, radius.synthetic),
-        "unoriginal": (copies.nearest_real, radius.real),
+        "unvaried": (copies.nearest_synthetic, radius.synthetic, synthetic),
+        "unoriginal": (copies.nearest_real, radius.real, real),
     }
     return {
         name: share_interval(
             near.distance[is_synthetic, 0],
             own,
             units,
-            own * np.resize(scale, 200),
+            radii,
             confidence=settings.confidence,
             seed=settings.seed,
         )
-        for name, (near, own) in sides.items()
+        for name, (near, own, radii) in sides.items()
     }
 
 

@@ -13,7 +13,6 @@ from synthaudit.auditing.measuring import Measurement, measure
 from synthaudit.auditing.sides import EmbeddedSide
 from synthaudit.auditing.usefulness import Usefulness, judge_usefulness
 from synthaudit.auditing.workbench import Workbench
-from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.usefulness.label_fidelity import label_fidelity
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
@@ -61,8 +60,7 @@ def find(
     groups = np.full(len(vectors), -1) if found.fold_group is None else found.fold_group
     labels = keeping = None
     if settings.keep or not settings.quick:
-        axes = principal_axes(vectors)
-        labels = label_fidelity(axes, is_synthetic, classes, groups, seed=settings.seed)
+        labels = label_fidelity(found.axes, is_synthetic, classes, groups, seed=settings.seed)
     if settings.keep:
         keeping = keep_the_best(
             vectors, is_synthetic, classes, found, labels, settings=settings, progress=progress
@@ -93,7 +91,7 @@ def find(
         )
     progress.start("training probes", 0)
     usefulness = judge_usefulness(
-        axes,
+        found.axes,
         vectors,
         is_synthetic,
         classes,

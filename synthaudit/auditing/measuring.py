@@ -16,7 +16,7 @@ from synthaudit.measures.copies.studio import find_studio_duplicates
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import Detection, detect
 from synthaudit.measures.detection.folds import fold_groups
-from synthaudit.measures.neighbours import Directions, Neighbours, Pairs, nearest
+from synthaudit.measures.neighbours import Directions, Floats, Neighbours, Pairs, nearest
 from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
@@ -36,8 +36,12 @@ _NO_RADIUS_NOTE: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What the measures say of n images, in numbers and arrays (n,)."""
+    """What the measures say of n images, in numbers and arrays (n,).
 
+    ``axes`` (n, rank) are the standardised principal axes on which the detector judged.
+    """
+
+    axes: Floats
     scores: FourScores
     chance: Mapping[str, float | None]
     classes: Mapping[str, FourScores]
@@ -97,8 +101,9 @@ def measure(
     else:
         copies = _search_as_studio(vectors, is_synthetic)
     progress.start("cross-validating the detector", 0)
+    axes = principal_axes(vectors)
     detection = detect(
-        principal_axes(vectors),
+        axes,
         is_synthetic,
         copies.fold_group,
         folds=settings.folds,
@@ -130,6 +135,7 @@ def measure(
     )
     synthetic_share = 0.5 if by_default else float(is_synthetic.mean())
     return Measurement(
+        axes=axes,
         scores=four_scores(evidence),
         chance={
             "unrealistic": synthetic_share,

@@ -9,6 +9,7 @@ import typer
 from synthaudit.commands.demo import demo
 from synthaudit.commands.doctor import doctor
 from synthaudit.commands.score import score
+from synthaudit.commands.selftest import selftest
 
 application = typer.Typer(
     name="synthaudit",
@@ -19,6 +20,7 @@ application = typer.Typer(
     help="Is a set of generated images good enough to train on? Four scores say so.",
 )
 application.command()(score)
+application.command()(selftest)
 application.command()(demo)
 application.command()(doctor)
 

@@ -132,7 +132,7 @@ def audit_and_print(
 
     from synthaudit.auditing.scoring import score as run
     from synthaudit.reporting.console import print_audit
-    from synthaudit.result.writing import scores_text, write_table
+    from synthaudit.result.writing import json_text, write_table
 
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)
@@ -141,6 +141,6 @@ def audit_and_print(
     if keep is not None and audit.kept is not None:
         write_table(audit.kept, keep)
     if as_json:
-        sys.stdout.write(scores_text(audit.to_dict()))
+        sys.stdout.write(json_text(audit.to_dict()))
     else:
         print_audit(audit, Console(), written=out)

@@ -145,21 +145,21 @@ def share_interval(
 
 def resample_radii(
     distances: Floats, *, false_alarms: float, resamples: int = 200, seed: int = 0
-) -> Floats:
-    """(B,) base radii of resampled real images, from their (N,) nearest distances.
+) -> tuple[Floats, Floats]:
+    """(B,) base radii and (B,) dimensions of resampled real images, from (N,) nearest distances.
 
     Neighbours come in pairs, so each draw takes half as many, each twice.
     """
     generator = stream(seed, "radii")
     half = max(len(distances) // 2, 1)
-    return np.array(
-        [
-            radius_of_distances(
-                np.repeat(generator.choice(distances, half), 2), false_alarms=false_alarms
-            )[0]
-            for _ in range(resamples)
-        ]
-    )
+    drawn = [
+        radius_of_distances(
+            np.repeat(generator.choice(distances, half), 2), false_alarms=false_alarms
+        )
+        for _ in range(resamples)
+    ]
+    radii, dimensions = np.array(drawn).T
+    return radii, dimensions
 
 
 def draw_units(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synthaudit.result.writing import write_files
+from synthaudit.result.writing import json_text, write_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,16 +180,16 @@ class Audit:
         Raises:
             StorageError: the folder cannot be written.
         """
-        return write_files(
-            Path(folder),
-            scores=self.to_dict(),
-            tables={
-                "images": self.images,
-                "duplicates": self.pairs,
-                **({} if self.copies is None else {"copies": self.copies}),
-            },
-            unreadable=self.unreadable,
-        )
+        files: dict[str, str | pd.DataFrame] = {
+            "images.parquet": self.images,
+            "images.csv": self.images,
+            "duplicates.parquet": self.pairs,
+            **({} if self.copies is None else {"copies.parquet": self.copies}),
+            "unreadable.csv": self.unreadable,
+            # The scores come last: who finds them finds the rest.
+            "scores.json": json_text(self.to_dict()),
+        }
+        return write_files(Path(folder), files)
 
 
 def _round(value: Any) -> Any:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def scores_text(scores: Mapping[str, Any]) -> str:
-    """The text of ``scores.json``."""
-    return json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def json_text(contents: Mapping[str, Any]) -> str:
+    """The text of a result file such as ``scores.json``."""
+    return json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
@@ -37,17 +37,11 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
         raise StorageError(f"{file} cannot be written ({reason}): choose another file.") from error
 
 
-def write_files(
-    folder: Path,
-    *,
-    scores: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    unreadable: pd.DataFrame,
-) -> Path:
-    """Write ``scores.json``, the tables as Parquet and ``images.csv``, and ``unreadable.csv``.
+def write_files(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> Path:
+    """Write texts and tables (``.parquet`` or ``.csv``) into a folder, by file name.
 
-    Everything is first written beside its place, then moved there; files that others have put into
-    the folder stay.
+    Everything is first written beside its place, then moved there in the order given, so that the
+    last file stands for all; files that others have put into the folder stay.
 
     Raises:
         StorageError: the folder cannot be made or written.
@@ -56,15 +50,10 @@ def write_files(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
-            draft = Path(partial)
-            unreadable.to_csv(draft / "unreadable.csv", index=False)
-            for name, table in tables.items():
-                table.to_parquet(draft / f"{name}.parquet", index=False)
-            tables["images"].to_csv(draft / "images.csv", index=False)
-            (draft / "scores.json").write_text(scores_text(scores), encoding="utf-8")
-            # The scores come last: who finds them finds the rest.
-            for file in sorted(draft.iterdir(), key=lambda f: (f.name == "scores.json", f.name)):
-                os.replace(file, folder / file.name)
+            for name, contents in files.items():
+                _write(Path(partial) / name, contents)
+            for name in files:
+                os.replace(Path(partial) / name, folder / name)
     except OSError as error:
         if made:
             shutil.rmtree(folder, ignore_errors=True)
@@ -74,3 +63,12 @@ def write_files(
             "another folder with --out."
         ) from error
     return folder
+
+
+def _write(file: Path, contents: str | pd.DataFrame) -> None:
+    if isinstance(contents, str):
+        file.write_text(contents, encoding="utf-8")
+    elif file.suffix == ".parquet":
+        contents.to_parquet(file, index=False)
+    else:
+        contents.to_csv(file, index=False)

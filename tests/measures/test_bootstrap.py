@@ -79,6 +79,7 @@ def test_shares_of_clusters_are_less_certain_than_of_images() -> None:
 
 def test_radii_vary_around_their_value() -> None:
     distances = np.random.default_rng(4).uniform(0.2, 1.0, 400) ** 0.1
-    radii = resample_radii(distances, false_alarms=0.005)
+    radii, dimensions = resample_radii(distances, false_alarms=0.005)
     assert radii.std() > 0
     assert 0.5 < np.median(radii) < 1.0
+    assert dimensions.std() > 0

@@ -9,12 +9,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers, nearest
+from synthaudit.measures.neighbours import Flags, Floats, Integers
 
 Patterns = npt.NDArray[np.floating[Any]]
 Comparisons = Sequence[tuple[int, int]]
 
 _BLOCK: Final = 4096
+_BLOCK_CELLS: Final = 8_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,32 +53,38 @@ def match_patterns(
     Returns:
         ``PatternMatches``; infinite distances and -1 where there is no other real image.
     """
-    original, distance = np.full(len(asked), -1), np.full(len(asked), np.inf)
+    original, cosine = np.full(len(asked), -1), np.full(len(asked), -np.inf, np.float32)
     is_mirrored = np.zeros(len(asked), bool)
+    others = len(real) - np.isin(asked, real)
     for own, other in comparisons:
         for mirrored in (False, True):
-            queries = patterns[asked, own] * mirror if mirrored else patterns[asked, own]
-            rows, near = _nearest_other(queries, asked, patterns[real, other], real)
-            better = near < distance
-            original[better], distance[better] = rows[better], near[better]
+            queries = patterns[asked, own] * (mirror if mirrored else 1.0)
+            position, near = _nearest_other(queries, asked, patterns[real, other], real)
+            better = (near > cosine) & (others > 0)
+            original[better], cosine[better] = real[position[better]], near[better]
             is_mirrored[better] = mirrored
+    distance = np.full(len(asked), np.inf)
+    found = original >= 0
+    distance[found] = pattern_distances(
+        patterns, asked[found], original[found], comparisons=comparisons, mirror=mirror
+    )
     return PatternMatches(original=original, distance=distance, is_mirrored=is_mirrored)
 
 
 def _nearest_other(
     queries: Patterns, asked: Integers, candidates: Patterns, real: Integers
-) -> tuple[Integers, Floats]:
-    """Row number and distance of each query's nearest candidate that is not the image itself."""
-    both = Directions(np.concatenate([candidates, queries]))
-    count = len(candidates)
-    found = nearest(both, count + np.arange(len(queries)), np.arange(count), count=2)
-    rows = np.where(found.index >= 0, real[found.index], -1)
-    near = np.where(rows == asked[:, None], np.inf, found.distance)
-    best = near.argmin(axis=1)[:, None]
-    return (
-        np.take_along_axis(rows, best, axis=1)[:, 0],
-        np.take_along_axis(near, best, axis=1)[:, 0],
-    )
+) -> tuple[Integers, npt.NDArray[np.float32]]:
+    """Position and cosine of each query's nearest candidate that is not the image itself."""
+    queries, candidates = queries.astype(np.float32), candidates.astype(np.float32)
+    position, cosine = np.empty(len(asked), np.int64), np.empty(len(asked), np.float32)
+    rows = max(_BLOCK_CELLS // max(len(candidates), 1), 1)
+    for start in range(0, len(asked), rows):
+        block = slice(start, start + rows)
+        cosines = queries[block] @ candidates.T
+        cosines[asked[block, None] == real[None]] = -np.inf
+        position[block] = cosines.argmax(axis=1)
+        cosine[block] = np.take_along_axis(cosines, position[block, None], axis=1)[:, 0]
+    return position, cosine
 
 
 def pattern_distances(

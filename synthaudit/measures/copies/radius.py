@@ -106,15 +106,22 @@ def duplicate_radius(
             real_distances=distances,
         )
     base, dimension = radius_of_distances(distances, false_alarms=false_alarms)
-    denser = max(synthetic_count / count, 1.0)
+    denser = denser_radius(
+        np.array(base), np.array(dimension), candidates=synthetic_count, reference=count
+    )
     return DuplicateRadius(
         real=base,
-        synthetic=base * denser ** (-2.0 / dimension),
+        synthetic=float(denser),
         real_count=count,
         intrinsic_dimension=dimension,
         is_absolute=False,
         real_distances=distances,
     )
+
+
+def denser_radius(radius: Floats, dimension: Floats, *, candidates: int, reference: int) -> Floats:
+    """The radius among ``candidates`` images from that among ``reference`` ones, never larger."""
+    return np.asarray(radius * max(candidates / reference, 1.0) ** (-2.0 / dimension))
 
 
 def radius_of_distances(distances: Floats, *, false_alarms: float) -> tuple[float, float]:
