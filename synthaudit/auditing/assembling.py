@@ -86,7 +86,7 @@ def assemble(
             )
             for name, scores in found.classes.items()
         },
-        images=_images(findings, paths, names, labels),
+        images=_as_given(_images(findings, paths, names, labels), real, synthetic),
         pairs=pair_table(
             paths,
             names,
@@ -99,7 +99,7 @@ def assemble(
         copies=None if findings.copying is None else _copies(findings.copying, paths, is_synthetic),
         usefulness={} if findings.usefulness is None else findings.usefulness.to_dict(),
         artefacts={} if files is None else files.to_dict(),
-        kept=None if keeping is None else _kept(keeping, paths, is_synthetic),
+        kept=None if keeping is None else _as_given(_kept(keeping, paths, is_synthetic), synthetic),
         kept_scores={}
         if keeping is None or keeping.scores is None
         else {name: float(value) for name, value in vars(keeping.scores).items()},
@@ -119,6 +119,18 @@ def assemble(
         },
         roots={side.name: side.root for side in sides},
     )
+
+
+def _as_given(table: pd.DataFrame, *sides: EmbeddedSide) -> pd.DataFrame:
+    """A table with a row an image in the order in which the images were given, side by side."""
+    order, start = [], 0
+    for side in sides:
+        count = len(side.paths)
+        order.append(
+            start + (np.arange(count) if side.position is None else side.position.argsort())
+        )
+        start += count
+    return table.iloc[np.concatenate(order)].reset_index(drop=True)
 
 
 def _score(found: Measurement, name: str) -> Score:

@@ -19,7 +19,11 @@ from synthaudit.images.vectors import VectorTable
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedSide:
-    """One side after embedding: (n, d) vectors, their paths and classes, and what was lost."""
+    """One side after embedding: (n, d) vectors, their paths and classes, and what was lost.
+
+    ``readable`` are the files of the n images; ``position`` (n,) their places in the order in which
+    they were given, None for just that order.
+    """
 
     name: str
     root: Path
@@ -29,6 +33,7 @@ class EmbeddedSide:
     unreadable: Sequence[Unreadable]
     digest: str
     readable: Collection | None = None
+    position: npt.NDArray[np.int64] | None = None
 
 
 def embed(side: str, collection: Collection, bench: Workbench) -> EmbeddedSide:
@@ -76,7 +81,7 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
         for row in np.flatnonzero(~usable)
     ]
     _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
-    kept = np.flatnonzero(usable)
+    kept = _by_content(table, np.flatnonzero(usable))
     vectors = table.vectors[kept]
     paths, labels = [table.paths[row] for row in kept], [table.labels[row] for row in kept]
     digest = hashlib.sha256(vectors.astype("<f8").tobytes()).hexdigest()
@@ -88,7 +93,17 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
         labels=labels,
         unreadable=unreadable,
         digest=short_digest("\n".join([digest, *paths])),
+        position=kept,
     )
+
+
+def _by_content(table: VectorTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Rows in an order that does not depend on theirs, so that shuffling them changes no score."""
+    vectors = np.ascontiguousarray(table.vectors[rows] + 0.0)
+    content = vectors.view(np.dtype((np.void, vectors.itemsize * vectors.shape[1]))).ravel()
+    labels = np.array([str(table.labels[row]) for row in rows], dtype=str)
+    by_label = np.argsort(labels, kind="stable")
+    return np.asarray(rows[by_label[np.argsort(content[by_label], kind="stable")]], np.int64)
 
 
 def _refuse_too_many_unreadable(

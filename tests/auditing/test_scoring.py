@@ -345,6 +345,57 @@ def test_duplicating_the_whole_audit_keeps_its_detector_scores() -> None:
         assert double.scores[name].value == pytest.approx(single.scores[name].value, abs=0.05)
 
 
+def test_shuffling_the_rows_changes_nothing() -> None:
+    real, synthetic = gaussians(150, 120)
+    synthetic[:20] = synthetic[20:40] + 0.01
+    synthetic[50:60] = real[:10]
+    names = [f"class {number % 3}" for number in range(150)]
+    order = np.random.default_rng(8).permutation(150), np.random.default_rng(9).permutation(120)
+    plain, shuffled = (
+        synthaudit.score_embeddings(
+            real[first],
+            synthetic[second],
+            real_classes=[names[row] for row in first],
+            synthetic_classes=[names[row] for row in second],
+            permutations=19,
+            keep=True,
+        )
+        for first, second in ((np.arange(150), np.arange(120)), order)
+    )
+    ours, theirs = plain.to_dict(), shuffled.to_dict()
+    for contents in (ours, theirs):
+        contents.pop("missed")  # its examples are called by row number
+        for side in ("real", "synthetic"):
+            contents["provenance"].pop(f"{side}_digest")
+    assert ours == theirs
+    both = np.concatenate([order[0], 150 + order[1]])
+    for column in ("label_quality", "nearest_real_distance", "is_unoriginal", "copy_p_value"):
+        expected = plain.images[column].to_numpy()[both]
+        np.testing.assert_array_equal(shuffled.images[column].to_numpy(), expected)
+    assert list(shuffled.images["path"][:3]) == ["0", "1", "2"]
+
+
+def test_turning_the_space_changes_no_distance() -> None:
+    """The detector standardises each number of a vector by itself, so its scores move a little."""
+    real, synthetic = gaussians(150, 120)
+    synthetic[:, 0] += 2.0
+    synthetic[:20] = synthetic[20:40] + 0.01
+    synthetic[50:60] = real[:10]
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((real.shape[1],) * 2))[0]
+    plain = synthaudit.score_embeddings(real, synthetic, permutations=19)
+    turned = synthaudit.score_embeddings(real @ turn, synthetic @ turn, permutations=19)
+    assert turned.unvaried.value == plain.unvaried.value
+    assert turned.unoriginal.value == plain.unoriginal.value
+    assert turned.memorisation["copies"] == plain.memorisation["copies"]
+    assert turned.duplicates["radius"] == pytest.approx(plain.duplicates["radius"], rel=1e-9)
+    for name, measure in plain.supporting.items():
+        # The others are of random subsets, which follow the order of the rows.
+        if name in ("precision", "recall", "density", "coverage", "frechet_distance"):
+            value = turned.supporting[name]["value"]
+            assert value == pytest.approx(measure["value"], rel=1e-3), name
+    assert turned.unrealistic.value == pytest.approx(plain.unrealistic.value, abs=0.05)
+
+
 def test_a_script_without_a_main_guard_may_score(
     two_sides: tuple[Path, Path], tmp_path: Path
 ) -> None:
