@@ -9,31 +9,44 @@ if TYPE_CHECKING:
     from synthaudit.errors import (
         DataError,
         EmbedderError,
+        GeneratorError,
+        PlanError,
         SettingsError,
         StorageError,
         SynthauditError,
+        Unfinished,
         UsageError,
     )
     from synthaudit.proving.outcome import SelfTest
     from synthaudit.proving.running import selftest
     from synthaudit.result.audit import Audit, ClassScores, Score
     from synthaudit.settings import Settings
+    from synthaudit.sweeping.outcome import Sweep
+    from synthaudit.sweeping.plan import Plan, read_plan
+    from synthaudit.sweeping.running import sweep
 
 __all__ = [
     "Audit",
     "ClassScores",
     "DataError",
     "EmbedderError",
+    "GeneratorError",
+    "Plan",
+    "PlanError",
     "Score",
     "SelfTest",
     "Settings",
     "SettingsError",
     "StorageError",
+    "Sweep",
     "SynthauditError",
+    "Unfinished",
     "UsageError",
+    "read_plan",
     "score",
     "score_embeddings",
     "selftest",
+    "sweep",
 ]
 
 _HOMES = {
@@ -42,6 +55,10 @@ _HOMES = {
     "Score": "synthaudit.result.audit",
     "SelfTest": "synthaudit.proving.outcome",
     "Settings": "synthaudit.settings",
+    "Plan": "synthaudit.sweeping.plan",
+    "Sweep": "synthaudit.sweeping.outcome",
+    "read_plan": "synthaudit.sweeping.plan",
+    "sweep": "synthaudit.sweeping.running",
     "score": "synthaudit.auditing.scoring",
     "score_embeddings": "synthaudit.auditing.scoring",
     "selftest": "synthaudit.proving.running",

@@ -2,10 +2,13 @@
 
 SynthauditError            2
 ├── UsageError             2   the call itself: a wrong option, a missing folder
-│   └── SettingsError      2   an unknown or impossible setting
+│   ├── SettingsError      2   an unknown or impossible setting
+│   └── PlanError          2   a sweep's plan that cannot be carried out
 ├── DataError              2   the data cannot be audited: no images, too many unreadable ones
 ├── EmbedderError          2   an embedder or its weights cannot be had
-└── StorageError           2   a result cannot be written: no space, no permission
+├── GeneratorError         2   a generator or its weights cannot be had, or it fails
+├── StorageError           2   a result cannot be written: no space, no permission
+└── Unfinished             3   a budget ran out, or other shards are still at work
 """
 
 from __future__ import annotations
@@ -37,3 +40,17 @@ class EmbedderError(SynthauditError):
 
 class StorageError(SynthauditError):
     """A result or a cache cannot be written."""
+
+
+class PlanError(UsageError):
+    """The plan of a sweep is wrong."""
+
+
+class GeneratorError(SynthauditError):
+    """A generator or its weights cannot be had, or it made nothing."""
+
+
+class Unfinished(SynthauditError):  # noqa: N818 - an outcome, not a fault
+    """A budget ran out, or other shards have not finished: what is known was reported."""
+
+    exit_code = 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -94,13 +95,17 @@ def make_settings(options: dict[str, Any]) -> Settings:
         raise SettingsError(_explain(error)) from error
 
 
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """What to say of an unknown name: the nearest known one, or all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
+
+
 def _explain(error: ValidationError) -> str:
     problem = error.errors()[0]
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = sorted(Settings.model_fields)
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-        return f"there is no setting {name!r}; {hint}"
+        return f"there is no setting {name!r}; {nearest_name(name, Settings.model_fields)}"
     message = problem["msg"].removeprefix("Input should be ")
     return f"{name.replace('_', '-')} should be {message}, not {problem['input']!r}."

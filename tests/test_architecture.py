@@ -19,7 +19,7 @@ FLOORS = (
     {"embedding", "measures"},
     {"result", "generation"},
     {"auditing"},
-    {"proving"},
+    {"proving", "sweeping"},
     {"reporting"},
     {"commands"},
 )

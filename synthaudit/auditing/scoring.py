@@ -49,7 +49,7 @@ def score(
     sources = open_source(real), open_source(synthetic)
     match sources:
         case Collection() as first, Collection() as second:
-            return _score_images(first, second, options, listener)
+            return score_collections(first, second, options, listener)
         case VectorTable() as first, VectorTable() as second:
             return _score_vectors(first, second, options, listener)
     raise DataError(
@@ -103,9 +103,15 @@ def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -
     return replace(table, labels=[str(name) for name in classes])
 
 
-def _score_images(
+def score_collections(
     real: Collection, synthetic: Collection, settings: Settings, progress: Progress
 ) -> Audit:
+    """Audit two collections of images, as ``score`` does.
+
+    Raises:
+        DataError: the data cannot be audited.
+        EmbedderError: the embedder or its weights cannot be had.
+    """
     for note in (*real.notes, *synthetic.notes):
         LOGGER.info("%s", note)
     embedder = choose_embedder(settings)

@@ -10,6 +10,7 @@ from synthaudit.commands.demo import demo
 from synthaudit.commands.doctor import doctor
 from synthaudit.commands.score import score
 from synthaudit.commands.selftest import selftest
+from synthaudit.commands.sweep import sweep
 
 application = typer.Typer(
     name="synthaudit",
@@ -20,6 +21,7 @@ application = typer.Typer(
     help="Is a set of generated images good enough to train on? Four scores say so.",
 )
 application.command()(score)
+application.command()(sweep)
 application.command()(selftest)
 application.command()(demo)
 application.command()(doctor)

@@ -1,0 +1,104 @@
+"""``synthaudit sweep``: which prompt should be used?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from synthaudit.commands.terminal import Listener, answers_errors
+
+
+@answers_errors
+def sweep(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of images and results; default: PLAN-sweep.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on; refuse when there is nothing to go on from.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be made, and what it costs.")
+    ] = False,
+    calibrate: Annotated[
+        bool, typer.Option(help="Let --dry-run make two images to learn how long one takes.")
+    ] = True,
+    status: Annotated[bool, typer.Option("--status", help="Only say what is done.")] = False,
+    shard: Annotated[
+        str, typer.Option(help="I/N: make only this part; run the others elsewhere on one folder.")
+    ] = "1/1",
+    embedder: Annotated[str, typer.Option(help="Instead of the plan's.")] = "auto",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Arms' own audits without intervals.")
+    ] = False,
+    cache: Annotated[Path | None, typer.Option(help="Folder of the vector cache.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember no vectors.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Decoding processes.")] = None,
+    device: Annotated[str, typer.Option(help="Of the embedder: auto, cpu, cuda, mps.")] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
+    output_format: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="json prints sweep.json.")
+    ] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+) -> None:
+    """Generate the arms of PLAN, audit each at equal size, and say which words help.
+
+    What exists is used again: after an interruption or with a wider plan only what is missing is
+    made. Exit code 3: a budget ran out or shards are missing; what is known was reported.
+    """
+    from rich.console import Console
+
+    from synthaudit.errors import UsageError
+    from synthaudit.reporting.sweep import print_estimate, print_state, print_sweep
+    from synthaudit.result.writing import json_text
+    from synthaudit.settings import make_settings
+    from synthaudit.sweeping.estimating import estimate, state_of
+    from synthaudit.sweeping.plan import read_plan
+    from synthaudit.sweeping.preparing import default_out, prepare
+    from synthaudit.sweeping.running import sweep as run
+
+    settings: dict[str, Any] = {
+        "embedder": embedder,
+        "quick": quick,
+        "cache": cache,
+        "use_cache": not no_cache,
+        "workers": workers,
+        "device": device,
+        "local_files_only": offline,
+    }
+    folder = out or default_out(plan)
+    read = read_plan(plan)
+    part = _shard(shard)
+    if resume and not (folder / "store" / "manifest.sqlite").is_file():
+        raise UsageError(f"there is nothing to resume in {folder}: leave --resume out.")
+    console = Console()
+    with Listener(quiet=quiet) as listener:
+        if status:
+            print_state(state_of(prepare(read, make_settings(settings)), folder), console)
+            return
+        if dry_run:
+            prepared = prepare(read, make_settings(settings))
+            cost = estimate(prepared, folder, calibrate=calibrate)
+            print_estimate(cost, console, plan_images=read.images_per_arm)
+            return
+        found = run(read, out=folder, shard=part, progress=listener, **settings)
+    if output_format == "json":
+        sys.stdout.write(json_text(found.to_dict()))
+    else:
+        print_sweep(found, console, written=folder)
+    if not found.is_complete:
+        raise typer.Exit(3)
+
+
+def _shard(text: str) -> Any:
+    from synthaudit.errors import UsageError
+    from synthaudit.sweeping.producing import Shard
+
+    own, _, count = text.partition("/")
+    if not (own.isdigit() and count.isdigit() and 1 <= int(own) <= int(count)):
+        raise UsageError(f"--shard should be I/N with 1 <= I <= N, such as 2/4, not {text!r}.")
+    return Shard(own=int(own), count=int(count))

@@ -1,0 +1,133 @@
+"""Any program as a generator: a JSON job on its input, images in a folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from shutil import which
+from typing import Any, Final
+
+from pydantic import Field
+
+from synthaudit.errors import GeneratorError
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
+from synthaudit.images.folders import IMAGE_SUFFIXES
+
+_SHOWN: Final = 400
+
+
+class CommandOptions(GeneratorOptions):
+    """Options of the generator ``command``.
+
+    Attributes:
+        command: the program and its arguments.
+        seconds: time limit of one call.
+        batch_size: jobs a call.
+        version: change it when the program changes, so that its images are made anew.
+        options: anything the program should know; an axis may be a key of it.
+    """
+
+    command: list[str] = Field(min_length=1)
+    seconds: float = Field(default=600.0, gt=0.0)
+    batch_size: int = Field(default=8, ge=1)
+    version: str | int | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class CommandGenerator:
+    """Runs a program for each batch.
+
+    It gets ``{"folder": ..., "jobs": [{"file": stem, "prompt": ..., "subject": ..., "seed": ...,
+    "options": {...}}]}`` on its input and leaves ``stem.png`` (or another image format) in the
+    folder; a file that is not there is an image that it refused.
+    """
+
+    name = "command"
+    known_options = tuple(CommandOptions.model_fields)
+
+    def check(self, job: Job) -> None:
+        """Refuse programs that do not exist."""
+        program = self._options(job).command[0]
+        if which(program) is None:
+            raise GeneratorError(f"there is no program {program!r}: mend command or the PATH.")
+
+    def identity(self, job: Job) -> Mapping[str, Any]:
+        """The command with its version."""
+        options = self._options(job)
+        return {"command": options.command, "version": options.version}
+
+    def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
+        """Run the program, batch by batch."""
+        for options, group in groupby(jobs, key=self._options):
+            same = list(group)
+            for start in range(0, len(same), options.batch_size):
+                yield from self._run(options, same[start : start + options.batch_size])
+
+    def count_cut_words(self, prompt: str) -> int:  # noqa: ARG002 - its own affair
+        """Unknown: the program reads the prompt."""
+        return 0
+
+    def _options(self, job: Job) -> CommandOptions:
+        return parse_options(CommandOptions, self.name, job.options)
+
+    def _run(self, options: CommandOptions, jobs: Sequence[Job]) -> Iterator[Made]:
+        with tempfile.TemporaryDirectory(prefix="synthaudit-command-") as scratch:
+            asked = {
+                "folder": scratch,
+                "jobs": [
+                    {
+                        "file": f"{place:05d}",
+                        "prompt": job.prompt,
+                        "subject": job.subject,
+                        "number": job.number,
+                        "seed": job.seed,
+                        "options": options.options,
+                    }
+                    for place, job in enumerate(jobs)
+                ],
+            }
+            start = time.perf_counter()
+            done = self._call(options, json.dumps(asked))
+            facts: dict[str, Any] = {"seconds": round((time.perf_counter() - start) / len(jobs), 4)}
+            if done.stderr.strip():
+                facts["stderr"] = done.stderr.strip()[-_SHOWN:]
+            for place in range(len(jobs)):
+                file = _image_of(Path(scratch), f"{place:05d}")
+                if file is None:
+                    refused = {"refused": "the program left no image"}
+                    yield Made(image=None, facts={**facts, **refused})
+                else:
+                    yield Made(image=None, data=file.read_bytes(), facts=facts)
+
+    def _call(self, options: CommandOptions, text: str) -> subprocess.CompletedProcess[str]:
+        name = options.command[0]
+        try:
+            done = subprocess.run(  # noqa: S603 - running it is what the plan asks for
+                options.command,
+                input=text,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=options.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GeneratorError(
+                f"{name} took more than {options.seconds:g} s: raise seconds or lower batch_size."
+            ) from error
+        except OSError as error:
+            raise GeneratorError(f"{name} cannot be run: {error.strerror}.") from error
+        if done.returncode != 0:
+            last = " ".join(done.stderr.split())[-_SHOWN:]
+            raise GeneratorError(f"{name} ended with exit code {done.returncode}: {last}")
+        return done
+
+
+def _image_of(folder: Path, stem: str) -> Path | None:
+    files = [folder / f"{stem}{suffix}" for suffix in sorted(IMAGE_SUFFIXES)]
+    return next((file for file in files if file.is_file()), None)

@@ -1,0 +1,264 @@
+"""Stable Diffusion and its kin through diffusers: text, reference images and masks to images."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from synthaudit.embedding.hub import digest_of
+from synthaudit.errors import GeneratorError, PlanError
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
+from synthaudit.generation.pipelines import Pipeline, load_pipeline, locate_model, scheduler_names
+from synthaudit.generation.references import References
+from synthaudit.progress import LOGGER
+from synthaudit.settings import nearest_name
+
+_LIBRARIES: Final = ("diffusers", "transformers", "torch")
+_TOKENS: Final = 77
+_BLACK: Final = 8
+_PER_IMAGE: Final = ("steps", "guidance_scale", "size", "strength")
+
+
+class DiffusionOptions(GeneratorOptions):
+    """Options of the generator ``diffusers``.
+
+    Attributes:
+        model: a repository of the hub, a folder, or a single .safetensors file.
+        steps, guidance_scale, negative_prompt, scheduler, size: of the sampling; size is one number
+            or ``[width, height]``. A scheduler is a class of diffusers.
+        lora: a file or folder of LoRA weights; ``lora_scale`` its strength.
+        references: ``real`` starts from real images of the subject, a folder from those in it;
+            ``strength`` in (0, 1] is how much of them is repainted.
+        masks: folder of masks, white where to repaint, named like the references.
+        precision, device, batch_size: ``auto`` is bf16 or fp16 on a GPU, fp32 elsewhere; batches of
+            16 on a GPU and 4 elsewhere, halved when memory runs out.
+        attention: ``slicing`` saves memory.
+        local_files_only: never ask a hub.
+    """
+
+    model: str = Field(min_length=1)
+    steps: int = Field(default=30, ge=1, le=1000)
+    guidance_scale: float = Field(default=7.5, ge=0.0, le=100.0)
+    negative_prompt: str | None = None
+    scheduler: str | None = None
+    size: int | tuple[int, int] | None = None
+    lora: str | None = None
+    lora_scale: float = Field(default=1.0, ge=-10.0, le=10.0)
+    references: str | None = None
+    strength: float = Field(default=0.6, gt=0.0, le=1.0)
+    masks: str | None = None
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    device: str = "auto"
+    batch_size: int | None = Field(default=None, ge=1)
+    attention: Literal["default", "slicing"] = "default"
+    local_files_only: bool = False
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Width and height."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    @property
+    def task(self) -> Literal["text", "image", "inpaint"]:
+        """What the pipeline starts from."""
+        if self.references is None:
+            return "text"
+        return "image" if self.masks is None else "inpaint"
+
+
+class DiffusionGenerator:
+    """Makes images with a diffusers pipeline, the one that the last job used staying loaded."""
+
+    name = "diffusers"
+    known_options = tuple(DiffusionOptions.model_fields)
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._loaded: tuple[Any, Pipeline] | None = None
+        self._batch: int | None = None
+
+    def check(self, job: Job) -> None:
+        """Refuse wrong options, missing packages, models, LoRA weights, references and masks."""
+        if find_spec("diffusers") is None or find_spec("transformers") is None:
+            raise GeneratorError(
+                'the generator diffusers needs its extra: install "synthaudit[generate]".'
+            )
+        options = self._options(job)
+        if not job.prompt:
+            raise PlanError("the generator diffusers needs a prompt: write one.")
+        for side in options.sides or ():
+            if side % 8 or side < 8:
+                raise PlanError(f"size should be a multiple of 8, not {side}.")
+        if options.scheduler and options.scheduler not in scheduler_names():
+            hint = nearest_name(options.scheduler, scheduler_names())
+            raise PlanError(f"diffusers has no scheduler {options.scheduler!r}; {hint}")
+        if options.masks is not None and options.references is None:
+            raise PlanError("masks need references to repaint: add references.")
+        if options.lora is not None and not Path(options.lora).exists():
+            raise GeneratorError(f"there are no LoRA weights at {options.lora}: mend the path.")
+        locate_model(options.model, local_files_only=options.local_files_only)
+        if options.references is not None:
+            self._references.pick(options.references, job, masks=options.masks)
+
+    def identity(self, job: Job) -> Mapping[str, Any]:
+        """Library versions, and digests of model, LoRA and reference."""
+        options = self._options(job)
+        found: dict[str, Any] = {name: version(name) for name in _LIBRARIES}
+        place = locate_model(options.model, local_files_only=options.local_files_only)
+        found["model"] = _model_digest(place)
+        if options.lora is not None:
+            found["lora"] = _model_digest(Path(options.lora))
+        if options.references is not None:
+            found["reference"] = self._references.digest(options.references, job, options.masks)
+        return found
+
+    def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
+        """Make images; neighbours with the same options share batches."""
+        for options, group in groupby(jobs, key=self._options):
+            pending = list(group)
+            self._batch = self._batch or options.batch_size
+            while pending:
+                pipeline = self._pipeline(options)
+                size = self._batch or (4 if pipeline.device == "cpu" else 16)
+                batch = pending[:size]
+                try:
+                    made = self._make(pipeline, options, batch)
+                except _out_of_memory() as error:
+                    self._give_way(pipeline, size, error)
+                    continue
+                yield from made
+                pending = pending[len(batch) :]
+
+    def count_cut_words(self, prompt: str) -> int:
+        """Tokens beyond CLIP's 77."""
+        from open_clip import get_tokenizer
+
+        tokenizer: Any = get_tokenizer("ViT-B-32")
+        return max(len(tokenizer.encode(prompt)) + 2 - _TOKENS, 0)
+
+    def _options(self, job: Job) -> DiffusionOptions:
+        return parse_options(DiffusionOptions, self.name, job.options)
+
+    def _pipeline(self, options: DiffusionOptions) -> Pipeline:
+        key = options.model_dump(exclude={*_PER_IMAGE, "negative_prompt", "batch_size"})
+        if self._loaded is None or self._loaded[0] != key:
+            self._loaded = None  # the old model makes room first
+            self._loaded = (
+                key,
+                load_pipeline(
+                    locate_model(options.model, local_files_only=options.local_files_only),
+                    task=options.task,
+                    precision=options.precision,
+                    device=options.device,
+                    scheduler=options.scheduler,
+                    lora=None if options.lora is None else Path(options.lora),
+                    lora_scale=options.lora_scale,
+                    slice_attention=options.attention == "slicing",
+                ),
+            )
+        return self._loaded[1]
+
+    def _make(
+        self, pipeline: Pipeline, options: DiffusionOptions, jobs: Sequence[Job]
+    ) -> list[Made]:
+        import torch
+
+        # A generator of its own on the CPU makes an image independent of its batch and device.
+        seeds = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
+        call: dict[str, Any] = {
+            "generator": seeds,
+            "num_inference_steps": options.steps,
+            "guidance_scale": options.guidance_scale,
+        }
+        call |= pipeline.embed(
+            [job.prompt for job in jobs],
+            options.negative_prompt,
+            guided=options.guidance_scale > 1.0,
+        )
+        call |= self._starting_points(options, jobs)
+        start = time.perf_counter()
+        found = pipeline.run(**call)
+        seconds = (time.perf_counter() - start) / len(jobs)
+        flagged = getattr(found, "nsfw_content_detected", None) or [False] * len(jobs)
+        return [
+            _judge(image, is_flagged=bool(is_flagged), seconds=seconds)
+            for image, is_flagged in zip(found.images, flagged, strict=True)
+        ]
+
+    def _starting_points(self, options: DiffusionOptions, jobs: Sequence[Job]) -> dict[str, Any]:
+        sides = options.sides
+        if options.references is None:
+            return {} if sides is None else {"width": sides[0], "height": sides[1]}
+        pairs = [
+            self._references.open(options.references, job, masks=options.masks, sides=sides)
+            for job in jobs
+        ]
+        call: dict[str, Any] = {"image": [image for image, _ in pairs]}
+        call["strength"] = options.strength
+        if options.masks is not None:
+            call["mask_image"] = [mask for _, mask in pairs]
+            width, height = pairs[0][0].size
+            call |= {"width": width, "height": height}
+        return call
+
+    def _give_way(self, pipeline: Pipeline, size: int, error: Exception) -> None:
+        """After running out of memory: slice first, then halve the batch for good."""
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if pipeline.save_memory():
+            LOGGER.warning("out of memory: the decoder works in slices from here on.")
+            return
+        if size == 1:
+            raise GeneratorError(
+                f"{pipeline.device} has not enough memory for one image: use a smaller size, "
+                "precision: fp16 or another model."
+            ) from error
+        self._batch = size // 2
+        LOGGER.warning("out of memory: batches of %d from here on.", self._batch)
+
+
+def _out_of_memory() -> type[Exception]:
+    import torch
+
+    kind: type[Exception] = torch.OutOfMemoryError
+    return kind
+
+
+def _judge(image: Image.Image, *, is_flagged: bool, seconds: float) -> Made:
+    """Safety checkers blacken what they refuse."""
+    facts: dict[str, Any] = {"seconds": round(seconds, 4)}
+    if is_flagged or int(np.asarray(image).max()) < _BLACK:
+        return Made(image=None, facts={**facts, "refused": "the safety checker left it black"})
+    return Made(image=image, facts=facts)
+
+
+@cache
+def _model_digest(place: Path) -> str:
+    """One digest of a file, or of all weights and settings in a folder."""
+    if place.is_file():
+        return digest_of(place)
+    files = sorted(
+        file
+        for file in place.rglob("*")
+        if file.suffix in (".safetensors", ".json", ".txt", ".model") and file.is_file()
+    )
+    import hashlib
+
+    digest = hashlib.sha256()
+    for file in files:
+        with contextlib.suppress(OSError):
+            digest.update(f"{file.relative_to(place)}\0{digest_of(file)}\n".encode())
+    return digest.hexdigest()

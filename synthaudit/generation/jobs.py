@@ -1,0 +1,136 @@
+"""What a generator is asked for and what it answers: prompts and seeds in, images and facts out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from synthaudit.errors import PlanError
+from synthaudit.settings import nearest_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One image to make.
+
+    Attributes:
+        prompt: the text.
+        subject: what it shows; the class that the image is meant to have.
+        number: which image of its subject, from 0; the same in every arm.
+        seed: of the image; the same in every arm.
+        options: of the generator, those of the arm included.
+    """
+
+    prompt: str
+    subject: str | None
+    number: int
+    seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What became of a job.
+
+    Attributes:
+        image: the picture; None when the generator refused or failed to make it.
+        data: the file as it is, where it need not be encoded anew.
+        facts: what is worth knowing: seconds, why there is no picture.
+    """
+
+    image: Image.Image | None
+    data: bytes | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Generator(Protocol):
+    """Makes images."""
+
+    @property
+    def name(self) -> str:
+        """As the plan calls it."""
+
+    @property
+    def known_options(self) -> Sequence[str]:
+        """The options that a plan may set or use as an axis."""
+
+    def check(self, job: Job) -> None:
+        """Refuse, before anything is made, what cannot be made.
+
+        Raises:
+            PlanError: an option is wrong.
+            GeneratorError: something that the job needs is missing.
+        """
+
+    def identity(self, job: Job) -> Mapping[str, Any]:
+        """What decides the image besides the job itself: versions, digests of models and files."""
+
+    def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
+        """Make images, one for each job, in order."""
+
+    def count_cut_words(self, prompt: str) -> int:
+        """How many tokens of a prompt the model would not see."""
+
+
+def seed_of(seed: int, subject: str | None, number: int) -> int:
+    """The seed of an image: the same in every arm, so that arms differ by the prompt alone."""
+    text = f"{seed}\0{subject or ''}\0{number}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])
+
+
+def recipe_of(job: Job, generator: Generator, codec: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that decides the bytes of an image."""
+    return {
+        "generator": generator.name,
+        "prompt": job.prompt,
+        "subject": job.subject,
+        "number": job.number,
+        "seed": job.seed,
+        "options": dict(job.options),
+        "identity": dict(generator.identity(job)),
+        "codec": dict(codec),
+    }
+
+
+def digest_of(recipe: Mapping[str, Any]) -> str:
+    """The name of an image by its recipe."""
+    text = json.dumps(recipe, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+OptionsType = TypeVar("OptionsType", bound=BaseModel)
+
+
+class GeneratorOptions(BaseModel):
+    """Root of the options of a generator: unknown ones are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def parse_options(
+    kind: type[OptionsType], generator: str, options: Mapping[str, Any]
+) -> OptionsType:
+    """Validate the options of a job.
+
+    Raises:
+        PlanError: in one sentence, with the nearest known name for an unknown one.
+    """
+    try:
+        return kind.model_validate(dict(options))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        lead = f"generator {generator}: "
+        if problem["type"] == "extra_forbidden":
+            hint = nearest_name(name, kind.model_fields)
+            raise PlanError(f"{lead}there is no option {name!r}; {hint}") from error
+        if problem["type"] == "missing":
+            raise PlanError(f"{lead}{name} is missing.") from error
+        message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        raise PlanError(f"{lead}{name} should be {message}, not {problem['input']!r}.") from error

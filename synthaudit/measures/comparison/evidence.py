@@ -1,0 +1,151 @@
+"""What decides between the arms of a sweep, image by image, on the same real images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.measures.clusters import identical_groups
+from synthaudit.measures.copies.duplicates import find_duplicates
+from synthaudit.measures.copies.radius import DuplicateRadius
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers, is_near
+
+MEASURES = ("unrealistic", "uncovered", "unvaried", "unoriginal")
+"""Each in [0, 1], higher is worse: mean probability of being synthetic by one detector for all
+arms; share of real images without an image of the arm in their neighbourhood; share of images that
+repeat another one of the arm; share that copy a real image."""
+
+_NEIGHBOURHOOD = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmEvidence:
+    """A arms with S images each, slot by slot, against N real images.
+
+    Attributes:
+        fakeness: (A, S) probability of being synthetic, by one cross-validated detector that was
+            trained on the images of all arms. Exchanging the images of two arms in a slot changes
+            nothing else of it, which makes tests by exchange exact.
+        is_copy: (A, S) images nearer to a real one than the duplicate radius.
+        covers: by arm, (S, N) whether an image lies in the neighbourhood of a real one.
+        vectors: by arm, (S, d) unit vectors.
+        repeat_radius: cosine distance below which two images of an arm are repeats.
+    """
+
+    fakeness: Floats
+    is_copy: Flags
+    covers: Sequence[npt.NDArray[np.float32]]
+    vectors: Sequence[Floats]
+    repeat_radius: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many arms and slots."""
+        return self.fakeness.shape[0], self.fakeness.shape[1]
+
+    def values(self, arm: int) -> dict[str, float]:
+        """The measures of one arm."""
+        near = _near(self.vectors[arm], self.vectors[arm], self.repeat_radius)
+        np.fill_diagonal(near, val=False)
+        return {
+            "unrealistic": float(self.fakeness[arm].mean()),
+            "uncovered": 1.0 - float((self.covers[arm].sum(axis=0) > 0).mean()),
+            "unvaried": float(near.any(axis=1).mean()),
+            "unoriginal": float(self.is_copy[arm].mean()),
+        }
+
+    def first(self, slots: int) -> ArmEvidence:
+        """The evidence of the first slots alone, by the same detector."""
+        return ArmEvidence(
+            fakeness=self.fakeness[:, :slots],
+            is_copy=self.is_copy[:, :slots],
+            covers=[covers[:slots] for covers in self.covers],
+            vectors=[vectors[:slots] for vectors in self.vectors],
+            repeat_radius=self.repeat_radius,
+        )
+
+    def near_pairs(self, one: int, other: int) -> tuple[Integers, Integers]:
+        """Repeats among the 2 S images of two arms, those of the second from S on."""
+        both = np.concatenate([self.vectors[one], self.vectors[other]])
+        near = np.triu(_near(both, both, self.repeat_radius), 1)
+        first, second = np.nonzero(near)
+        return first.astype(np.int64), second.astype(np.int64)
+
+
+def gather_evidence(
+    real: npt.NDArray[np.floating[Any]],
+    arms: Sequence[npt.NDArray[np.floating[Any]]],
+    *,
+    false_alarms: float = 0.005,
+    folds: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+) -> ArmEvidence:
+    """Measure all arms together.
+
+    Args:
+        real: (N, d) embeddings of the real images.
+        arms: A arrays (S, d), slot s of each made for the same subject with the same seed.
+        false_alarms: budget of the duplicate radius.
+        folds: of the detector; the images of a slot are never parted.
+        repeats: cross-validations that are averaged.
+        seed: of the folds.
+    """
+    slots, count = len(arms[0]), len(real)
+    vectors = np.concatenate([real, *arms])
+    is_synthetic = np.arange(len(vectors)) >= count
+    directions = Directions(vectors)
+    found = find_duplicates(directions, is_synthetic, false_alarms=false_alarms)
+    groups = np.full(len(vectors), -1)
+    groups[count:] = np.tile(np.arange(slots), len(arms))
+    for number, rows in enumerate(identical_groups(directions.unit[:count])):
+        groups[rows] = slots + number
+    detection = detect(
+        principal_axes(vectors), is_synthetic, groups, folds=folds, repeats=repeats, seed=seed
+    )
+    shape = (len(arms), slots)
+    unit = directions.rows(np.arange(len(vectors)))
+    radius = _neighbourhood_radius(unit[:count])
+    parts = [unit[count + n * slots : count + (n + 1) * slots] for n in range(len(arms))]
+    return ArmEvidence(
+        fakeness=detection.probability_synthetic[count:].reshape(shape),
+        is_copy=found.is_unoriginal[count:].reshape(shape),
+        covers=[
+            is_near(_distances(part, unit[:count]), radius).astype(np.float32) for part in parts
+        ],
+        vectors=parts,
+        repeat_radius=_repeat_radius(found.radius, slots),
+    )
+
+
+def _repeat_radius(radius: DuplicateRadius, slots: int) -> float:
+    if radius.intrinsic_dimension is None:
+        return radius.real
+    denser = max(slots / radius.real_count, 1.0)
+    return float(radius.real * denser ** (-2.0 / radius.intrinsic_dimension))
+
+
+def _distances(first: Floats, second: Floats) -> Floats:
+    """(n, m) cosine distances of unit rows; those of rounding size are exactly 0."""
+    distances: Floats = 1.0 - first @ second.T
+    distances[distances < 1e-12] = 0.0
+    return distances
+
+
+def _near(first: Floats, second: Floats, radius: float) -> Flags:
+    return is_near(_distances(first, second), radius)
+
+
+def _neighbourhood_radius(real: Floats) -> Floats:
+    """(N,) distance of each real image to its fifth nearest other."""
+    k = min(_NEIGHBOURHOOD, len(real) - 1)
+    distances = _distances(real, real)
+    np.fill_diagonal(distances, -1.0)
+    radius: Floats = np.partition(distances, k, axis=1)[:, k]
+    return radius

@@ -1,0 +1,120 @@
+"""A sweep on the terminal: the arms, what the axis values change, and what to use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.sweeping.comparing import Effect
+from synthaudit.sweeping.estimating import ArmState, Estimate
+from synthaudit.sweeping.outcome import Sweep
+
+_ARMS = 30
+_EFFECTS = 20
+
+
+def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
+    """Print a finished sweep for a person."""
+    counts = found.counts
+    head = f"{len(found.arms)} arms, {counts['images_per_arm']:,} images each"
+    head += f" against {counts['real']:,} real ones; the lowest {found.goal} first"
+    console.print(Text(head, style="bold"), soft_wrap=True)
+    console.print(_arms_table(found))
+    if found.effects:
+        console.print(Text("\nWhat the axis values change (against the first of each)", "bold"))
+        console.print(_effects_table([*found.effects, *found.interactions]))
+    for note in found.notes:
+        console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
+    _print_recommendation(found, console)
+    files = "sweep.json, arms.parquet, contact-sheet.jpg, winner.yaml, winner.txt, arms/"
+    console.print(Text(f"\nWritten to {written}: {files}"), soft_wrap=True)
+
+
+def _arms_table(found: Sweep) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", overflow="ellipsis", no_wrap=True, max_width=34)
+    for name in ("overall", *MEASURES):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in found.arms[:_ARMS]:
+        marks = " *" if arm.arm == found.recommended.arm else ""
+        figures = [arm.measures.get(name) for name in ("overall", *MEASURES)]
+        cells = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
+        style = "dim" if arm.dropped_at is not None else ""
+        table.add_row(Text(f"{arm.arm}{marks}"), *cells, style=style)
+    return table
+
+
+def _effects_table(effects: list[Effect]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("axis", "value"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=26)
+    for name in ("measure", "difference", "interval", "adjusted p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    order = sorted(effects, key=lambda effect: (effect.adjusted, -abs(effect.difference)))
+    for effect in order[:_EFFECTS]:
+        style = "" if effect.adjusted <= 0.05 else "dim"
+        table.add_row(
+            Text(effect.axis),
+            Text(effect.value or "(empty)"),
+            effect.measure,
+            f"{effect.difference:+.3f}",
+            f"{effect.low:+.3f} to {effect.high:+.3f}",
+            f"{effect.adjusted:.2g}",
+            style=style,
+        )
+    return table
+
+
+def _print_recommendation(found: Sweep, console: Console) -> None:
+    best = found.recommended
+    if best.is_beyond_noise:
+        lead = f"Use {best.arm}."
+    else:
+        lead = f"{best.arm} came out first, but not beyond noise."
+    console.print(Text(f"\n{lead}", style="bold"), soft_wrap=True)
+    for prompt in list(best.prompts)[:3]:
+        console.print(Text(f"  {prompt}", style="green4"), soft_wrap=True)
+    for reason in best.reasons:
+        console.print(Text(f"  {reason}"), soft_wrap=True)
+
+
+def print_estimate(found: Estimate, console: Console, *, plan_images: int) -> None:
+    """Print what a sweep would cost."""
+    console.print(
+        Text(f"{len(found.arms)} arms x {plan_images:,} images; {found.missing:,} to make", "bold")
+    )
+    print_state(found.arms, console)
+    if found.seconds is not None and found.bytes_needed is not None:
+        console.print(
+            f"About {_duration(found.seconds)} by one image made just now; "
+            f"{found.bytes_needed / 1e6:,.0f} MB, of {found.bytes_free / 1e9:,.1f} GB free."
+        )
+        if found.bytes_needed > found.bytes_free:
+            console.print(Text("There is not enough room on the disk.", style="bold red3"))
+    for prompt, count in found.cut:
+        text = f"Cut: the model would not see the last {count} tokens of {prompt!r}."
+        console.print(Text(text, style="dark_orange3"), soft_wrap=True)
+
+
+def print_state(arms: Sequence[ArmState], console: Console) -> None:
+    """Print how far every arm is."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("arm", overflow="ellipsis", no_wrap=True, max_width=40)
+    table.add_column("done", justify="right", no_wrap=True)
+    table.add_column("first prompt", overflow="ellipsis", no_wrap=True)
+    for arm in arms:
+        table.add_row(Text(arm.arm), f"{arm.done:,}/{arm.wanted:,}", Text(arm.prompt))
+    console.print(table)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,315 @@
+"""From a plan to arms: combinations of axis values, and the prompt of every image."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from synthaudit.errors import PlanError
+from synthaudit.generation.jobs import Job, seed_of
+from synthaudit.measures.randomness import stream
+from synthaudit.settings import nearest_name
+from synthaudit.sweeping.plan import ARTICLE, SUBJECT, AxisValue, Plan
+
+_MOST_ARMS: Final = 2000
+_NESTED: Final = 5
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_VALUE_KEYS: Final = {"value", "subject", "otherwise"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One combination of axis values.
+
+    Attributes:
+        name: short, unique and fit for a folder.
+        values: by axis, the position of the value in the plan.
+        labels: by axis, the value as text.
+        jobs: the images, slot by slot; slot s has the same subject and seed in every arm.
+    """
+
+    name: str
+    values: Mapping[str, int]
+    labels: Mapping[str, str]
+    jobs: Sequence[Job] = field(repr=False)
+
+
+def expand(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> list[Arm]:
+    """All arms of a plan, with their jobs.
+
+    Args:
+        plan: the plan.
+        subjects: what to show; empty for sets without classes.
+        options: the option names that the generator knows.
+
+    Raises:
+        PlanError: an axis is neither placeholder nor option, a placeholder has no axis, no text
+            uses the subjects, a rule is about nothing, no arm is left, or two arms are the same.
+    """
+    if plan.generator.name == "folder" and SUBJECT not in _placeholders(plan):
+        subjects = []  # the files are of no particular subject
+    _check_names(plan, subjects, options)
+    combinations = [c for c in _combinations(plan) if not _is_excluded(plan, c)]
+    if not combinations:
+        raise PlanError("the rules under not: exclude every arm: drop one of them.")
+    if len(combinations) > _MOST_ARMS:
+        raise PlanError(
+            f"the plan has {len(combinations):,} arms, more than {_MOST_ARMS:,}: use design: "
+            "one-factor or fractional, or fewer values."
+        )
+    arms = [_arm(plan, number, c, subjects) for number, c in enumerate(combinations)]
+    _refuse_twins(arms)
+    return arms
+
+
+def _combinations(plan: Plan) -> list[dict[str, int]]:
+    sizes = {name: len(values) for name, values in plan.axes.items()}
+    first = dict.fromkeys(sizes, 0)
+    if plan.design == "one-factor":
+        others = [{**first, name: n} for name, size in sizes.items() for n in range(1, size)]
+        return [first, *others]
+    count = int(np.prod([float(size) for size in sizes.values()])) if sizes else 1
+    if plan.design == "fractional" and plan.arms is not None and plan.arms < count:
+        return _fraction(sizes, plan.arms, plan.seed)
+    if count > 50 * _MOST_ARMS:
+        raise PlanError(f"the plan has {count:,} combinations: use design: one-factor.")
+    return [
+        dict(zip(sizes, numbers, strict=True))
+        for numbers in itertools.product(*(range(size) for size in sizes.values()))
+    ]
+
+
+def _fraction(sizes: Mapping[str, int], arms: int, seed: int) -> list[dict[str, int]]:
+    """Balanced columns: every value of an axis about equally often, pairs of values spread."""
+    generator = stream(seed, "fractional design")
+    best: list[dict[str, int]] = []
+    fewest = np.inf
+    for _ in range(200):
+        columns = {
+            name: generator.permutation(np.resize(generator.permutation(size), arms))
+            for name, size in sizes.items()
+        }
+        rows = [{name: int(column[n]) for name, column in columns.items()} for n in range(arms)]
+        counts = [
+            np.unique(np.stack([columns[a], columns[b]]), axis=1, return_counts=True)[1]
+            for a, b in itertools.combinations(sizes, 2)
+        ]
+        repeated = arms - len({tuple(row.values()) for row in rows})
+        crowding = 1e6 * repeated + sum(float(np.square(c).sum()) for c in counts)
+        if crowding < fewest:
+            best, fewest = rows, crowding
+    return best
+
+
+def _is_excluded(plan: Plan, values: Mapping[str, int]) -> bool:
+    """Whether a rule without a subject names the combination."""
+    rules = [rule for rule in plan.exclude if SUBJECT not in rule]
+    return any(_applies(plan, rule, values, None) for rule in rules)
+
+
+def _applies(
+    plan: Plan, rule: Mapping[str, Any], values: Mapping[str, int], subject: str | None
+) -> bool:
+    for name, wanted in rule.items():
+        allowed = wanted if isinstance(wanted, list) else [wanted]
+        if name == SUBJECT:
+            own: Any = subject
+        else:
+            own = _plain(plan.axes[name][values[name]])
+        if own not in allowed:
+            return False
+    return True
+
+
+def _plain(value: AxisValue) -> Any:
+    """An axis value as rules and labels call it."""
+    return value["value"] if isinstance(value, Mapping) else value
+
+
+def _arm(plan: Plan, number: int, values: Mapping[str, int], subjects: Sequence[str]) -> Arm:
+    labels = {name: _label(plan.axes[name][n]) for name, n in values.items()}
+    slug = "-".join(_slug(label) for label in labels.values() if label)
+    return Arm(
+        name=f"{number + 1:03d}" + (f"-{slug[:60].rstrip('-')}" if slug else ""),
+        values=dict(values),
+        labels=labels,
+        jobs=[_job(plan, values, subjects, slot) for slot in range(plan.images_per_arm)],
+    )
+
+
+def _label(value: AxisValue) -> str:
+    plain = _plain(value)
+    return "" if plain is None else str(plain)
+
+
+def _slug(label: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", label.lower()).strip("-.")
+
+
+def _job(plan: Plan, values: Mapping[str, int], subjects: Sequence[str], slot: int) -> Job:
+    subject = subjects[slot % len(subjects)] if subjects else None
+    number = slot // max(len(subjects), 1)
+    chosen = _for_subject(plan, values, subject)
+    texts = _placeholders(plan)
+    words = {name: _label(chosen[name]) for name in plan.axes if name in texts}
+    words[SUBJECT] = subject or ""
+    options = {
+        name: fill(value, words) if isinstance(value, str) else value
+        for name, value in plan.generator.options.items()
+    }
+    return Job(
+        prompt=compose(plan.prompt, words),
+        subject=subject,
+        number=number,
+        seed=seed_of(plan.seed, subject, number),
+        options={**options, **{name: chosen[name] for name in plan.axes if name not in texts}},
+    )
+
+
+def _for_subject(
+    plan: Plan, values: Mapping[str, int], subject: str | None
+) -> dict[str, str | int | float | None]:
+    """Axis values for one subject.
+
+    A value that belongs to other subjects, or that a rule forbids this one, gives way to another,
+    so that every arm shows the same subjects.
+    """
+    numbers = dict(values)
+    for rule in plan.exclude:
+        names = [name for name in rule if name != SUBJECT]
+        if SUBJECT in rule and names and _applies(plan, rule, numbers, subject):
+            name = names[-1]
+            others = (n for n in range(len(plan.axes[name])))
+            free = [n for n in others if not _applies(plan, rule, {**numbers, name: n}, subject)]
+            if not free:
+                raise PlanError(
+                    f"rule {rule} under not: leaves {subject!r} no value of {name}: add one."
+                )
+            numbers[name] = free[0]
+    chosen: dict[str, Any] = {}
+    for name, number in numbers.items():
+        value = plan.axes[name][number]
+        if isinstance(value, Mapping):
+            owners = value.get(SUBJECT, [])
+            owners = owners if isinstance(owners, list) else [owners]
+            first = _plain(plan.axes[name][0])
+            value = value["value"] if subject in owners else value.get("otherwise", first)
+        chosen[name] = value
+    return chosen
+
+
+def compose(template: str, words: Mapping[str, str]) -> str:
+    """A prompt: placeholders filled in, also inside what fills them, then the articles."""
+    text = fill(template, words)
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\s+([,.;:!?])", r"\1", text)
+    return re.sub(r"\{a\}\s+(\S+)", lambda found: _with_article(found[1]), text)
+
+
+def fill(template: str, words: Mapping[str, str]) -> str:
+    """A template with its placeholders filled in; unknown ones stay."""
+    text = template
+    for _ in range(_NESTED):
+        filled = _PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), text)
+        if filled == text:
+            break
+        text = filled
+    return text
+
+
+@cache
+def _with_article(word: str) -> str:
+    import inflect
+
+    return str(inflect.engine().a(word))
+
+
+def _placeholders(plan: Plan) -> set[str]:
+    """All names in braces that the prompt and the generator's options lead to."""
+    found: set[str] = set()
+    queue = [plan.prompt, *(o for o in plan.generator.options.values() if isinstance(o, str))]
+    while queue:
+        fresh = set(_PLACEHOLDER.findall(queue.pop())) - found
+        found |= fresh
+        for name in fresh & set(plan.axes):
+            for value in plan.axes[name]:
+                options = value.values() if isinstance(value, Mapping) else [value]
+                queue += [text for text in options if isinstance(text, str)]
+    return found
+
+
+def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:
+    texts = _placeholders(plan)
+    for name in plan.axes:
+        if name not in texts and name not in options:
+            hint = nearest_name(name, [*options, *texts])
+            raise PlanError(
+                f"axis {name!r} is neither in the prompt, as {{{name}}}, nor an option of the "
+                f"generator {plan.generator.name}; {hint}"
+            )
+    loose = texts - set(plan.axes) - {SUBJECT, ARTICLE}
+    if loose:
+        name = min(loose)
+        hint = nearest_name(name, [*plan.axes, SUBJECT, ARTICLE])
+        raise PlanError(f"the prompt uses {{{name}}}, but there is no such axis; {hint}")
+    if SUBJECT in texts and not subjects:
+        raise PlanError(
+            "the prompt uses {subject}, but the real set has no class folders: list subjects."
+        )
+    if plan.subjects and SUBJECT not in texts and plan.prompt:
+        raise PlanError("subjects are listed, but no template uses {subject}: use it or drop them.")
+    for rule in plan.exclude:
+        _check_rule(plan, rule, subjects)
+    for name, values in plan.axes.items():
+        for value in values:
+            _check_value(name, value, subjects)
+
+
+def _check_rule(plan: Plan, rule: Mapping[str, Any], subjects: Sequence[str]) -> None:
+    for name, wanted in rule.items():
+        if name != SUBJECT and name not in plan.axes:
+            raise PlanError(
+                f"a rule under not: names {name!r}; {nearest_name(name, [*plan.axes, SUBJECT])}"
+            )
+        known = subjects if name == SUBJECT else [_plain(value) for value in plan.axes[name]]
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if value not in known:
+                hint = nearest_name(str(value), map(str, known))
+                raise PlanError(f"a rule under not: names {name} {value!r}; {hint}")
+
+
+def _check_value(name: str, value: AxisValue, subjects: Sequence[str]) -> None:
+    if not isinstance(value, Mapping):
+        return
+    unknown = sorted(set(value) - _VALUE_KEYS)
+    if unknown or "value" not in value or SUBJECT not in value:
+        raise PlanError(
+            f"a value of axis {name!r} for some subjects needs value and subject, and may have "
+            f"otherwise; it has {', '.join(map(str, value))}."
+        )
+    owners = value[SUBJECT] if isinstance(value[SUBJECT], list) else [value[SUBJECT]]
+    for owner in owners:
+        if owner not in subjects:
+            raise PlanError(
+                f"a value of axis {name!r} is for {owner!r}; {nearest_name(str(owner), subjects)}"
+            )
+
+
+def _refuse_twins(arms: Sequence[Arm]) -> None:
+    seen: dict[Any, str] = {}
+    for arm in arms:
+        recipe = tuple(
+            (job.prompt, job.seed, repr(sorted(job.options.items()))) for job in arm.jobs
+        )
+        if recipe in seen:
+            raise PlanError(
+                f"arms {seen[recipe]} and {arm.name} are the same: drop one of the values that "
+                "make no difference."
+            )
+        seen[recipe] = arm.name

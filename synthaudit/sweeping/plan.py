@@ -1,0 +1,172 @@
+"""The plan of a sweep: a YAML file, validated in full before anything is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from synthaudit.errors import PlanError
+from synthaudit.settings import nearest_name
+
+AxisValue = str | int | float | None | Mapping[str, Any]
+Design = Literal["grid", "one-factor", "fractional"]
+
+SUBJECT: Final = "subject"
+ARTICLE: Final = "a"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class GeneratorPlan(BaseModel):
+    """Which generator, and its options, which the generator itself checks."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    name: Literal["diffusers", "folder", "command", "augment", "gaussian"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class Budget(_Part):
+    """What the whole sweep may cost; it stops cleanly when either is used up."""
+
+    images: int | None = Field(default=None, ge=1)
+    hours: float | None = Field(default=None, gt=0.0)
+
+
+class Plan(_Part):
+    """A sweep.
+
+    Attributes:
+        real: the reference set; its class folders are the subjects unless ``subjects`` names them.
+        embedder: see ``Settings``.
+        images_per_arm: every arm is compared at this size.
+        real_images: at most so many real images are compared with.
+        seed: decides every seed.
+        generator: what makes the images.
+        prompt: with ``{axis}``, ``{subject}`` and ``{a}``, the article of what follows.
+        axes: values by axis: a placeholder of the prompt or an option of the generator. A value may
+            be ``{value: ..., subject: [...], otherwise: ...}``: for these subjects only.
+        subjects: what to generate, instead of the class folders.
+        exclude: (``not`` in the file) combinations that make no sense.
+        design: all combinations, one axis at a time from the first values, or a fraction.
+        arms: how many arms a fractional design has.
+        goal: what decides between arms.
+        race: drop arms early.
+        budget: when to stop.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    real: str = Field(min_length=1)
+    embedder: str = Field(default="auto", min_length=1)
+    images_per_arm: int = Field(ge=8, le=100_000)
+    real_images: int = Field(default=2000, ge=20)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    generator: GeneratorPlan
+    prompt: str = ""
+    axes: dict[str, list[AxisValue]] = Field(default_factory=dict)
+    subjects: list[str] | None = None
+    exclude: list[dict[str, Any]] = Field(default_factory=list, alias="not")
+    design: Design = "grid"
+    arms: int | None = Field(default=None, ge=2)
+    goal: Literal["overall", "unrealistic", "uncovered", "unvaried", "unoriginal"] = "overall"
+    race: bool = False
+    budget: Budget = Field(default_factory=Budget)
+
+    @field_validator("exclude", mode="before")
+    @classmethod
+    def _one_rule_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+    @field_validator("axes")
+    @classmethod
+    def _values_are_there_and_differ(
+        cls, axes: dict[str, list[AxisValue]]
+    ) -> dict[str, list[AxisValue]]:
+        for name, values in axes.items():
+            if not values:
+                raise ValueError(f"axis {name!r} has no values: give at least one")
+            texts = [str(value) for value in values]
+            twice = next((text for text in texts if texts.count(text) > 1), None)
+            if twice is not None:
+                raise ValueError(f"axis {name!r} has the value {twice!r} twice: drop one")
+        return axes
+
+
+def read_plan(file: Path) -> Plan:
+    """Read and validate a plan; relative paths in it start from the working directory.
+
+    Raises:
+        PlanError: in one sentence, with the line and the nearest known key.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise PlanError(f"the plan {file} cannot be read: {reason}.") from error
+    try:
+        contents = yaml.safe_load(text)
+        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise PlanError(f"{file} is not YAML: {_where(error)}.") from error
+    if not isinstance(contents, dict):
+        raise PlanError(f"{file} should hold keys such as real, generator and axes, but is empty.")
+    try:
+        return Plan.model_validate(contents)
+    except ValidationError as error:
+        raise PlanError(f"{file}, {_explain(error, lines)}") from error
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    return f"line {mark.line + 1}: {problem}" if mark else str(problem)
+
+
+def _lines(node: yaml.Node | None, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
+    """Line number of every key and item of a YAML document, by its path."""
+    if node is None:
+        return {}
+    found = {path: node.start_mark.line + 1}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, key.value)
+            found |= _lines(value, here)
+            found[here] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            found |= _lines(item, (*path, number))
+    return found
+
+
+def _explain(error: ValidationError, lines: Mapping[tuple[Any, ...], int]) -> str:
+    problem = error.errors()[0]
+    place = tuple(problem["loc"])
+    near = place
+    while near and near not in lines:
+        near = near[:-1]
+    line = f"line {lines.get(near, 1)}: "
+    name = ".".join(str(part) for part in place if isinstance(part, str | int))
+    if problem["type"] == "extra_forbidden":
+        known = [field.alias or name for name, field in _fields(place).items()]
+        return f"{line}there is no key {name!r}; {nearest_name(str(place[-1]), known)}"
+    if problem["type"] == "missing":
+        return f"{line}{name} is missing."
+    message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{line}{message}."
+    return f"{line}{name} should be {message}, not {problem['input']!r}."
+
+
+def _fields(place: Sequence[Any]) -> Mapping[str, Any]:
+    return Budget.model_fields if place[0] == "budget" else Plan.model_fields

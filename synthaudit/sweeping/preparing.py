@@ -1,0 +1,114 @@
+"""A plan made ready: the real set, the generator, the arms, everything checked beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from synthaudit.errors import PlanError
+from synthaudit.generation.choice import choose_generator
+from synthaudit.generation.jobs import Generator
+from synthaudit.generation.references import References
+from synthaudit.images.collection import Collection
+from synthaudit.images.decoding import UnreadableImage
+from synthaudit.images.opening import open_source
+from synthaudit.images.traits import read_container
+from synthaudit.measures.randomness import stream
+from synthaudit.settings import Settings, make_settings
+from synthaudit.sweeping.arms import Arm, expand
+from synthaudit.sweeping.plan import Plan
+from synthaudit.sweeping.store import Codec
+
+_LOOKED_AT = 100
+_GOOD_QUALITY = 95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """All that a sweep needs.
+
+    Attributes:
+        plan: as read.
+        real: the real images that every arm is compared with.
+        arms: with their jobs.
+        generator: checked against every arm.
+        codec: of the real set.
+        settings: of the audits.
+    """
+
+    plan: Plan
+    real: Collection
+    arms: Sequence[Arm]
+    generator: Generator
+    codec: Codec
+    settings: Settings
+
+
+def prepare(plan: Plan, settings: Settings) -> Prepared:
+    """Check everything that can be checked before an image is made.
+
+    Raises:
+        PlanError: the plan cannot be carried out.
+        DataError, UsageError: the real set cannot be used.
+        GeneratorError: the generator lacks something.
+    """
+    opened = open_source(plan.real)
+    if not isinstance(opened, Collection):
+        raise PlanError(f"real should be images, but {plan.real} holds vectors.")
+    subjects = plan.subjects or sorted({e.label for e in opened.entries if e.label is not None})
+    generator = choose_generator(
+        plan.generator.name, References(opened, max_pixels=settings.max_pixels)
+    )
+    arms = expand(plan, subjects, generator.known_options)
+    for arm in arms:
+        checked: set[str] = set()
+        for job in arm.jobs:
+            # The same options and prompt need no second look; numbers may run out of files.
+            key = repr((job.prompt, sorted(job.options.items(), key=str), job.number))
+            if key not in checked:
+                checked.add(key)
+                generator.check(job)
+    embedder = plan.embedder if settings.embedder == "auto" else settings.embedder
+    return Prepared(
+        plan=plan,
+        real=_sample(opened, plan.real_images, plan.seed),
+        arms=arms,
+        generator=generator,
+        codec=_codec_of(opened),
+        settings=make_settings({**settings.model_dump(), "embedder": embedder, "seed": plan.seed}),
+    )
+
+
+def _sample(real: Collection, images: int, seed: int) -> Collection:
+    rows = np.sort(stream(seed, "real images").permutation(len(real.entries))[:images])
+    return replace(real, entries=[real.entries[row] for row in rows])
+
+
+def _codec_of(real: Collection) -> Codec:
+    """The commonest format of the real images, at their median quality."""
+    step = max(len(real.entries) // _LOOKED_AT, 1)
+    found = []
+    for entry in real.entries[::step]:
+        try:
+            found.append(read_container(entry.location.read()))
+        except (OSError, UnreadableImage):
+            continue  # it will be listed as unreadable by every audit
+    if not found:
+        return Codec()
+    jpeg = [traits for traits in found if traits["is_jpeg"]]
+    if 2 * len(jpeg) >= len(found):
+        return Codec(
+            format="JPEG",
+            quality=int(np.median([traits["jpeg_quality"] for traits in jpeg])),
+            subsampling=max(int(np.median([traits["jpeg_subsampling"] for traits in jpeg])), 0),
+        )
+    is_webp = 2 * sum(traits["is_webp"] for traits in found) >= len(found)
+    return Codec(format="WEBP", quality=_GOOD_QUALITY) if is_webp else Codec(format="PNG")
+
+
+def default_out(plan_file: Path) -> Path:
+    """Where a sweep goes unless the user says otherwise."""
+    return Path(f"{plan_file.stem}-sweep")

@@ -1,0 +1,65 @@
+"""From a verdict to a recommendation with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.sweeping.arms import Arm
+from synthaudit.sweeping.comparing import Effect, Verdict
+from synthaudit.sweeping.outcome import Recommendation
+
+_WORDS = {
+    "unrealistic": "looks more real",
+    "uncovered": "covers more of the real variety",
+    "unvaried": "repeats itself less",
+    "unoriginal": "copies less",
+}
+
+
+def recommend(
+    arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
+) -> Recommendation:
+    """The best arm, and in sentences why, or that nothing is better beyond noise."""
+    best = verdict.arms[0]
+    runner_up = verdict.arms[1] if len(verdict.arms) > 1 else None
+    # Arm 0 is the plan's first values: what somebody who changes nothing would use.
+    sure = bool(verdict.better_than) and (best == 0 or 0 in verdict.better_than)
+    names = [arms[number].name for number in verdict.better_than]
+    return Recommendation(
+        arm=arms[best].name,
+        prompts=list(dict.fromkeys(job.prompt for job in arms[best].jobs)),
+        runner_up=None if runner_up is None else arms[runner_up].name,
+        is_beyond_noise=sure,
+        better_than=names,
+        reasons=_reasons(arms, verdict, effects, goal=goal),
+    )
+
+
+def _reasons(
+    arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
+) -> list[str]:
+    best = verdict.arms[0]
+    values = verdict.values[best]
+    listed = ", ".join(f"{name} {values[name]:.3f}" for name in MEASURES)
+    reasons = [f"It has the lowest {goal} of all arms, {values[goal]:.3f}: {listed}."]
+    if len(verdict.arms) > 1:
+        runner_up = verdict.arms[1]
+        gap = verdict.against[runner_up]
+        beyond = "beyond" if runner_up in verdict.better_than else "within"
+        reasons.append(
+            f"The runner-up {arms[runner_up].name} is {-gap.value:.3f} worse "
+            f"({-gap.high:.3f} to {-gap.low:.3f}), {beyond} noise."
+        )
+        others = len(verdict.arms) - 1
+        reasons.append(f"It beats {len(verdict.better_than)} of {others} other arms beyond noise.")
+    if len(verdict.arms) > 1 and not verdict.better_than:
+        reasons.append("No arm is better beyond noise: choose by other reasons, or make more.")
+    for effect in effects:
+        is_own = arms[best].labels.get(effect.axis) == effect.value
+        if is_own and effect.adjusted <= 0.05 and effect.difference < 0:
+            reasons.append(
+                f"{effect.axis} {effect.value!r} {_WORDS[effect.measure]} than the first value "
+                f"({effect.difference:+.3f}, adjusted p {effect.adjusted:.2g})."
+            )
+    return reasons
