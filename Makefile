@@ -28,6 +28,8 @@ bench: .venv/installed .venv-oracles/installed
 	$(BIN)/python benchmarks/copies.py
 	$(BIN)/python benchmarks/artefacts.py
 	$(BIN)/python benchmarks/certainty.py --runs 200
+	$(BIN)/python benchmarks/selftest.py
+	$(BIN)/python benchmarks/sweep.py
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv
@@ -39,7 +41,7 @@ bench: .venv/installed .venv-oracles/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test
+	$(UV) $(BIN)/python --group check --group test --editable .[generate]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,20 @@ def two_sides(tmp_path: Path) -> tuple[Path, Path]:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{number:02d}.png").write_bytes(encoded(picture(offset + number)))
     return tmp_path / "real", tmp_path / "synthetic"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Stable Diffusion, its inpainting kin, SDXL and LoRA weights, random and tiny."""
+    from tests import tiny_diffusion
+
+    root = tmp_path_factory.mktemp("models")
+    with warnings.catch_warnings():
+        # Saving uses what is deprecated in places; the tests are of loading and generating.
+        warnings.simplefilter("ignore")
+        return {
+            "sd": tiny_diffusion.save_stable_diffusion(root / "sd"),
+            "inpaint": tiny_diffusion.save_stable_diffusion(root / "inpaint", inpaint=True),
+            "sdxl": tiny_diffusion.save_stable_diffusion_xl(root / "sdxl"),
+            "lora": tiny_diffusion.save_lora(root / "lora"),
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,9 @@ from synthaudit.commands.terminal import Listener, answers_errors
 
 @answers_errors
 def sweep(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")],
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")] = Path(
+        "prompts.yaml"
+    ),
     *,
     out: Annotated[
         Path | None, typer.Option(help="Folder of images and results; default: PLAN-sweep.")
@@ -27,6 +30,9 @@ def sweep(
     calibrate: Annotated[
         bool, typer.Option(help="Let --dry-run make two images to learn how long one takes.")
     ] = True,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print an example plan, to be changed and kept.")
+    ] = False,
     status: Annotated[bool, typer.Option("--status", help="Only say what is done.")] = False,
     shard: Annotated[
         str, typer.Option(help="I/N: make only this part; run the others elsewhere on one folder.")
@@ -61,6 +67,9 @@ def sweep(
     from synthaudit.sweeping.preparing import default_out, prepare
     from synthaudit.sweeping.running import sweep as run
 
+    if example:
+        sys.stdout.write(files("synthaudit.sweeping").joinpath("snacks.yaml").read_text("utf-8"))
+        return
     settings: dict[str, Any] = {
         "embedder": embedder,
         "quick": quick,

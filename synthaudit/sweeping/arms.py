@@ -246,6 +246,11 @@ def _placeholders(plan: Plan) -> set[str]:
 
 def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:
     texts = _placeholders(plan)
+    loose = texts - set(plan.axes) - {SUBJECT, ARTICLE}
+    if loose:
+        name = min(loose)
+        hint = nearest_name(name, [*plan.axes, SUBJECT, ARTICLE])
+        raise PlanError(f"the prompt uses {{{name}}}, but there is no such axis; {hint}")
     for name in plan.axes:
         if name not in texts and name not in options:
             hint = nearest_name(name, [*options, *texts])
@@ -253,11 +258,6 @@ def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) ->
                 f"axis {name!r} is neither in the prompt, as {{{name}}}, nor an option of the "
                 f"generator {plan.generator.name}; {hint}"
             )
-    loose = texts - set(plan.axes) - {SUBJECT, ARTICLE}
-    if loose:
-        name = min(loose)
-        hint = nearest_name(name, [*plan.axes, SUBJECT, ARTICLE])
-        raise PlanError(f"the prompt uses {{{name}}}, but there is no such axis; {hint}")
     if SUBJECT in texts and not subjects:
         raise PlanError(
             "the prompt uses {subject}, but the real set has no class folders: list subjects."

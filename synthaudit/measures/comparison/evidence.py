@@ -33,7 +33,8 @@ class ArmEvidence:
             trained on the images of all arms. Exchanging the images of two arms in a slot changes
             nothing else of it, which makes tests by exchange exact.
         is_copy: (A, S) images nearer to a real one than the duplicate radius.
-        covers: by arm, (S, N) whether an image lies in the neighbourhood of a real one.
+        covers: by arm, (S, N) whether an image lies in the neighbourhood of a real one. Copies
+            cover nothing: else copying the real images would be the best way to cover them.
         vectors: by arm, (S, d) unit vectors.
         repeat_radius: cosine distance below which two images of an arm are repeats.
     """
@@ -109,15 +110,16 @@ def gather_evidence(
     detection = detect(
         principal_axes(vectors), is_synthetic, groups, folds=folds, repeats=repeats, seed=seed
     )
-    shape = (len(arms), slots)
+    is_copy = found.is_unoriginal[count:].reshape(len(arms), slots)
     unit = directions.rows(np.arange(len(vectors)))
     radius = _neighbourhood_radius(unit[:count])
     parts = [unit[count + n * slots : count + (n + 1) * slots] for n in range(len(arms))]
     return ArmEvidence(
-        fakeness=detection.probability_synthetic[count:].reshape(shape),
-        is_copy=found.is_unoriginal[count:].reshape(shape),
+        fakeness=detection.probability_synthetic[count:].reshape(is_copy.shape),
+        is_copy=is_copy,
         covers=[
-            is_near(_distances(part, unit[:count]), radius).astype(np.float32) for part in parts
+            (is_near(_distances(part, unit[:count]), radius) & ~copied[:, None]).astype(np.float32)
+            for part, copied in zip(parts, is_copy, strict=True)
         ],
         vectors=parts,
         repeat_radius=_repeat_radius(found.radius, slots),
