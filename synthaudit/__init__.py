@@ -11,12 +11,15 @@ if TYPE_CHECKING:
         EmbedderError,
         GeneratorError,
         PlanError,
+        PolicyError,
         SettingsError,
         StorageError,
         SynthauditError,
         Unfinished,
         UsageError,
     )
+    from synthaudit.gating.judging import Verdict, judge
+    from synthaudit.gating.policy import Policy, read_policy
     from synthaudit.proving.outcome import SelfTest
     from synthaudit.proving.running import selftest
     from synthaudit.result.audit import Audit, ClassScores, Score
@@ -33,6 +36,8 @@ __all__ = [
     "GeneratorError",
     "Plan",
     "PlanError",
+    "Policy",
+    "PolicyError",
     "Score",
     "SelfTest",
     "Settings",
@@ -42,7 +47,10 @@ __all__ = [
     "SynthauditError",
     "Unfinished",
     "UsageError",
+    "Verdict",
+    "judge",
     "read_plan",
+    "read_policy",
     "score",
     "score_embeddings",
     "selftest",
@@ -55,6 +63,10 @@ _HOMES = {
     "Score": "synthaudit.result.audit",
     "SelfTest": "synthaudit.proving.outcome",
     "Settings": "synthaudit.settings",
+    "Policy": "synthaudit.gating.policy",
+    "Verdict": "synthaudit.gating.judging",
+    "judge": "synthaudit.gating.judging",
+    "read_policy": "synthaudit.gating.policy",
     "Plan": "synthaudit.sweeping.plan",
     "Sweep": "synthaudit.sweeping.outcome",
     "read_plan": "synthaudit.sweeping.plan",

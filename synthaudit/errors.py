@@ -3,7 +3,8 @@
 SynthauditError            2
 ├── UsageError             2   the call itself: a wrong option, a missing folder
 │   ├── SettingsError      2   an unknown or impossible setting
-│   └── PlanError          2   a sweep's plan that cannot be carried out
+│   ├── PlanError          2   a sweep's plan that cannot be carried out
+│   └── PolicyError        2   a gate's policy that is wrong or does not fit the scores
 ├── DataError              2   the data cannot be audited: no images, too many unreadable ones
 ├── EmbedderError          2   an embedder or its weights cannot be had
 ├── GeneratorError         2   a generator or its weights cannot be had, or it fails
@@ -54,3 +55,7 @@ class Unfinished(SynthauditError):  # noqa: N818 - an outcome, not a fault
     """A budget ran out, or other shards have not finished: what is known was reported."""
 
     exit_code = 3
+
+
+class PolicyError(UsageError):
+    """The policy of a gate is wrong, or does not fit the scores."""

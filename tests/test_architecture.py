@@ -19,7 +19,7 @@ FLOORS = (
     {"embedding", "measures"},
     {"result", "generation"},
     {"auditing"},
-    {"proving", "sweeping"},
+    {"proving", "sweeping", "gating"},
     {"reporting"},
     {"commands"},
 )

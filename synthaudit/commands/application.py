@@ -8,6 +8,7 @@ import typer
 
 from synthaudit.commands.demo import demo
 from synthaudit.commands.doctor import doctor
+from synthaudit.commands.gate import compare, gate
 from synthaudit.commands.score import score
 from synthaudit.commands.selftest import selftest
 from synthaudit.commands.sweep import sweep
@@ -22,6 +23,8 @@ application = typer.Typer(
 )
 application.command()(score)
 application.command()(sweep)
+application.command()(gate)
+application.command()(compare)
 application.command()(selftest)
 application.command()(demo)
 application.command()(doctor)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from synthaudit.commands.gate import choose_policy, finish
 from synthaudit.commands.terminal import Listener, answers_errors
+
+if TYPE_CHECKING:
+    from synthaudit.result.audit import Audit
 
 _SOURCE = "a folder, a .csv/.jsonl/.parquet manifest, .tar shards (or a quoted glob), or vectors"
 
@@ -78,6 +82,10 @@ def score(
         Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="Arithmetic of the model.")
     ] = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
+    gate: Annotated[
+        Path | None,
+        typer.Option(help="Judge the result by this policy; exit codes as of synthaudit gate."),
+    ] = None,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints scores.json.")
     ] = "table",
@@ -112,9 +120,13 @@ def score(
         "precision": precision,
         "local_files_only": offline,
     }
-    audit_and_print(
+    # A policy that is wrong should be told before the work, not after it.
+    policy = None if gate is None else choose_policy(gate, [], certain=False)
+    audit = audit_and_print(
         real, synthetic, settings, keep=keep, out=out, as_json=output_format == "json", quiet=quiet
     )
+    if policy is not None:
+        finish(audit, policy, err=output_format == "json")
 
 
 def audit_and_print(
@@ -126,7 +138,7 @@ def audit_and_print(
     as_json: bool,
     quiet: bool,
     keep: Path | None = None,
-) -> None:
+) -> Audit:
     """Score, write and print: what ``score`` and ``demo`` have in common."""
     from rich.console import Console
 
@@ -144,3 +156,4 @@ def audit_and_print(
         sys.stdout.write(json_text(audit.to_dict()))
     else:
         print_audit(audit, Console(), written=out)
+    return audit

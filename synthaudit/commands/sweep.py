@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from synthaudit.commands.gate import choose_policy, judge_file, tell
 from synthaudit.commands.terminal import Listener, answers_errors
 
 
@@ -46,6 +47,9 @@ def sweep(
     workers: Annotated[int | None, typer.Option(help="Decoding processes.")] = None,
     device: Annotated[str, typer.Option(help="Of the embedder: auto, cpu, cuda, mps.")] = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
+    gate: Annotated[
+        Path | None, typer.Option(help="Judge the winner's audit by this policy.")
+    ] = None,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints sweep.json.")
     ] = "table",
@@ -81,6 +85,7 @@ def sweep(
     }
     folder = out or default_out(plan)
     read = read_plan(plan)
+    policy = None if gate is None else choose_policy(gate, [], certain=False)
     part = _shard(shard)
     if resume and not (folder / "store" / "manifest.sqlite").is_file():
         raise UsageError(f"there is nothing to resume in {folder}: leave --resume out.")
@@ -99,6 +104,12 @@ def sweep(
         sys.stdout.write(json_text(found.to_dict()))
     else:
         print_sweep(found, console, written=folder)
+    if policy is not None:
+        place = folder / "arms" / found.recommended.arm
+        verdict, images = judge_file(place, policy, None)
+        tell(verdict, images)
+        if verdict.exit_code:
+            raise typer.Exit(verdict.exit_code)
     if not found.is_complete:
         raise typer.Exit(3)
 

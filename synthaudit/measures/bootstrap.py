@@ -139,7 +139,7 @@ def share_interval(
     share = float(is_near(flagged_at, radius).mean())
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(shares, [tail, 1.0 - tail])
-    wilson = _wilson(share, len(numbers), confidence)
+    wilson = wilson_interval(share, len(numbers), confidence)
     return Interval(low=min(float(low), wilson.low), high=max(float(high), wilson.high))
 
 
@@ -190,7 +190,7 @@ def _around(values: Floats, spread: float, confidence: float) -> Interval:
     return Interval(low=max(middle - width, 0.0), high=min(middle + width, 1.0))
 
 
-def _wilson(share: float, count: int, confidence: float) -> Interval:
+def wilson_interval(share: float, count: float, confidence: float) -> Interval:
     """Wilson, Probable inference, JASA 1927."""
     z = float(norm.ppf(0.5 + confidence / 2.0))
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)

@@ -28,17 +28,17 @@ class Copy:
     distance: float
 
 
-def obvious_fakes(audit: Audit, count: int) -> list[tuple[str, float]]:
+def obvious_fakes(images: pd.DataFrame, count: int) -> list[tuple[str, float]]:
     """The synthetic images that the detector is surest of, with their probability."""
-    table = _synthetic(audit)
+    table = _synthetic(images)
     table = table[table["probability_synthetic"] > 0.5]
     top = table.sort_values(["probability_synthetic", "path"], ascending=[False, True]).head(count)
     return list(zip(top["path"], top["probability_synthetic"], strict=True))
 
 
-def repeats(audit: Audit, count: int, *, examples: int = 3) -> list[Repeat]:
+def repeats(images: pd.DataFrame, count: int, *, examples: int = 3) -> list[Repeat]:
     """The largest clusters of synthetic repeats, with some of their paths."""
-    table = _synthetic(audit)
+    table = _synthetic(images)
     table = table[table["is_unvaried"]].sort_values("path")
     groups = [
         Repeat(size=len(paths), paths=tuple(paths.head(examples)))
@@ -47,9 +47,17 @@ def repeats(audit: Audit, count: int, *, examples: int = 3) -> list[Repeat]:
     return sorted(groups, key=lambda repeat: (-repeat.size, repeat.paths))[:count]
 
 
-def copies(audit: Audit, count: int) -> list[Copy]:
+def uncovered(images: pd.DataFrame, count: int) -> list[str]:
+    """The real images that the synthetic set comes least near to."""
+    table = images[images["side"] == "real"]
+    column = "uncoveredness" if table["uncoveredness"].notna().any() else "label_quality"
+    top = table.sort_values([column, "path"], ascending=[False, True]).head(count)
+    return [str(path) for path in top["path"]]
+
+
+def copies(images: pd.DataFrame, count: int) -> list[Copy]:
     """The synthetic images nearest to a real one, among those flagged as copies."""
-    table = _synthetic(audit)
+    table = _synthetic(images)
     table = table[table["is_unoriginal"]].sort_values(["nearest_real_distance", "path"])
     columns = ("path", "nearest_real", "nearest_real_distance")
     rows = zip(*(table[column].head(count) for column in columns), strict=True)
@@ -63,5 +71,5 @@ def worst_classes(audit: Audit, score: str, count: int) -> list[tuple[str, float
     return sorted(values, key=lambda entry: (-entry[1], entry[0]))[:count]
 
 
-def _synthetic(audit: Audit) -> pd.DataFrame:
-    return audit.images[audit.images["side"] == "synthetic"]
+def _synthetic(images: pd.DataFrame) -> pd.DataFrame:
+    return images[images["side"] == "synthetic"]

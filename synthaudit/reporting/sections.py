@@ -18,7 +18,7 @@ def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
     if audit.classes:
         named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
         yield "Worst classes", [_class_line(name, worst) for name, worst in named if worst]
-    fakes = obvious_fakes(audit, _SHOWN)
+    fakes = obvious_fakes(audit.images, _SHOWN)
     if fakes:
         yield (
             "Most obvious fakes",
@@ -27,7 +27,7 @@ def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
                 for path, probability in fakes
             ],
         )
-    clusters = repeats(audit, _SHOWN)
+    clusters = repeats(audit.images, _SHOWN)
     if clusters:
         yield (
             "Most repeated",
@@ -50,7 +50,7 @@ def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
         yield "What the files alone give away", _artefact_lines(audit)
     if audit.supporting:
         yield "Supporting measures", _supporting_lines(audit)
-    copied = copies(audit, _SHOWN)
+    copied = copies(audit.images, _SHOWN)
     if copied:
         yield (
             "Copies of real images",

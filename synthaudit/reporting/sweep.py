@@ -31,6 +31,10 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
     for note in found.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
     _print_recommendation(found, console)
+    if len(found.best_by_subject) > 1:
+        console.print(Text("\nMost real by subject (few images each: a hint)", style="bold"))
+        for subject, arm in list(found.best_by_subject.items())[:_ARMS]:
+            console.print(Text(f"  {subject:20} {arm}"), soft_wrap=True)
     files = "sweep.json, arms.parquet, contact-sheet.jpg, winner.yaml, winner.txt, arms/"
     console.print(Text(f"\nWritten to {written}: {files}"), soft_wrap=True)
 

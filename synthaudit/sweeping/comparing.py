@@ -14,7 +14,6 @@ from synthaudit.measures.comparison.exchange import (
     Difference,
     compare_arms,
     holm,
-    pareto_front,
 )
 from synthaudit.measures.neighbours import Floats
 from synthaudit.sweeping.arms import Arm
@@ -58,14 +57,12 @@ class Verdict:
         better_than: arms that the best beats beyond noise: significantly better by some measure,
             significantly worse by none, corrected for all pairs.
         against: by other arm, the difference of the best less it by the goal.
-        pareto: arms that none beats in all measures.
     """
 
     arms: list[int]
     values: list[dict[str, float]]
     better_than: list[int]
     against: dict[int, Difference]
-    pareto: list[int]
 
 
 def effects_of(
@@ -199,10 +196,7 @@ def rank_arms(
         ]
         if signs and max(signs) < 0:
             better.append(other)
-    table = np.array([[entry[name] for name in MEASURES] for entry in values])
-    return Verdict(
-        arms=order, values=values, better_than=better, against=against, pareto=pareto_front(table)
-    )
+    return Verdict(arms=order, values=values, better_than=better, against=against)
 
 
 def excluded_by_race(

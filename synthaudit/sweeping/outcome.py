@@ -81,7 +81,9 @@ class Sweep:
         arms: the best by the goal first.
         effects: of axis values, against the first value of each axis.
         interactions: of pairs of axis values that are significant.
-        pareto: arms that none beats in all measures.
+        pareto: arms that none beats in all measures, usefulness among them where there is one.
+        best_by_subject: by subject, the arm whose images of it look most real, by the arms' own
+            detectors; a hint, for a subject has few images.
         recommended: what to use.
         goal: what decided.
         counts: ``real``, ``images_per_arm`` as compared, ``made`` in this run, ``saved`` by the
@@ -95,6 +97,7 @@ class Sweep:
     effects: Sequence[Effect]
     interactions: Sequence[Effect]
     pareto: Sequence[str]
+    best_by_subject: Mapping[str, str]
     recommended: Recommendation
     goal: str
     counts: Mapping[str, int]
@@ -109,6 +112,7 @@ class Sweep:
             "goal": self.goal,
             "recommended": asdict(self.recommended),
             "pareto": list(self.pareto),
+            "best_by_subject": dict(self.best_by_subject),
             "counts": dict(self.counts),
             "is_complete": self.is_complete,
             "arms": [asdict(arm) for arm in self.arms],

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.measures.comparison.exchange import pareto_front
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparing import Effect, Verdict
-from synthaudit.sweeping.outcome import Recommendation
+from synthaudit.sweeping.outcome import ArmResult, Recommendation
 
 _WORDS = {
     "unrealistic": "looks more real",
@@ -34,6 +38,28 @@ def recommend(
         better_than=names,
         reasons=_reasons(arms, verdict, effects, goal=goal),
     )
+
+
+def mark_pareto(results: Sequence[ArmResult]) -> list[ArmResult]:
+    """The arms, those marked that none beats in all measures and in usefulness."""
+    table = np.array(
+        [
+            [*(arm.measures[name] for name in MEASURES), 1.0 - (arm.usefulness or 0.0)]
+            for arm in results
+        ]
+    )
+    front = pareto_front(table)
+    return [replace(arm, is_pareto=number in front) for number, arm in enumerate(results)]
+
+
+def best_by_subject(results: Sequence[ArmResult]) -> dict[str, str]:
+    """By subject, the arm whose images of it look most real."""
+    best: dict[str, ArmResult] = {}
+    for arm in results:
+        for subject, value in arm.by_subject.items():
+            if subject not in best or value < best[subject].by_subject[subject]:
+                best[subject] = arm
+    return {subject: best[subject].arm for subject in sorted(best)}
 
 
 def _reasons(

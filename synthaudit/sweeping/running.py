@@ -34,7 +34,7 @@ from synthaudit.sweeping.outcome import ArmResult, Sweep
 from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparing import Prepared, default_out, prepare
 from synthaudit.sweeping.producing import Production, Shard, lay_out
-from synthaudit.sweeping.recommending import recommend
+from synthaudit.sweeping.recommending import best_by_subject, mark_pareto, recommend
 from synthaudit.sweeping.store import Store
 
 _LEAST_SLOTS = 8
@@ -255,16 +255,13 @@ class _Runner:
         results = []
         for place, arm in enumerate(ranked):
             item, number = by_name[arm.name], verdict.arms[place]
-            results.append(
-                self._arm_result(
-                    item, slots, verdict.values[number], is_pareto=number in verdict.pareto
-                )
-            )
+            results.append(self._arm_result(item, slots, verdict.values[number]))
+        results = mark_pareto(results)
         for name in sorted(self.dropped_at, key=lambda n: -self.dropped_at[n]):
             item = by_name[name]
             number = self.arms.index(item.arm)
             values = {} if whole is None else whole.values(number)
-            results.append(self._arm_result(item, everywhere, values, is_pareto=False))
+            results.append(self._arm_result(item, everywhere, values))
         images = plan.images_per_arm
         refused = sum(item.refused for item in laid)
         there = sum(
@@ -277,7 +274,8 @@ class _Runner:
             arms=results,
             effects=effects,
             interactions=[effect for effect in crossed if effect.adjusted <= 0.05],
-            pareto=[survivors[number].name for number in verdict.pareto],
+            pareto=[arm.arm for arm in results if arm.is_pareto],
+            best_by_subject=best_by_subject(results),
             recommended=recommend(survivors, verdict, effects, goal=plan.goal),
             goal=plan.goal,
             counts={
@@ -313,12 +311,7 @@ class _Runner:
         return notes
 
     def _arm_result(
-        self,
-        item: _Laid,
-        slots: Sequence[int],
-        measures: dict[str, float],
-        *,
-        is_pareto: bool,
+        self, item: _Laid, slots: Sequence[int], measures: dict[str, float]
     ) -> ArmResult:
         audit = self._audit(item, slots)
         synthetic = audit.images[audit.images["side"] == "synthetic"]
@@ -341,7 +334,7 @@ class _Runner:
             usefulness=None if useful is None else float(useful["value"]),
             by_subject={str(name): float(value) for name, value in by_subject.items()},
             seconds=round(item.seconds, 3),
-            is_pareto=is_pareto,
+            is_pareto=False,
         )
 
     def _audit(self, item: _Laid, slots: Sequence[int]) -> Audit:

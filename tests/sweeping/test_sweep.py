@@ -67,6 +67,8 @@ def test_the_files_of_a_sweep(
     assert found["is_complete"]
     assert {arm["arm"] for arm in found["arms"]} == {"001-0.2", "002-2.0"}
     assert found["recommended"]["arm"] == found["arms"][0]["arm"]
+    assert set(found["best_by_subject"]) == {"cat", "dog"}
+    assert set(found["pareto"]) == {arm["arm"] for arm in found["arms"] if arm["is_pareto"]}
     first = found["arms"][0]
     assert set(first["scores"]) == {"unrealistic", "unrepresentative", "unvaried", "unoriginal"}
     assert first["images"] == 16
