@@ -11,7 +11,7 @@ UV := $(BIN)/uv pip install --quiet --python
 demo: .venv/installed
 	$(BIN)/synthaudit demo
 
-test: lint .venv-oracles/installed
+test: lint .venv-oracles/installed .venv/junit-10.xsd
 	$(BIN)/pytest
 
 lint: .venv/installed-checks
@@ -48,6 +48,13 @@ bench: .venv/installed .venv-oracles/installed
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oracles
 	$(UV) .venv-oracles/bin/python --group oracles
 	touch $@
+
+# The schema of Jenkins' JUnit files, as pytest's own tests have it.
+.venv/junit-10.xsd: .venv/bin/uv
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+		--no-binary :all: --dest .venv/pytest-source pytest==9.0.1
+	tar -xzf .venv/pytest-source/pytest-9.0.1.tar.gz -C .venv/pytest-source
+	cp .venv/pytest-source/pytest-9.0.1/testing/example_scripts/junit-10.xsd $@
 
 clean:
 	rm -rf .venv .venv-oracles synthaudit-demo build dist

@@ -103,16 +103,23 @@ def choose_policy(file: Path | None, maximum: list[str], *, certain: bool) -> Po
 
 def judge_file(place: Path, policy: Policy, baseline: Path | None) -> tuple[Verdict, Any]:
     """Judge a ``scores.json``, and read the images beside it."""
-    from synthaudit.gating.baseline import paired_changes, read_images
     from synthaudit.gating.judging import judge
     from synthaudit.gating.scores_file import read_scores
 
     contents, file = read_scores(place)
+    if baseline is None:
+        verdict, images = judge(contents, policy), None
+        if any(check.state != "pass" for check in verdict.checks):
+            # Only what does not pass needs the images, and pandas takes its second to start.
+            from synthaudit.gating.baseline import read_images
+
+            images = read_images(file.parent)
+        return verdict, images
+    from synthaudit.gating.baseline import paired_changes, read_images
+
+    old, old_file = read_scores(baseline)
     images = read_images(file.parent)
-    old, changes = None, {}
-    if baseline is not None:
-        old, old_file = read_scores(baseline)
-        changes = paired_changes(old, contents, (read_images(old_file.parent), images))
+    changes = paired_changes(old, contents, (read_images(old_file.parent), images))
     return judge(contents, policy, baseline=old, changes=changes), images
 
 

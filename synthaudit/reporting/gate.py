@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.gating.baseline import Comparison
 from synthaudit.gating.judging import Check, Verdict
 from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, uncovered
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from synthaudit.gating.baseline import Comparison
 
 _SHOWN: Final = 5
 _LISTED: Final = 20
