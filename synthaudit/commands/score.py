@@ -86,6 +86,10 @@ def score(
         Path | None,
         typer.Option(help="Judge the result by this policy; exit codes as of synthaudit gate."),
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help="Log the numbers to mlflow, wandb, comet or tensorboard; repeatable."),
+    ] = None,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints scores.json.")
     ] = "table",
@@ -122,11 +126,32 @@ def score(
     }
     # A policy that is wrong should be told before the work, not after it.
     policy = None if gate is None else choose_policy(gate, [], certain=False)
+    trackers = [check_tracker(name) for name in track or []]
     audit = audit_and_print(
         real, synthetic, settings, keep=keep, out=out, as_json=output_format == "json", quiet=quiet
     )
+    for tracker in trackers:
+        log(audit, tracker)
     if policy is not None:
         finish(audit, policy, err=output_format == "json")
+
+
+def check_tracker(name: str) -> str:
+    """The name of a tracker, if it is one."""
+    from synthaudit.errors import UsageError
+    from synthaudit.reporting.tracking import TRACKERS
+    from synthaudit.settings import nearest_name
+
+    if name not in TRACKERS:
+        raise UsageError(f"--track knows no {name!r}; {nearest_name(name, TRACKERS)}")
+    return name
+
+
+def log(audit: Audit, tracker: str) -> None:
+    """Hand an audit to a tracker."""
+    from synthaudit.reporting.tracking import track
+
+    track(audit, tracker)
 
 
 def audit_and_print(
