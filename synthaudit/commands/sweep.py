@@ -87,8 +87,9 @@ def sweep(
     read = read_plan(plan)
     policy = None if gate is None else choose_policy(gate, [], certain=False)
     part = _shard(shard)
-    if resume and not (folder / "store" / "manifest.sqlite").is_file():
-        raise UsageError(f"there is nothing to resume in {folder}: leave --resume out.")
+    if (resume or status) and not (folder / "store" / "manifest.sqlite").is_file():
+        option = "--resume" if resume else "--status"
+        raise UsageError(f"there is no sweep in {folder} yet, nothing to resume: drop {option}.")
     console = Console()
     with Listener(quiet=quiet) as listener:
         if status:

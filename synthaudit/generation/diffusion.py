@@ -114,7 +114,7 @@ class DiffusionGenerator:
     def identity(self, job: Job) -> Mapping[str, Any]:
         """Library versions, and digests of model, LoRA and reference."""
         options = self._options(job)
-        found: dict[str, Any] = {name: version(name) for name in _LIBRARIES}
+        found: dict[str, Any] = dict(_versions())
         place = locate_model(options.model, local_files_only=options.local_files_only)
         found["model"] = _model_digest(place)
         if options.lora is not None:
@@ -243,6 +243,11 @@ def _judge(image: Image.Image, *, is_flagged: bool, seconds: float) -> Made:
     if is_flagged or int(np.asarray(image).max()) < _BLACK:
         return Made(image=None, facts={**facts, "refused": "the safety checker left it black"})
     return Made(image=image, facts=facts)
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name)) for name in _LIBRARIES)
 
 
 @cache

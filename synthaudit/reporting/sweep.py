@@ -81,7 +81,7 @@ def _print_recommendation(found: Sweep, console: Console) -> None:
     else:
         lead = f"{best.arm} came out first, but not beyond noise."
     console.print(Text(f"\n{lead}", style="bold"), soft_wrap=True)
-    for prompt in list(best.prompts)[:3]:
+    for prompt in [prompt for prompt in best.prompts if prompt][:3]:
         console.print(Text(f"  {prompt}", style="green4"), soft_wrap=True)
     for reason in best.reasons:
         console.print(Text(f"  {reason}"), soft_wrap=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthaudit.measures.comparison.evidence import MEASURES, ArmEvidence
+from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEvidence
 from synthaudit.measures.comparison.exchange import (
-    OVERALL,
     Difference,
     compare_arms,
     holm,
@@ -166,11 +165,6 @@ def _matched(arms: Sequence[Arm], axis: str, number: int) -> list[tuple[int, int
     return list(itertools.product(own, first))
 
 
-def with_overall(values: dict[str, float]) -> dict[str, float]:
-    """The measures of an arm and their mean."""
-    return {**values, OVERALL: float(np.mean([values[name] for name in MEASURES]))}
-
-
 def rank_arms(
     evidence: ArmEvidence, *, goal: str, confidence: float, seed: int, level: float = 0.05
 ) -> Verdict:
@@ -180,7 +174,7 @@ def rank_arms(
     for those with it, and for the four measures.
     """
     count = evidence.shape[0]
-    values = [with_overall(evidence.values(arm)) for arm in range(count)]
+    values = [evidence.values(arm) for arm in range(count)]
     order = sorted(range(count), key=lambda arm: (values[arm][goal], arm))
     best = order[0]
     comparisons = max(count * (count - 1) // 2, 1)

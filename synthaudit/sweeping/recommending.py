@@ -78,9 +78,12 @@ def _reasons(
             f"({-gap.high:.3f} to {-gap.low:.3f}), {beyond} noise."
         )
         others = len(verdict.arms) - 1
-        reasons.append(f"It beats {len(verdict.better_than)} of {others} other arms beyond noise.")
-    if len(verdict.arms) > 1 and not verdict.better_than:
-        reasons.append("No arm is better beyond noise: choose by other reasons, or make more.")
+        if verdict.better_than:
+            reasons.append(
+                f"It beats {len(verdict.better_than)} of {others} other arms beyond noise."
+            )
+        else:
+            reasons.append("No arm is better beyond noise: choose by other reasons, or make more.")
     for effect in effects:
         is_own = arms[best].labels.get(effect.axis) == effect.value
         if is_own and effect.adjusted <= 0.05 and effect.difference < 0:

@@ -144,7 +144,14 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     audit = synthaudit.score(*two_sides, embedder="builtin", use_cache=False)
     out = audit.write(tmp_path / "out")
     assert {file.name for file in out.iterdir()} == {
-        *("scores.json", "images.parquet", "images.csv", "duplicates.parquet", "unreadable.csv")
+        *(
+            "scores.json",
+            "images.parquet",
+            "images.csv",
+            "duplicates.parquet",
+            "copies.parquet",
+            "unreadable.csv",
+        )
     }
     scores = json.loads((out / "scores.json").read_text())
     assert scores == audit.to_dict()
@@ -181,6 +188,16 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     pairs = pd.read_parquet(out / "duplicates.parquet")
     assert pairs.columns.tolist() == ["path_a", "side_a", "path_b", "side_b", "distance"]
     assert pairs["distance"].is_monotonic_increasing
+    found = pd.read_parquet(out / "copies.parquet")
+    assert found["path"].tolist() == ["cat/copy.png", "cat/copy2.png"]
+    assert found["original"].tolist() == ["dog/02.png"] * 2
+    assert found["found_by"].tolist() == ["both"] * 2
+    assert (found["p_value"] > 0).all()
+    memorised = scores["memorisation"]
+    assert (memorised["copies"], memorised["by_both"], memorised["mirrored"]) == (2, 2, 0)
+    assert {"real", "synthetic", "both", "gain", "few_shot", "labels"} <= scores[
+        "usefulness"
+    ].keys()
     unreadable = pd.read_csv(out / "unreadable.csv")
     assert unreadable.to_dict("records") == [
         {

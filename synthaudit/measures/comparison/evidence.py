@@ -21,6 +21,10 @@ MEASURES = ("unrealistic", "uncovered", "unvaried", "unoriginal")
 arms; share of real images without an image of the arm in their neighbourhood; share of images that
 repeat another one of the arm; share that copy a real image."""
 
+OVERALL = "overall"
+"""The mean of the four measures, in which a copy counts as a fake: to look real for being a real
+image is no merit."""
+
 _NEIGHBOURHOOD = 5
 
 
@@ -51,15 +55,22 @@ class ArmEvidence:
         return self.fakeness.shape[0], self.fakeness.shape[1]
 
     def values(self, arm: int) -> dict[str, float]:
-        """The measures of one arm."""
+        """The measures of one arm, and ``overall``."""
         near = _near(self.vectors[arm], self.vectors[arm], self.repeat_radius)
         np.fill_diagonal(near, val=False)
-        return {
+        values = {
             "unrealistic": float(self.fakeness[arm].mean()),
             "uncovered": 1.0 - float((self.covers[arm].sum(axis=0) > 0).mean()),
             "unvaried": float(near.any(axis=1).mean()),
             "unoriginal": float(self.is_copy[arm].mean()),
         }
+        others = sum(value for name, value in values.items() if name != "unrealistic")
+        return {**values, OVERALL: (float(self.badness[arm].mean()) + others) / len(MEASURES)}
+
+    @property
+    def badness(self) -> Floats:
+        """(A, S) probability of being synthetic, 1 for copies."""
+        return np.where(self.is_copy, 1.0, self.fakeness)
 
     def first(self, slots: int) -> ArmEvidence:
         """The evidence of the first slots alone, by the same detector."""

@@ -9,12 +9,9 @@ from typing import Final
 import numpy as np
 from scipy.stats import t as student
 
-from synthaudit.measures.comparison.evidence import MEASURES, ArmEvidence
+from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEvidence
 from synthaudit.measures.neighbours import Floats
 from synthaudit.measures.randomness import stream
-
-OVERALL: Final = "overall"
-"""The mean of the four measures."""
 
 EXCHANGES: Final = 999
 _ENOUGH: Final = 10
@@ -65,11 +62,10 @@ def compare_arms(
     slots = evidence.shape[1]
     swaps = stream(seed, "exchange").integers(0, 2, (exchanges + 1, slots)).astype(np.float64)
     swaps[0] = 0.0  # as it is
-    found = {name: np.zeros(exchanges + 1) for name in MEASURES}
+    found = {name: np.zeros(exchanges + 1) for name in (*MEASURES, OVERALL)}
     for one, other in pairs:
         for name, values in _differences(evidence, one, other, swaps).items():
             found[name] += values / len(pairs)
-    found[OVERALL] = np.mean([found[name] for name in MEASURES], axis=0)
     return {
         name: _judge(values, slots=slots, confidence=confidence) for name, values in found.items()
     }
@@ -82,13 +78,16 @@ def _differences(
     signs = 1.0 - 2.0 * swaps
     slots = swaps.shape[1]
     copied = evidence.is_copy.astype(float)
-    return {
+    found = {
         "unrealistic": signs @ (evidence.fakeness[one] - evidence.fakeness[other]) / slots,
         "uncovered": _uncovered(evidence, one, other, swaps)
         - _uncovered(evidence, one, other, 1.0 - swaps),
         "unvaried": _unvaried(evidence, one, other, swaps),
         "unoriginal": signs @ (copied[one] - copied[other]) / slots,
     }
+    badness = signs @ (evidence.badness[one] - evidence.badness[other]) / slots
+    others = found["uncovered"] + found["unvaried"] + found["unoriginal"]
+    return {**found, OVERALL: (badness + others) / len(MEASURES)}
 
 
 def _uncovered(evidence: ArmEvidence, one: int, other: int, swaps: Floats) -> Floats:
