@@ -12,7 +12,7 @@ demo: .venv/installed
 	$(BIN)/synthaudit demo
 
 test: lint .venv-oracles/installed .venv/junit-10.xsd
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadscope
 
 lint: .venv/installed-checks
 	$(BIN)/ruff check .
