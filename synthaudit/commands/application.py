@@ -9,6 +9,7 @@ import typer
 from synthaudit.commands.demo import demo
 from synthaudit.commands.doctor import doctor
 from synthaudit.commands.gate import compare, gate
+from synthaudit.commands.report import report
 from synthaudit.commands.score import score
 from synthaudit.commands.selftest import selftest
 from synthaudit.commands.sweep import sweep
@@ -25,6 +26,7 @@ application.command()(score)
 application.command()(sweep)
 application.command()(gate)
 application.command()(compare)
+application.command()(report)
 application.command()(selftest)
 application.command()(demo)
 application.command()(doctor)

@@ -82,6 +82,7 @@ def score(
         Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="Arithmetic of the model.")
     ] = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
+    report_mb: Annotated[float, typer.Option(help="Budget of report.html in megabytes.")] = 15.0,
     gate: Annotated[
         Path | None,
         typer.Option(help="Judge the result by this policy; exit codes as of synthaudit gate."),
@@ -128,7 +129,14 @@ def score(
     policy = None if gate is None else choose_policy(gate, [], certain=False)
     trackers = [check_tracker(name) for name in track or []]
     audit = audit_and_print(
-        real, synthetic, settings, keep=keep, out=out, as_json=output_format == "json", quiet=quiet
+        real,
+        synthetic,
+        settings,
+        keep=keep,
+        out=out,
+        as_json=output_format == "json",
+        quiet=quiet,
+        report_mb=report_mb,
     )
     for tracker in trackers:
         log(audit, tracker)
@@ -163,18 +171,21 @@ def audit_and_print(
     as_json: bool,
     quiet: bool,
     keep: Path | None = None,
+    report_mb: float = 15.0,
 ) -> Audit:
     """Score, write and print: what ``score`` and ``demo`` have in common."""
     from rich.console import Console
 
     from synthaudit.auditing.scoring import score as run
     from synthaudit.reporting.console import print_audit
+    from synthaudit.reporting.files import write_report
     from synthaudit.result.writing import json_text, write_table
 
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)
     if out is not None:
         audit.write(out)
+        write_report(audit, out, megabytes=report_mb)
     if keep is not None and audit.kept is not None:
         write_table(audit.kept, keep)
     if as_json:

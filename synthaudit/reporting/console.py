@@ -29,7 +29,7 @@ def print_audit(audit: Audit, console: Console, *, written: Path | None = None) 
     console.print(_headline(audit), soft_wrap=True)
     console.print(_score_table(audit))
     console.print("\nIn words (0 to 1, higher is worse)", style="bold", highlight=False)
-    for name, sentence in readings(audit).items():
+    for name, sentence in readings(audit.to_dict()).items():
         console.print(entry(f"{name:17}", Text(sentence)), soft_wrap=True, highlight=False)
     for note in audit.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
@@ -57,13 +57,14 @@ def _headline(audit: Audit) -> Text:
 def _score_table(audit: Audit) -> Table:
     """Value, interval, and what nothing and what perfection would score."""
     sure = audit.unrealistic.low is not None
+    scores = audit.to_dict()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("score", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     for name in ("interval", "null", "floor", "p") if sure else ("chance",):
         table.add_column(name, justify="right", no_wrap=True, style="dim")
     for name, score in audit.scores.items():
-        value = Text(f"{score.value:.3f}", style=_COLOURS[severity(audit, name)])
+        value = Text(f"{score.value:.3f}", style=_COLOURS[severity(scores, name)])
         around = [_figure(score.chance)]
         if sure:
             around = [_figure(figure) for figure in (score.null, score.floor, score.p_value)]
@@ -91,7 +92,15 @@ def _closing(audit: Audit, written: Path | None) -> Iterator[Text]:
     if written is None:
         yield Text("Nothing was written; --out DIR keeps scores.json and the tables.")
         return
-    files = ["scores.json", "images.parquet", "images.csv", "duplicates.parquet", "unreadable.csv"]
+    files = [
+        "report.html",
+        "report.md",
+        "scores.json",
+        "images.parquet",
+        "images.csv",
+        "duplicates.parquet",
+        "unreadable.csv",
+    ]
     if audit.copies is not None:
-        files.insert(4, "copies.parquet")
+        files.insert(6, "copies.parquet")
     yield Text.from_markup(f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}")

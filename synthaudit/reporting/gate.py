@@ -10,6 +10,7 @@ from rich.text import Text
 
 from synthaudit.gating.judging import Check, Verdict
 from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, uncovered
+from synthaudit.reporting.markdown import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,26 +112,15 @@ def verdict_markdown(verdict: Verdict, images: pd.DataFrame | None, *, limit: in
     ]
     for check in verdict.checks:
         cells = (check.path, limit_text(check), f"{check.value:.4g}", interval_text(check))
-        lines.append("| " + " | ".join(map(_escape, (*cells, state_text(check)))) + " |")
+        lines.append("| " + " | ".join(map(as_text, (*cells, state_text(check)))) + " |")
     for check in verdict.checks:
         if check.state != "pass":
-            lines += ["", f"**{_escape(check.path)}**: {check.why}."]
-            lines += [f"- {_escape(line)}" for line in culprits_of(check, images)]
+            lines += ["", f"**{as_text(check.path)}**: {check.why}."]
+            lines += [f"- {as_text(line)}" for line in culprits_of(check, images)]
     text = "\n".join(lines) + "\n"
     if len(text.encode()) <= limit:
         return text
     return text.encode()[: limit - 40].decode(errors="ignore") + "\n\n(cut: it was too long)\n"
-
-
-def _escape(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    for letter in "\\`*_{}[]<>()#+!|~&":
-        text = (
-            text.replace(letter, f"&#{ord(letter)};")
-            if letter in "<>&|"
-            else text.replace(letter, f"\\{letter}")
-        )
-    return _one_line(text)
 
 
 def print_comparison(found: Comparison, console: Console) -> None:

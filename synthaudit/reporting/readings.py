@@ -2,47 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-from synthaudit.result.audit import Audit
+from synthaudit.measures.scores import SCORE_NAMES
+
+Scores = Mapping[str, Any]
+"""The contents of ``scores.json``."""
+
+Severity = Literal["fine", "notable", "bad"]
+
+_ADVICE: Final = {
+    "unrealistic": "fakes stand out",
+    "unrepresentative": "real variety is missed",
+    "unvaried": "it repeats itself",
+    "unoriginal": "it copies real images",
+}
 
 
-def readings(audit: Audit) -> dict[str, str]:
+def readings(scores: Scores) -> dict[str, str]:
     """One sentence for each of the four scores."""
-    synthetic = audit.counts["synthetic"]
-    if 2 * (audit.detector["undetermined_synthetic"] or 0) > synthetic:
+    synthetic = scores["counts"]["synthetic"]
+    chance = scores["chance"]
+    if 2 * (scores["detector"].get("undetermined_synthetic") or 0) > synthetic:
         unrealistic = unrepresentative = "Cannot be judged: see the note below."
     else:
-        unrealistic, unrepresentative = _detector_readings(audit)
+        unrealistic, unrepresentative = _detector_readings(scores)
     return {
         "unrealistic": unrealistic,
         "unrepresentative": unrepresentative,
         "unvaried": _share_reading(
-            audit.unvaried.value, audit.unvaried.chance, synthetic, "repeat another one"
+            scores["unvaried"], chance["unvaried"], synthetic, "repeat another one"
         ),
         "unoriginal": _share_reading(
-            audit.unoriginal.value, audit.unoriginal.chance, synthetic, "copy a real one"
+            scores["unoriginal"], chance["unoriginal"], synthetic, "copy a real one"
         ),
     }
 
 
-def severity(audit: Audit, name: str) -> Literal["fine", "notable", "bad"]:
+def severity(scores: Scores, name: str) -> Severity:
     """How bad one of the four scores is, for colours and marks."""
-    score = audit.scores[name]
+    value, chance = scores[name], scores["chance"][name]
     if name in ("unvaried", "unoriginal"):
-        if score.value <= 2 * (score.chance or 0.0):
+        if value <= 2 * (chance or 0.0):
             return "fine"
-        return "bad" if score.value >= 0.1 else "notable"
-    level = 0.5 if score.chance is None else score.chance
-    excess = (score.value - level) / (1.0 - level)
+        return "bad" if value >= 0.1 else "notable"
+    level = 0.5 if chance is None else chance
+    excess = (value - level) / (1.0 - level)
     return "bad" if excess >= 0.4 else "notable" if excess >= 0.1 else "fine"
 
 
-def _detector_readings(audit: Audit) -> tuple[str, str]:
+def verdict_of(scores: Scores) -> str:
+    """The whole audit in a sentence."""
+    found = {name: severity(scores, name) for name in SCORE_NAMES}
+    bad = [_ADVICE[name] for name in SCORE_NAMES if found[name] == "bad"]
+    notable = [_ADVICE[name] for name in SCORE_NAMES if found[name] == "notable"]
+    if bad:
+        return f"Not fit to train on as it is: {_listed(bad)}."
+    if notable:
+        return f"Nearly fit to train on, but {_listed(notable)} more than by chance."
+    return "Nothing speaks against training on this set."
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _detector_readings(scores: Scores) -> tuple[str, str]:
     return (
         _detector_reading(
-            audit.unrealistic.value,
-            audit.unrealistic.chance,
+            scores["unrealistic"],
+            scores["chance"]["unrealistic"],
             (
                 "The synthetic images pass for real.",
                 "The synthetic images stand out somewhat.",
@@ -51,8 +81,8 @@ def _detector_readings(audit: Audit) -> tuple[str, str]:
             ),
         ),
         _detector_reading(
-            audit.unrepresentative.value,
-            audit.unrepresentative.chance,
+            scores["unrepresentative"],
+            scores["chance"]["unrepresentative"],
             (
                 "The real images blend in with the synthetic ones.",
                 "Some of the real variety is missed.",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "synthaudit/scores/1"
 _DIGITS: Final = 9
+_SMALL: Final = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +195,8 @@ class Audit:
 
 def _round(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, _DIGITS)
+        # Small numbers keep their digits: a p-value of 1e-12 is not 0.
+        return round(value, _DIGITS) if abs(value) >= _SMALL else float(f"{value:.{_DIGITS}g}")
     if isinstance(value, dict):
         return {key: _round(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -11,7 +11,7 @@ from synthaudit.reporting.readings import readings, severity
 
 def read(synthetic: np.ndarray) -> dict[str, str]:
     real = np.random.default_rng(0).standard_normal((200, 16))
-    return readings(synthaudit.score_embeddings(real, synthetic))
+    return readings(synthaudit.score_embeddings(real, synthetic).to_dict())
 
 
 def test_a_good_set() -> None:
@@ -54,6 +54,6 @@ def test_severity_of_shares_is_measured_against_chance() -> None:
     for planted, expected in ((0, "fine"), (12, "notable"), (120, "bad")):
         faked = synthetic.copy()
         faked[:planted] = real[:planted]
-        audit = synthaudit.score_embeddings(real, faked, false_alarms=0.001)
+        audit = synthaudit.score_embeddings(real, faked, false_alarms=0.001).to_dict()
         assert severity(audit, "unoriginal") == expected
         assert severity(audit, "unrealistic") == "fine"

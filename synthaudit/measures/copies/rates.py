@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from scipy.stats import binom
+
+# Where the tail is smaller than any number, the least one stands for it: p is never 0.
+_LEAST: Final = 1e-300
 
 
 def excess_p_value(
@@ -29,4 +33,4 @@ def excess_p_value(
     if events == 0 or exposure <= 0.0:
         return 1.0
     share = exposure / (exposure + reference_exposure)
-    return float(binom.sf(events - 1, total, share))
+    return max(float(binom.sf(events - 1, total, share)), _LEAST)

@@ -1,0 +1,230 @@
+"""The report in a real browser: nothing from outside, nothing hostile, usable by keyboard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import synthaudit
+from synthaudit.errors import DataError
+from synthaudit.reporting.files import render_again, write_report
+from synthaudit.reporting.markdown import as_text
+from tests.conftest import Run
+from tests.pictures import encoded, picture
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    '"><script>alert(2)</script>.png',
+    "quote' and `tick`.png",
+    "\u202egnp.exe.png",
+    "new\nline.png",
+    "{{ 7 * 7 }}.png",
+)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of pictures with hostile names, copies, repeats and two classes."""
+    root = tmp_path_factory.mktemp("report")
+    for offset, side in ((0, "real"), (1000, "synthetic")):
+        for number in range(40):
+            folder = root / side / ("<b>cat" if number % 2 else "dog")
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number:02d}.png").write_bytes(encoded(picture(offset + number)))
+    for number, name in enumerate(HOSTILE):
+        # Repeats of one another and copies of a real picture: sure to be shown.
+        (root / "synthetic" / "dog" / name.replace("/", "|")).write_bytes(encoded(picture(2)))
+        (root / "synthetic" / "<b>cat" / f"repeat {number}.png").write_bytes(encoded(picture(1001)))
+    audit = synthaudit.score(
+        root / "real", root / "synthetic", embedder="builtin", use_cache=False, permutations=19
+    )
+    audit.write(root / "out")
+    write_report(audit, root / "out", megabytes=15.0)
+    return root / "out"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+class Heard:
+    """What a page said and asked for."""
+
+    def __init__(self, page: Any) -> None:
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("dialog", lambda dialog: self.messages.append(f"dialog {dialog.message}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+
+@pytest.fixture
+def page(browser: Any, report: Path) -> Iterator[Any]:
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.heard = Heard(opened)
+    opened.goto((report / "report.html").as_uri())
+    yield opened
+    context.close()
+
+
+def test_it_opens_without_an_error_or_a_request(page: Any) -> None:
+    page.wait_for_timeout(200)
+    assert page.heard.messages == []
+    outside = [url for url in page.heard.requests if not url.startswith(("data:", "file:"))]
+    assert outside == []
+    assert len([url for url in page.heard.requests if url.startswith("file:")]) == 1
+    assert "Not fit to train on" in page.inner_text("h1")
+
+
+def test_hostile_names_stay_text(page: Any) -> None:
+    shown = page.eval_on_selector_all("figure", "all => all.map(f => f.dataset.path)")
+    assert {f"dog/{name}" for name in HOSTILE} & set(shown)
+    assert page.query_selector("figcaption img") is None
+    assert page.query_selector("b") is None
+    assert "49.png" not in page.content()
+    assert len(page.query_selector_all("script")) == 1
+    # Where something got through, the page's own policy still forbids it.
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=alert(9)>')")
+    page.wait_for_timeout(100)
+    assert not any(message.startswith("dialog") for message in page.heard.messages)
+
+
+def test_the_filters_and_the_table(page: Any) -> None:
+    everything = page.locator(".group:visible").count()
+    page.fill("#search", "repeat 3")
+    assert 0 < page.locator(".group:visible").count() < everything
+    assert page.locator(".none:visible").count() > 0
+    page.fill("#search", "")
+    assert page.locator(".group:visible").count() == everything
+    page.click("#classes tbody tr:first-child .choose")
+    assert page.input_value("#class") == "<b>cat"
+    assert 0 < page.locator(".group:visible").count() < everything
+    page.select_option("#class", "")
+    page.click("#classes thead th:nth-child(4) button")
+    rising = page.eval_on_selector_all(
+        "#classes tbody tr td:nth-child(4)", "all => all.map(c => Number(c.dataset.value))"
+    )
+    assert rising == sorted(rising)
+    page.click("#classes thead th:nth-child(4) button")
+    falling = page.eval_on_selector_all(
+        "#classes tbody tr td:nth-child(4)", "all => all.map(c => Number(c.dataset.value))"
+    )
+    assert falling == sorted(rising, reverse=True)
+    assert page.get_attribute("#classes thead th:nth-child(4)", "aria-sort") == "descending"
+
+
+def test_pictures_by_mouse_and_by_keyboard(page: Any) -> None:
+    page.click(".picture >> nth=0")
+    assert page.is_visible("#viewer")
+    assert page.locator("#pair img").count() == 2
+    first = page.inner_text("#caption")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#caption") != first
+    page.keyboard.press("ArrowLeft")
+    assert page.inner_text("#caption") == first
+    page.keyboard.press("s")
+    assert page.inner_text("#count") == "1"
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#viewer")
+    page.keyboard.press("Enter")  # the focus has come back to the picture
+    assert page.is_visible("#viewer")
+    assert page.inner_text("#caption") == first
+    page.click("#close")
+    with page.expect_download() as download:
+        page.click("#export")
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == 1
+    assert lines[0].split("\t")[0] in ("real", "synthetic")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_barrier(browser: Any, report: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    opened = context.new_page()
+    opened.goto((report / "report.html").as_uri())
+    found = axe.Axe().run(opened).response["violations"]
+    serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    context.close()
+    assert serious == []
+
+
+def test_a_phone_and_four_times_the_size_need_no_sideways_scrolling(
+    browser: Any, report: Path
+) -> None:
+    for width in (390, 320):  # 1280 pixels at 400 %
+        context = browser.new_context(viewport={"width": width, "height": 800})
+        opened = context.new_page()
+        opened.goto((report / "report.html").as_uri())
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        context.close()
+
+
+def test_rendering_again_needs_the_files_alone(
+    report: Path, tmp_path: Path, synthaudit: Run
+) -> None:
+    shutil.copytree(report, tmp_path / "copy")
+    before = (report / "report.html").read_bytes()
+    (tmp_path / "copy" / "report.html").unlink()
+    done = synthaudit("report", tmp_path / "copy")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy" / "report.html").read_bytes() == before
+    (tmp_path / "copy" / "images.parquet").write_bytes(b"broken")
+    with pytest.raises(DataError, match="no complete audit"):
+        render_again(tmp_path / "copy")
+
+
+def test_a_budget_leaves_pictures_out_and_says_so(tmp_path: Path) -> None:
+    for side, offset in (("real", 0), ("synthetic", 500)):
+        (tmp_path / side).mkdir()
+        for number in range(30):
+            data = encoded(picture(offset + number, 200))
+            (tmp_path / side / f"{number}.png").write_bytes(data)
+    audit = synthaudit.score(
+        tmp_path / "real", tmp_path / "synthetic", embedder="builtin", use_cache=False, quick=True
+    )
+    audit.write(tmp_path / "out")
+    write_report(audit, tmp_path / "out", megabytes=0.03)
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert "more were left out" in text
+    assert len(pd.read_parquet(tmp_path / "out" / "thumbnails.parquet")) < 30
+    assert len(text) < 120_000
+
+
+def test_vectors_have_a_report_without_pictures(tmp_path: Path) -> None:
+    real, synthetic = np.random.default_rng(0).standard_normal((2, 60, 8))
+    for definition in ("default", "cleanlab"):
+        audit = synthaudit.score_embeddings(
+            real,
+            synthetic,
+            quick=True,
+            definition=definition,  # type: ignore[arg-type]
+        )
+        audit.write(tmp_path / "out")
+        write_report(audit, tmp_path / "out", megabytes=1.0)
+        assert "The four scores" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_markdown_is_short_and_harmless(report: Path) -> None:
+    text = (report / "report.md").read_text()
+    assert len(text.encode()) < 60_000
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "\u202e" not in text
+    assert as_text("a|b\n[x](y)<c>") == "a&#124;b\ufffd\\[x\\]\\(y\\)&#60;c&#62;"
