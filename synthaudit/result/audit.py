@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from synthaudit.result.notebook import notebook_block
 from synthaudit.result.writing import json_text, write_files
 
 if TYPE_CHECKING:
@@ -172,6 +173,10 @@ class Audit:
             "dropped": dict(sorted(reasons.items())),
             "scores": dict(self.kept_scores),
         }
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return notebook_block(self.scores, self.counts, self.notes)
 
     def write(self, folder: str | Path) -> Path:
         """Write all files into a folder, which is made if need be.

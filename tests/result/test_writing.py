@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -57,3 +59,24 @@ def test_an_audit_is_frozen(audit: Audit) -> None:
         audit.counts = {}  # type: ignore[misc]
     with pytest.raises(AttributeError):
         audit.unvaried.value = 0.0  # type: ignore[misc]
+
+
+def test_a_notebook_shows_scores_and_nothing_hostile() -> None:
+    real, synthetic = np.random.default_rng(0).standard_normal((2, 60, 8))
+    audit = replace(
+        synthaudit.score_embeddings(real, synthetic, quick=True),
+        notes=("<script>alert(1)</script>",),
+    )
+    text = audit._repr_html_()
+    assert f"<td>{audit.unvaried.value:.3f}</td>" in text
+    assert "<script" not in text
+    ET.fromstring(f"<div>{text}</div>")
+
+
+def test_small_p_values_are_written_as_they_are() -> None:
+    """Three hundred repeats: the p-value is far below what nine decimals can hold."""
+    generator = np.random.default_rng(1)
+    real, fresh = generator.standard_normal((2, 300, 16))
+    synthetic = np.repeat(fresh[:100], 3, axis=0) + 0.001 * generator.standard_normal((300, 16))
+    found = synthaudit.score_embeddings(real, synthetic, permutations=19).to_dict()
+    assert 0.0 < found["p_values"]["unvaried"] < 1e-9
