@@ -20,6 +20,9 @@ _WORDS = {
     "unoriginal": "copies less",
 }
 
+_NOISE = "within noise"
+_TRADE = "better by some measures, worse by others"
+
 
 def recommend(
     arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
@@ -62,6 +65,14 @@ def best_by_subject(results: Sequence[ArmResult]) -> dict[str, str]:
     return {subject: best[subject].arm for subject in sorted(best)}
 
 
+def _how_sure(verdict: Verdict, other: int) -> str:
+    """Whether the best beats another arm: surely, in exchange for something, or not surely."""
+    if other in verdict.better_than:
+        return "beyond noise"
+    gap = verdict.against[other]
+    return _TRADE if gap.high < 0.0 else _NOISE
+
+
 def _reasons(
     arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
 ) -> list[str]:
@@ -72,18 +83,21 @@ def _reasons(
     if len(verdict.arms) > 1:
         runner_up = verdict.arms[1]
         gap = verdict.against[runner_up]
-        beyond = "beyond" if runner_up in verdict.better_than else "within"
         reasons.append(
             f"The runner-up {arms[runner_up].name} is {-gap.value:.3f} worse "
-            f"({-gap.high:.3f} to {-gap.low:.3f}), {beyond} noise."
+            f"({-gap.high:.3f} to {-gap.low:.3f}): {_how_sure(verdict, runner_up)}."
         )
         others = len(verdict.arms) - 1
         if verdict.better_than:
-            reasons.append(
-                f"It beats {len(verdict.better_than)} of {others} other arms beyond noise."
-            )
-        else:
+            count = len(verdict.better_than)
+            reasons.append(f"It beats {count} of {others} other arms beyond noise.")
+        elif all(_how_sure(verdict, other) == _NOISE for other in verdict.arms[1:]):
             reasons.append("No arm is better beyond noise: choose by other reasons, or make more.")
+        else:
+            reasons.append(
+                "It beats no arm in every way: each that it beats by some measure beats it by "
+                "another. Decide which measure counts, and set goal: to it."
+            )
     for effect in effects:
         is_own = arms[best].labels.get(effect.axis) == effect.value
         if is_own and effect.adjusted <= 0.05 and effect.difference < 0:
