@@ -40,7 +40,7 @@ def test_the_table_names_scores_culprits_and_files(
     start = lines.index("Copies of real images")
     assert lines[start + 1] == f"  0.000 {copy} of {two_sides[0] / 'dog' / '02.png'}"
     assert "Worst classes" in lines
-    assert lines[-1].startswith("Written to audit: scores.json, images.parquet")
+    assert lines[-1].startswith("Written to audit: report.html, report.md, scores.json")
     assert (tmp_path / "audit" / "scores.json").exists()
 
 
