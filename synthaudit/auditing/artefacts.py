@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,9 +10,8 @@ import numpy.typing as npt
 
 from synthaudit.auditing.workbench import Workbench
 from synthaudit.images.collection import Collection
-from synthaudit.images.decoding import UnreadableImage
 from synthaudit.images.reencoding import Recipe, reencoded
-from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS, read_container
+from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS, look_at
 from synthaudit.measures.artefacts import SUSPICIOUS_AUC, WITHIN, ArtefactAudit, audit_artefacts
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
@@ -24,6 +22,7 @@ _CONTROL_IMAGES: Final = 1000
 _CONTROL_LEAST: Final = 40
 _LOOKED_AT: Final = 300
 _GOOD_QUALITY: Final = 95
+_UNKNOWN: Final = {"width": 224.0, "height": 224.0, "jpeg_quality": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +141,7 @@ def common_recipe(sides: tuple[Collection, Collection], *, max_pixels: int) -> R
     """
     edges, qualities = [], []
     for side in sides:
-        found = _look(side)
+        found = look_at(side, _LOOKED_AT) or [_UNKNOWN]
         edges.append(np.median([min(f["width"], f["height"]) for f in found]))
         quality = [f["jpeg_quality"] or _GOOD_QUALITY for f in found]
         qualities.append(min(np.median(quality), _GOOD_QUALITY))
@@ -225,15 +224,3 @@ def _recipe_of(container: Floats) -> Recipe:
         quality = max(int(traits["jpeg_quality"]), 1)
         return Recipe(**size, codec="JPEG", quality=quality, subsampling=sampling)
     return Recipe(**size, codec="WEBP" if traits["is_webp"] else "PNG", quality=_GOOD_QUALITY)
-
-
-def _look(collection: Collection) -> Sequence[dict[str, float]]:
-    """Container traits of evenly spaced images."""
-    step = max(len(collection.entries) // _LOOKED_AT, 1)
-    found = []
-    for entry in collection.entries[::step]:
-        try:
-            found.append(read_container(entry.location.read()))
-        except (OSError, UnreadableImage):
-            continue  # it will be listed when it is embedded
-    return found or [{"width": 224.0, "height": 224.0, "jpeg_quality": 0.0}]

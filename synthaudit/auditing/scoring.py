@@ -12,8 +12,7 @@ from synthaudit.auditing.artefacts import harmonised
 from synthaudit.auditing.assembling import Origin, assemble
 from synthaudit.auditing.finding import find
 from synthaudit.auditing.sides import embed, keep_usable, short_digest
-from synthaudit.auditing.workbench import Workbench
-from synthaudit.embedding.cache import VectorCache, default_folder
+from synthaudit.auditing.workbench import Workbench, open_cache
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
@@ -120,7 +119,7 @@ def score_collections(
         collections, recipe = harmonised(
             collections, workers=settings.workers, max_pixels=settings.max_pixels
         )
-    cache = VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
+    cache = open_cache(settings)
     bench = Workbench(embedder=embedder, cache=cache, settings=settings, progress=progress)
     origin = Origin(
         embedder=embedder.name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.embedding.cache import VectorCache
+from synthaudit.embedding.cache import VectorCache, default_folder
 from synthaudit.embedding.extraction import Extraction, extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
 from synthaudit.embedding.protocol import Embedder
@@ -15,6 +15,11 @@ from synthaudit.images.collection import Collection
 from synthaudit.images.perceptual_hash import FRAMINGS
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
+
+
+def open_cache(settings: Settings) -> VectorCache:
+    """The vector cache that the settings ask for; it has to be closed."""
+    return VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
 
 
 @dataclass(frozen=True, kw_only=True)

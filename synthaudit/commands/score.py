@@ -138,8 +138,11 @@ def score(
         quiet=quiet,
         report_mb=report_mb,
     )
-    for tracker in trackers:
-        log(audit, tracker)
+    if trackers:
+        from synthaudit.reporting.tracking import track as log_to
+
+        for tracker in trackers:
+            log_to(audit, tracker)
     if policy is not None:
         finish(audit, policy, err=output_format == "json")
 
@@ -153,13 +156,6 @@ def check_tracker(name: str) -> str:
     if name not in TRACKERS:
         raise UsageError(f"--track knows no {name!r}; {nearest_name(name, TRACKERS)}")
     return name
-
-
-def log(audit: Audit, tracker: str) -> None:
-    """Hand an audit to a tracker."""
-    from synthaudit.reporting.tracking import track
-
-    track(audit, tracker)
 
 
 def audit_and_print(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from synthaudit.errors import DataError
-from synthaudit.measures.bootstrap import wilson_interval
+from synthaudit.measures.bootstrap import Interval, difference_interval, wilson_interval
 from synthaudit.measures.neighbours import Floats
 from synthaudit.measures.scores import SCORE_NAMES
 
@@ -157,17 +157,10 @@ def _clusters(table: pd.DataFrame, flag: str) -> tuple[float, float]:
 def _difference_of_shares(
     first: float, first_count: float, second: float, second_count: float
 ) -> tuple[float, float, float]:
-    """Newcombe's interval of a difference (Statistics in Medicine 1998), by clusters."""
-    old, new = _wilson(first, first_count), _wilson(second, second_count)
-    value = second - first
-    low = value - float(np.hypot(second - new[0], old[1] - first))
-    high = value + float(np.hypot(new[1] - second, first - old[0]))
-    return value, low, high
-
-
-def _wilson(share: float, count: float) -> tuple[float, float]:
-    interval = wilson_interval(share, count, 0.95)
-    return interval.low, interval.high
+    """A difference and its interval, by clusters."""
+    old = wilson_interval(first, first_count, 0.95)
+    new = wilson_interval(second, second_count, 0.95)
+    return (second - first, *difference_interval(first, old, second, new))
 
 
 def _independent(
@@ -176,12 +169,8 @@ def _independent(
     ends = [scores.get("intervals", {}).get(name) for scores in (before, after)]
     if any(end is None for end in ends):
         return None, None
-    old, new = float(before[name]), float(after[name])
-    value = new - old
-    return (
-        value - float(np.hypot(new - ends[1][0], ends[0][1] - old)),
-        value + float(np.hypot(ends[1][1] - new, old - ends[0][0])),
-    )
+    old, new = (Interval(low=end[0], high=end[1]) for end in ends)
+    return difference_interval(float(before[name]), old, float(after[name]), new)
 
 
 def _synthetic(table: pd.DataFrame | None) -> dict[str, bool]:

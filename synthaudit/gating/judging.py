@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
@@ -119,9 +118,11 @@ def _check(number: Number, bound: str, at: float, limit: Limit, *, certain: bool
     value = sign * number.value
     low, high = number.low, number.high
     ends = None if low is None or high is None else sorted((sign * low, sign * high))
-    state, why = _decide(value, ends, top, limit.on if sign > 0 else _mirrored(limit.on), number)
+    on = limit.on if sign > 0 else _mirrored(limit.on)
     if certain:
         state, why = _decide_surely(value, ends, top, number)
+    else:
+        state, why = _decide(value, ends, top, on, number)
     return Check(
         path=number.path,
         bound=bound,
@@ -196,15 +197,14 @@ def _changes(
 
 def _difference(new: Number, old: Number) -> Number:
     """Change with an interval, the two being independent."""
-    value, low, high = new.value - old.value, None, None
-    if (
-        new.low is not None
-        and new.high is not None
-        and old.low is not None
-        and old.high is not None
-    ):
-        low = value - math.hypot(new.value - new.low, old.high - old.value)
-        high = value + math.hypot(new.high - new.value, old.value - old.low)
+    low = high = None
+    ends = (new.low, new.high, old.low, old.high)
+    if not any(end is None for end in ends):
+        from synthaudit.measures.bootstrap import Interval, difference_interval
+
+        first, second = (Interval(low=n.low or 0.0, high=n.high or 0.0) for n in (old, new))
+        low, high = difference_interval(old.value, first, new.value, second)
+    value = new.value - old.value
     is_exact = new.is_exact and old.is_exact
     return Number(path=new.path, value=value, low=low, high=high, is_exact=is_exact)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -101,15 +102,29 @@ class DecodingPool:
 
 def decode_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> DecodedChunk:
     """Decode some files in this process."""
-    pixels: list[Pixels] = []
+    read = partial(decode, frame=frame, max_pixels=max_pixels)
+    return read_each(files, read, nothing=_no_pixels(frame))
+
+
+def read_each(
+    files: Sequence[bytes], read: Callable[[bytes], npt.NDArray[Any]], *, nothing: npt.NDArray[Any]
+) -> DecodedChunk:
+    """Read some files one by one, and note which cannot be.
+
+    Args:
+        files: their bytes.
+        read: makes an array of one, all of one shape.
+        nothing: what ``pixels`` is when none can be read.
+    """
+    arrays: list[npt.NDArray[Any]] = []
     failures: list[Failure | None] = []
     for data in files:
         try:
-            pixels.append(decode(data, frame, max_pixels=max_pixels))
+            arrays.append(read(data))
             failures.append(None)
         except UnreadableImage as error:
             failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
-    return DecodedChunk(pixels=np.stack(pixels) if pixels else _no_pixels(frame), failures=failures)
+    return DecodedChunk(pixels=np.stack(arrays) if arrays else nothing, failures=failures)
 
 
 def worker_processes(workers: int | None) -> Any:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.fft import dctn
 
-from synthaudit.images.decoding import Frame, UnreadableImage, open_rgb
-from synthaudit.images.decoding_pool import DecodedChunk, Failure
+from synthaudit.images.decoding import Frame, open_rgb
+from synthaudit.images.decoding_pool import DecodedChunk, read_each
 
 HASH_VERSION: Final = 1
 _GRID: Final = 32
@@ -77,14 +77,9 @@ def hash_chunk(files: Sequence[bytes], _: Frame, max_pixels: int) -> DecodedChun
     Returns:
         ``pixels`` is float32 (k, FRAMINGS * HASH_LENGTH).
     """
-    rows: list[npt.NDArray[np.float32]] = []
-    failures: list[Failure | None] = []
-    for data in files:
-        try:
-            picture = open_rgb(data, frame=HASH_FRAME, max_pixels=max_pixels)
-            rows.append(perceptual_hash(picture).ravel())
-            failures.append(None)
-        except UnreadableImage as error:
-            failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
-    empty = np.empty((0, FRAMINGS * HASH_LENGTH), np.float32)
-    return DecodedChunk(pixels=np.stack(rows) if rows else empty, failures=failures)
+
+    def read(data: bytes) -> npt.NDArray[np.float32]:
+        picture = open_rgb(data, frame=HASH_FRAME, max_pixels=max_pixels)
+        return perceptual_hash(picture).ravel()
+
+    return read_each(files, read, nothing=np.empty((0, FRAMINGS * HASH_LENGTH), np.float32))

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 from scipy.fft import dctn
 
+from synthaudit.images.collection import Collection
 from synthaudit.images.decoding import Frame, UnreadableImage, fit_to_frame, open_rgb
-from synthaudit.images.decoding_pool import DecodedChunk, Failure
+from synthaudit.images.decoding_pool import DecodedChunk, read_each
 
 TRAITS_VERSION: Final = 2
 CONTAINER_TRAITS: Final = (
@@ -46,20 +47,27 @@ def trait_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> Decode
     Returns:
         ``pixels`` is float32 (k, len(TRAITS)).
     """
-    rows: list[npt.NDArray[np.float32]] = []
-    failures: list[Failure | None] = []
-    for data in files:
+
+    def read(data: bytes) -> npt.NDArray[np.float32]:
+        picture = open_rgb(data, max_pixels=max_pixels)
+        container = read_container(data)
+        traces = block_energies(fit_to_frame(picture, frame))
+        values = [container[name] for name in CONTAINER_TRAITS]
+        return np.concatenate([values, traces]).astype(np.float32)
+
+    return read_each(files, read, nothing=np.empty((0, len(TRAITS)), np.float32))
+
+
+def look_at(collection: Collection, images: int) -> list[dict[str, float]]:
+    """Container traits of about so many evenly spaced images, the unreadable ones left out."""
+    step = max(len(collection.entries) // images, 1)
+    found = []
+    for entry in collection.entries[::step]:
         try:
-            picture = open_rgb(data, max_pixels=max_pixels)
-            container = read_container(data)
-            traces = block_energies(fit_to_frame(picture, frame))
-            values = [container[name] for name in CONTAINER_TRAITS]
-            rows.append(np.concatenate([values, traces]).astype(np.float32))
-            failures.append(None)
-        except UnreadableImage as error:
-            failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
-    empty = np.empty((0, len(TRAITS)), np.float32)
-    return DecodedChunk(pixels=np.stack(rows) if rows else empty, failures=failures)
+            found.append(read_container(entry.location.read()))
+        except (OSError, UnreadableImage):
+            continue  # it will be listed when it is embedded
+    return found
 
 
 def read_container(data: bytes) -> dict[str, float]:

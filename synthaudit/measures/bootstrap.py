@@ -190,6 +190,20 @@ def _around(values: Floats, spread: float, confidence: float) -> Interval:
     return Interval(low=max(middle - width, 0.0), high=min(middle + width, 1.0))
 
 
+def difference_interval(
+    before: float, first: Interval, after: float, second: Interval
+) -> tuple[float, float]:
+    """Interval of ``after - before``, two independent values with intervals of their own.
+
+    Each end takes the arms of both that point its way (Newcombe, Statistics in Medicine 1998).
+    """
+    difference = after - before
+    return (
+        difference - float(np.hypot(after - second.low, first.high - before)),
+        difference + float(np.hypot(second.high - after, before - first.low)),
+    )
+
+
 def wilson_interval(share: float, count: float, confidence: float) -> Interval:
     """Wilson, Probable inference, JASA 1927."""
     z = float(norm.ppf(0.5 + confidence / 2.0))

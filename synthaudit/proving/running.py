@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from synthaudit.auditing.workbench import Workbench
-from synthaudit.embedding.cache import VectorCache, default_folder
+from synthaudit.auditing.workbench import Workbench, open_cache
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
@@ -57,7 +56,7 @@ def selftest(
     if not isinstance(collection, Collection):
         raise DataError(f"{real} holds ready vectors, but faults are planted in images: give them.")
     embedder = choose_embedder(options)
-    cache = VectorCache((options.cache or default_folder()) if options.use_cache else None)
+    cache = open_cache(options)
     bench = Workbench(embedder=embedder, cache=cache, settings=options, progress=listener)
     try:
         material = gather(collection, bench, images=images, seed=options.seed)

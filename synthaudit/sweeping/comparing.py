@@ -67,7 +67,7 @@ class Verdict:
 def effects_of(
     arms: Sequence[Arm], evidence: ArmEvidence, *, confidence: float, seed: int
 ) -> list[Effect]:
-    """Main effects of all axis values, and interactions of pairs of them."""
+    """Main effects of all axis values, each against the first of its axis."""
     found: list[tuple[str, str, int, dict[str, Difference]]] = []
     for axis in arms[0].values:
         for number in sorted({arm.values[axis] for arm in arms} - {0}):
@@ -206,12 +206,7 @@ def excluded_by_race(
         level: of the race as a whole.
     """
     count = evidence.shape[0]
-    values = []
-    for arm in range(count):
-        entry = evidence.values(arm)
-        values.append(
-            float(np.mean([entry[n] for n in MEASURES])) if goal == OVERALL else entry[goal]
-        )
+    values = [evidence.values(arm)[goal] for arm in range(count)]
     order = sorted(range(count), key=lambda arm: (values[arm], arm))
     dropped: list[int] = []
     for other in reversed(order[1:]):

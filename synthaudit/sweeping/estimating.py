@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthaudit.generation.jobs import digest_of, recipe_of
 from synthaudit.progress import NoProgress
 from synthaudit.sweeping.plan import Budget
 from synthaudit.sweeping.preparing import Prepared
 from synthaudit.sweeping.producing import Production, Shard
-from synthaudit.sweeping.store import Store, codec_facts
+from synthaudit.sweeping.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +50,21 @@ def state_of(prepared: Prepared, folder: Path) -> list[ArmState]:
     """How far every arm is, by the store in the folder."""
     store = Store(folder / "store")
     try:
-        production = _production(prepared, store, images=None)
-        return [
-            ArmState(
-                arm=arm.name,
-                done=len(production.done(arm.name)),
-                wanted=len(arm.jobs),
-                prompt=arm.jobs[0].prompt,
-            )
-            for arm in prepared.arms
-        ]
+        return _states(prepared, _production(prepared, store))
     finally:
         store.close()
+
+
+def _states(prepared: Prepared, production: Production) -> list[ArmState]:
+    return [
+        ArmState(
+            arm=arm.name,
+            done=len(production.done(arm.name)),
+            wanted=len(arm.jobs),
+            prompt=arm.jobs[0].prompt,
+        )
+        for arm in prepared.arms
+    ]
 
 
 def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Estimate:
@@ -75,8 +77,9 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Est
     """
     store = Store(folder / "store")
     try:
-        seconds, size = _calibrate(prepared, store) if calibrate else (None, None)
-        production = _production(prepared, store, images=None)
+        production = _production(prepared, store)
+        seconds, size = _calibrate(production, prepared.arms[0].name) if calibrate else (None, None)
+        states = _states(prepared, production)
         wanted = {slot.digest for slots in production.slots.values() for slot in slots}
         missing = len(wanted) - len(store.find(wanted))
     finally:
@@ -84,7 +87,7 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Est
     prompts = list(dict.fromkeys(job.prompt for arm in prepared.arms for job in arm.jobs))
     counted = [(prompt, prepared.generator.count_cut_words(prompt)) for prompt in prompts]
     return Estimate(
-        arms=state_of(prepared, folder),
+        arms=states,
         missing=missing,
         seconds=None if seconds is None else seconds * missing,
         bytes_needed=None if size is None else size * missing,
@@ -93,27 +96,25 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Est
     )
 
 
-def _production(prepared: Prepared, store: Store, *, images: int | None) -> Production:
+def _production(prepared: Prepared, store: Store) -> Production:
     return Production(
         prepared.arms,
         generator=prepared.generator,
         store=store,
         codec=prepared.codec,
-        budget=Budget(images=images),
+        budget=Budget(),
         shard=Shard(),
         progress=NoProgress(),
     )
 
 
-def _calibrate(prepared: Prepared, store: Store) -> tuple[float | None, int | None]:
+def _calibrate(production: Production, arm: str) -> tuple[float | None, int | None]:
     """Seconds and bytes of an image: the second of two calls, for the first one loads the model."""
-    arm, found = prepared.arms[0], []
-    facts = codec_facts(prepared.codec)
-    for job in arm.jobs[:2]:
+    found: tuple[float | None, int | None] = (None, None)
+    for slot in production.slots[arm][:2]:
         start = time.perf_counter()
-        made = next(iter(prepared.generator.make([job])))
+        made = next(iter(production.generator.make([slot.job])))
         seconds = time.perf_counter() - start
-        recipe = recipe_of(job, prepared.generator, facts)
-        stored = store.keep(digest_of(recipe), made, recipe, prepared.codec)
-        found.append((seconds, 0 if stored.file is None else stored.file.stat().st_size))
-    return found[-1]
+        stored = production.keep(slot, made)
+        found = (seconds, 0 if stored.file is None else stored.file.stat().st_size)
+    return found

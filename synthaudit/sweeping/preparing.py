@@ -13,11 +13,10 @@ from synthaudit.generation.choice import choose_generator
 from synthaudit.generation.jobs import Generator
 from synthaudit.generation.references import References
 from synthaudit.images.collection import Collection
-from synthaudit.images.decoding import UnreadableImage
 from synthaudit.images.opening import open_source
-from synthaudit.images.traits import read_container
+from synthaudit.images.traits import look_at
 from synthaudit.measures.randomness import stream
-from synthaudit.settings import Settings, make_settings
+from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.store import Codec
@@ -78,7 +77,7 @@ def prepare(plan: Plan, settings: Settings) -> Prepared:
         arms=arms,
         generator=generator,
         codec=_codec_of(opened),
-        settings=make_settings({**settings.model_dump(), "embedder": embedder, "seed": plan.seed}),
+        settings=settings.model_copy(update={"embedder": embedder, "seed": plan.seed}),
     )
 
 
@@ -89,13 +88,7 @@ def _sample(real: Collection, images: int, seed: int) -> Collection:
 
 def _codec_of(real: Collection) -> Codec:
     """The commonest format of the real images, at their median quality."""
-    step = max(len(real.entries) // _LOOKED_AT, 1)
-    found = []
-    for entry in real.entries[::step]:
-        try:
-            found.append(read_container(entry.location.read()))
-        except (OSError, UnreadableImage):
-            continue  # it will be listed as unreadable by every audit
+    found = look_at(real, _LOOKED_AT)
     if not found:
         return Codec()
     jpeg = [traits for traits in found if traits["is_jpeg"]]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthaudit.generation.jobs import Generator, Job, digest_of, recipe_of
+from synthaudit.generation.jobs import Generator, Job, Made, digest_of, recipe_of
 from synthaudit.progress import Progress
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.plan import Budget
@@ -102,20 +102,23 @@ class Production:
         own = {slot.digest for slot in missing if self.shard.has(slot.digest)}
         if not own:
             return
-        facts = codec_facts(self.codec)
         mine = [slot for slot in chunk if self.shard.has(slot.digest)]
         made = self.generator.make([slot.job for slot in mine])
         for slot, image in zip(mine, made, strict=True):
             if slot.digest not in own:
                 continue
-            recipe = recipe_of(slot.job, self.generator, facts)
-            self.store.keep(slot.digest, image, recipe, self.codec)
+            self.keep(slot, image)
             own.discard(slot.digest)
             self.made += 1
             self.progress.advance(1)
             self._watch_budget()
             if self.is_spent:
                 return
+
+    def keep(self, slot: Slot, made: Made) -> Stored:
+        """Put an image into the store under its recipe."""
+        recipe = recipe_of(slot.job, self.generator, codec_facts(self.codec))
+        return self.store.keep(slot.digest, made, recipe, self.codec)
 
     def _watch_budget(self) -> None:
         hours = (time.monotonic() - self._started) / 3600.0

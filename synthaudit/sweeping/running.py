@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from synthaudit.auditing.workbench import Workbench
-from synthaudit.embedding.cache import VectorCache, default_folder
+from synthaudit.auditing.workbench import Workbench, open_cache
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import Unfinished, UsageError
 from synthaudit.progress import LOGGER, NoProgress, Progress
-from synthaudit.settings import Settings, make_settings
+from synthaudit.settings import make_settings
 from synthaudit.sweeping.comparing import excluded_by_race, rank_arms
 from synthaudit.sweeping.concluding import Conclusion, Progressed
 from synthaudit.sweeping.laying import common_slots, lay, measure_together
@@ -55,7 +54,7 @@ def sweep(
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
     prepared = prepare(read, make_settings(settings))
     store = Store(folder / "store")
-    cache = VectorCache(_cache_folder(prepared.settings))
+    cache = open_cache(prepared.settings)
     try:
         bench = Workbench(
             embedder=choose_embedder(prepared.settings),
@@ -67,10 +66,6 @@ def sweep(
     finally:
         cache.close()
         store.close()
-
-
-def _cache_folder(settings: Settings) -> Path | None:
-    return (settings.cache or default_folder()) if settings.use_cache else None
 
 
 class _Runner:

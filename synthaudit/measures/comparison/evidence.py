@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from synthaudit.measures.clusters import identical_groups
 from synthaudit.measures.copies.duplicates import find_duplicates
-from synthaudit.measures.copies.radius import DuplicateRadius
+from synthaudit.measures.copies.radius import DuplicateRadius, denser_radius
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
 from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers, is_near
@@ -140,8 +140,9 @@ def gather_evidence(
 def _repeat_radius(radius: DuplicateRadius, slots: int) -> float:
     if radius.intrinsic_dimension is None:
         return radius.real
-    denser = max(slots / radius.real_count, 1.0)
-    return float(radius.real * denser ** (-2.0 / radius.intrinsic_dimension))
+    dimension = np.array(radius.intrinsic_dimension)
+    base = np.array(radius.real)
+    return float(denser_radius(base, dimension, candidates=slots, reference=radius.real_count))
 
 
 def _distances(first: Floats, second: Floats) -> Floats:

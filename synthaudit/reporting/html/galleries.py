@@ -48,7 +48,9 @@ class Gallery:
 
 def galleries_of(files: AuditFiles) -> list[Gallery]:
     """All galleries that have something to show."""
-    made = (_fakes(files), _uncovered(files), _repeats(files), _copies(files), _wrong_labels(files))
+    cards = _Cards(files.images)
+    makers = (_fakes, _uncovered, _repeats, _copies, _wrong_labels)
+    made = [maker(files, cards) for maker in makers]
     return [gallery for gallery in made if gallery.groups]
 
 
@@ -73,8 +75,7 @@ class _Cards:
             yield self.card("real", row["nearest_real"], distance)
 
 
-def _fakes(files: AuditFiles) -> Gallery:
-    cards = _Cards(files.images)
+def _fakes(files: AuditFiles, cards: _Cards) -> Gallery:
     found = obvious_fakes(files.images, 10**9)
     groups = [
         [cards.card("synthetic", path, f"fake: {p:.3f}"), *cards.nearest_real(path)]
@@ -89,8 +90,7 @@ def _fakes(files: AuditFiles) -> Gallery:
     )
 
 
-def _uncovered(files: AuditFiles) -> Gallery:
-    cards = _Cards(files.images)
+def _uncovered(files: AuditFiles, cards: _Cards) -> Gallery:
     real = files.images[files.images["side"] == "real"]
     count = int((real["uncoveredness"] > 1.0).sum())
     paths = uncovered(files.images, min(count, _SHOWN)) if count else []
@@ -103,8 +103,7 @@ def _uncovered(files: AuditFiles) -> Gallery:
     )
 
 
-def _repeats(files: AuditFiles) -> Gallery:
-    cards = _Cards(files.images)
+def _repeats(files: AuditFiles, cards: _Cards) -> Gallery:
     found = repeats(files.images, 10**9, examples=_PER_CLUSTER)
     groups = [
         [cards.card("synthetic", path, f"one of {cluster.size:,} alike") for path in cluster.paths]
@@ -119,8 +118,7 @@ def _repeats(files: AuditFiles) -> Gallery:
     )
 
 
-def _copies(files: AuditFiles) -> Gallery:
-    cards = _Cards(files.images)
+def _copies(files: AuditFiles, cards: _Cards) -> Gallery:
     groups: list[list[Card]] = []
     total = 0
     if files.copies is not None:
@@ -139,8 +137,7 @@ def _copies(files: AuditFiles) -> Gallery:
     )
 
 
-def _wrong_labels(files: AuditFiles) -> Gallery:
-    cards = _Cards(files.images)
+def _wrong_labels(files: AuditFiles, cards: _Cards) -> Gallery:
     flagged = files.images[files.images["is_wrong_label"]]["path"].tolist()
     return Gallery(
         name="labels",
