@@ -115,9 +115,13 @@ def assemble(
             "synthetic_digest": synthetic.digest,
             "versions": _versions(origin),
             "device": origin.device,
+            "map": findings.plane.method,
             **({} if origin.recipe is None else {"harmonised_to": origin.recipe}),
         },
         roots={side.name: side.root for side in sides},
+        entries={
+            side.name: () if side.readable is None else side.readable.entries for side in sides
+        },
     )
 
 
@@ -241,6 +245,8 @@ def _images(
             "uncoveredness": np.full(len(paths), np.nan)
             if found.support is None
             else found.support.uncoveredness,
+            "map_x": findings.plane.place[:, 0],
+            "map_y": findings.plane.place[:, 1],
         },
     )
 

@@ -13,6 +13,7 @@ from synthaudit.auditing.measuring import Measurement, measure
 from synthaudit.auditing.sides import EmbeddedSide
 from synthaudit.auditing.usefulness import Usefulness, judge_usefulness
 from synthaudit.auditing.workbench import Workbench
+from synthaudit.measures.projection import Plane, project
 from synthaudit.measures.usefulness.label_fidelity import label_fidelity
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
@@ -28,9 +29,11 @@ class Findings:
         copying: which images are copies; None after ``quick``.
         usefulness: what the images are worth as training data, where there are classes.
         keeping: what is worth keeping, where that was asked for.
+        plane: where each image lies on the map.
     """
 
     measured: Measurement
+    plane: Plane
     files: Artefacts | None
     copying: Copying | None
     usefulness: Usefulness | None
@@ -65,8 +68,17 @@ def find(
         keeping = keep_the_best(
             vectors, is_synthetic, classes, found, labels, settings=settings, progress=progress
         )
+    progress.start("drawing the map", 0)
+    plane = project(
+        vectors,
+        is_synthetic,
+        method="principal axes" if settings.quick else "t-SNE",
+        seed=settings.seed,
+    )
     if settings.quick:
-        return Findings(measured=found, files=None, copying=None, usefulness=None, keeping=keeping)
+        return Findings(
+            measured=found, plane=plane, files=None, copying=None, usefulness=None, keeping=keeping
+        )
     files = copying = None
     sides = None
     if real.readable is not None and synthetic.readable is not None:
@@ -103,5 +115,10 @@ def find(
     )
     progress.start("done", 0)
     return Findings(
-        measured=found, files=files, copying=copying, usefulness=usefulness, keeping=keeping
+        measured=found,
+        plane=plane,
+        files=files,
+        copying=copying,
+        usefulness=usefulness,
+        keeping=keeping,
     )

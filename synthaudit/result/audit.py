@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from synthaudit.images.collection import ImageEntry
 from synthaudit.result.notebook import notebook_block
 from synthaudit.result.writing import json_text, write_files
 
@@ -88,6 +89,7 @@ class Audit:
         notes: what a reader must know to read the scores rightly, in sentences.
         provenance: how to reproduce the numbers.
         roots: the folder that each side's paths start from.
+        entries: by side, where the bytes of its images are; empty for ready vectors.
     """
 
     unrealistic: Score
@@ -112,6 +114,7 @@ class Audit:
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     roots: Mapping[str, Path]
+    entries: Mapping[str, Sequence[ImageEntry]] = field(repr=False)
 
     @property
     def scores(self) -> dict[str, Score]:

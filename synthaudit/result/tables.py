@@ -25,6 +25,8 @@ IMAGE_COLUMNS = (
     "copy_p_value",
     "is_wrong_label",
     "uncoveredness",
+    "map_x",
+    "map_y",
 )
 
 
