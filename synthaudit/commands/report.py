@@ -12,12 +12,11 @@ from synthaudit.commands.terminal import answers_errors
 
 @answers_errors
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="What synthaudit score --out wrote.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What score --out or sweep wrote.")],
 ) -> None:
-    """Render report.html and report.md again, from the files in DIR alone."""
+    """Render the reports again, from the files in DIR alone: of an audit, or of a sweep."""
     from synthaudit.reporting.files import render_again
 
-    render_again(folder)
-    typer.echo(f"Rendered {folder / 'report.html'} and {folder / 'report.md'}.")
+    written = render_again(folder)
+    more = f" and {len(written) - 2} more files" if len(written) > 2 else ""
+    typer.echo(f"Rendered {written[0]}, {written[1]}{more}.")

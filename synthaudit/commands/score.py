@@ -82,7 +82,9 @@ def score(
         Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="Arithmetic of the model.")
     ] = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
-    report_mb: Annotated[float, typer.Option(help="Budget of report.html in megabytes.")] = 15.0,
+    report_mb: Annotated[
+        float, typer.Option(min=2.0, help="Budget of report.html in megabytes.")
+    ] = 15.0,
     gate: Annotated[
         Path | None,
         typer.Option(help="Judge the result by this policy; exit codes as of synthaudit gate."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +12,9 @@ import typer
 
 from synthaudit.commands.gate import choose_policy, judge_file, tell
 from synthaudit.commands.terminal import Listener, answers_errors
+
+# There may be many arms, and few look at the pages of all of them.
+_ARM_MEGABYTES = 5.0
 
 
 @answers_errors
@@ -50,6 +54,9 @@ def sweep(
     gate: Annotated[
         Path | None, typer.Option(help="Judge the winner's audit by this policy.")
     ] = None,
+    report_mb: Annotated[
+        float, typer.Option(min=2.0, help="Budget of report.html in megabytes.")
+    ] = 15.0,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints sweep.json.")
     ] = "table",
@@ -63,6 +70,7 @@ def sweep(
     from rich.console import Console
 
     from synthaudit.errors import UsageError
+    from synthaudit.reporting.files import write_report, write_sweep_report
     from synthaudit.reporting.sweep import print_estimate, print_state, print_sweep
     from synthaudit.result.writing import json_text
     from synthaudit.settings import make_settings
@@ -100,7 +108,9 @@ def sweep(
             cost = estimate(prepared, folder, calibrate=calibrate)
             print_estimate(cost, console, plan_images=read.images_per_arm)
             return
-        found = run(read, out=folder, shard=part, progress=listener, **settings)
+        write_arm = partial(write_report, megabytes=min(report_mb, _ARM_MEGABYTES))
+        found = run(read, out=folder, shard=part, progress=listener, audited=write_arm, **settings)
+        write_sweep_report(found, folder, megabytes=report_mb)
     if output_format == "json":
         sys.stdout.write(json_text(found.to_dict()))
     else:

@@ -109,7 +109,7 @@ def _between(axes: Floats, landmarks: Integers, place: Floats) -> Floats:
 
     count = min(3, len(landmarks))
     fitted = KNeighborsRegressor(count, weights="distance").fit(axes[landmarks], place)
-    found: Floats = fitted.predict(axes)
+    found = np.asarray(fitted.predict(axes), dtype=np.float64)
     found[landmarks] = place
     return found
 
@@ -117,4 +117,5 @@ def _between(axes: Floats, landmarks: Integers, place: Floats) -> Floats:
 def _to_unit_square(place: Floats) -> Floats:
     low, high = place.min(axis=0), place.max(axis=0)
     extent = float((high - low).max()) or 1.0
-    return (place - low) / extent
+    scaled: Floats = (place - low) / extent
+    return scaled

@@ -2,58 +2,140 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from synthaudit.reporting.html.page import report_html, wanted_pictures
-from synthaudit.reporting.html.thumbnails import make_thumbnails
+from synthaudit.errors import UsageError
+from synthaudit.images.collection import FileLocation
+from synthaudit.reporting.html.audit import report_html, wanted_for_galleries, wanted_for_map
+from synthaudit.reporting.html.sweep import sweep_html, wanted_for_grid
+from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
 from synthaudit.reporting.markdown import report_markdown
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import AuditFiles, files_of, read_files
 from synthaudit.result.writing import write_files
+from synthaudit.sweeping.outcome import Sweep
+from synthaudit.sweeping.reading import read_sweep_files, sweep_files_of
 
-# Base64 makes three bytes four; the rest of the page is small.
-_SHARE: Final = 0.7
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Base64 makes four bytes of three, and every picture needs some words around it.
+_SHARE: Final = 0.72
 
 
-def write_report(audit: Audit, folder: Path, *, megabytes: float) -> None:
-    """Make the pictures and render the report of an audit.
+def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> None:
+    """Make the pictures of an audit and render its report.
 
     Args:
         audit: the audit.
-        folder: that holds its files.
+        folder: that holds its files, from ``Audit.write``.
+        megabytes: budget of the page: pictures are made while there is room for them.
+
+    Raises:
+        UsageError: the budget is too small.
+        StorageError: the folder cannot be written.
+    """
+    bare = files_of(audit, {})
+    made = Thumbnails(
+        {
+            (side, entry.path): entry.location
+            for side, entries in audit.entries.items()
+            for entry in entries
+        },
+        budget=picture_budget(megabytes, report_html(bare)),
+        max_pixels=int(audit.provenance["settings"]["max_pixels"]),
+    )
+    made.add(wanted_for_galleries(bare), GALLERY_EDGE)
+    made.add_all(wanted_for_map(bare), MAP_EDGES)
+    files = files_of(audit, made.made)
+    write_files(
+        Path(folder),
+        {"thumbnails.parquet": picture_table(made.made, ("side", "path")), **_render(files)},
+    )
+
+
+def write_sweep_report(found: Sweep, folder: str | Path, *, megabytes: float = 15.0) -> None:
+    """Make the pictures of a sweep and render its page; the arms have reports of their own.
+
+    Args:
+        found: the sweep.
+        folder: that it was written to.
         megabytes: budget of the page.
 
     Raises:
+        UsageError: the budget is too small.
         StorageError: the folder cannot be written.
     """
-    import pandas as pd
-
-    wanted = wanted_pictures(files_of(audit, {}))
-    made = make_thumbnails(
-        wanted,
-        audit.roots,
-        budget=int(megabytes * 1e6 * _SHARE),
-        max_pixels=int(audit.provenance["settings"]["max_pixels"]),
-    )
-    table = pd.DataFrame(
+    place, bare = Path(folder), sweep_files_of(found, {})
+    made = Thumbnails(
         {
-            "side": [side for side, _ in made],
-            "path": [path for _, path in made],
-            "webp": list(made.values()),
-        }
+            (arm, path): FileLocation(str(place / path))
+            for arm, path in zip(found.images["arm"], found.images["path"], strict=True)
+        },
+        budget=picture_budget(megabytes, sweep_html(bare)),
+        max_pixels=int(found.provenance["settings"]["max_pixels"]),
     )
-    write_files(folder, {"thumbnails.parquet": table, **_render(files_of(audit, made))})
+    made.add(wanted_for_grid(bare), GALLERY_EDGE)
+    write_files(
+        place,
+        {
+            "thumbnails.parquet": picture_table(made.made, ("arm", "path")),
+            "report.html": sweep_html(sweep_files_of(found, made.made)),
+        },
+    )
 
 
-def render_again(folder: Path) -> None:
-    """Render the report from the files that a run left.
+def render_again(folder: Path) -> list[Path]:
+    """Render the report of an audit, or of a sweep and its arms, from the files that a run left.
+
+    Returns:
+        What was written.
 
     Raises:
         DataError: they are not there or damaged.
         StorageError: the folder cannot be written.
     """
-    write_files(folder, dict(_render(read_files(folder))))
+    if not (folder / "sweep.json").is_file():
+        written = dict(_render(read_files(folder)))
+        write_files(folder, dict(written))
+        return [folder / name for name in written]
+    page = sweep_html(read_sweep_files(folder))
+    arms = sorted(file.parent for file in folder.glob("arms/*/scores.json"))
+    done = [file for arm in arms for file in render_again(arm)]
+    write_files(folder, {"report.html": page})
+    return [folder / "report.html", *done]
+
+
+def picture_budget(megabytes: float, page: str) -> int:
+    """Bytes of pictures that fit beside a page without any.
+
+    Raises:
+        UsageError: not even that page fits.
+    """
+    if not megabytes * 1e6 >= len(page.encode()):
+        least = len(page.encode()) / 1e6
+        raise UsageError(
+            f"the budget of report.html should be at least {least:.1f} MB, which it takes without "
+            f"any picture, not {megabytes:g}: give a larger --report-mb."
+        )
+    return max(int((megabytes * 1e6 - len(page.encode())) * _SHARE), 0)
+
+
+def picture_table(
+    pictures: Mapping[tuple[str, str], bytes], columns: tuple[str, str]
+) -> pd.DataFrame:
+    """A row a picture: what names it, and its WebP bytes."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            columns[0]: [key[0] for key in pictures],
+            columns[1]: [key[1] for key in pictures],
+            "webp": list(pictures.values()),
+        }
+    )
 
 
 def _render(files: AuditFiles) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.settings import Settings
 
 Scores = Mapping[str, Any]
 """The contents of ``scores.json``."""
@@ -18,6 +20,19 @@ _ADVICE: Final = {
     "unvaried": "it repeats itself",
     "unoriginal": "it copies real images",
 }
+_NEXT: Final = {
+    "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
+    "guidance, the model. --keep leaves them out.",
+    "unrepresentative": "Ask for the real images that are missed: their subjects, contexts and "
+    "viewpoints.",
+    "unvaried": "Keep one image of each cluster of repeats; vary seeds and prompts.",
+    "unoriginal": "Drop the copies of real images, and do not publish them.",
+}
+
+_HARMONISE: Final = (
+    "Run again with --harmonise first: the files alone give the sides away, so the other steps may "
+    "chase a difference of size or codec."
+)
 
 
 def readings(scores: Scores) -> dict[str, str]:
@@ -109,3 +124,40 @@ def _share_reading(value: float, chance: float | None, count: int, what: str) ->
     if value <= 2 * chance:
         return f"{sentence}, no more than chance."
     return f"{sentence}; chance would give about {max(chance * count, 0.5):,.0f}."
+
+
+def next_steps(scores: Scores) -> list[tuple[str, str]]:
+    """What to do next, the gravest first: the score that says so, and a sentence."""
+    found = {name: severity(scores, name) for name in SCORE_NAMES}
+    order = sorted(SCORE_NAMES, key=lambda name: ("bad", "notable", "fine").index(found[name]))
+    steps = [(name, _NEXT[name]) for name in order if found[name] != "fine"]
+    if scores.get("artefacts", {}).get("explains") and found["unrealistic"] != "fine":
+        steps.insert(0, ("files", _HARMONISE))
+    return steps
+
+
+def command_of(scores: Scores) -> str:
+    """The command that gives the same numbers again."""
+    given = scores["provenance"]["settings"]
+    embedder = scores["provenance"]["embedder"]
+    words = ["synthaudit", "score", "REAL", "SYNTHETIC"]
+    if embedder != "vectors":
+        words += ["--embedder", shlex.quote(embedder)]
+    for name, default in Settings().deciding().items():
+        value = given.get(name, default)
+        if value == default or name == "embedder":
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if name == "keep":
+            words += [option, "kept.csv"]
+        else:
+            words += [option] if value is True else [option, shlex.quote(str(value))]
+    return " ".join(words)
+
+
+def lead_of_sweep(found: Mapping[str, Any]) -> str:
+    """A sweep in a sentence, from the contents of ``sweep.json``."""
+    best = found["recommended"]
+    if best["is_beyond_noise"]:
+        return f"Use {best['arm']}."
+    return f"{best['arm']} came out first, but not beyond noise."

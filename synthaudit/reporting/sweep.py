@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.reporting.readings import lead_of_sweep
 from synthaudit.sweeping.comparing import Effect
 from synthaudit.sweeping.estimating import ArmState, Estimate
 from synthaudit.sweeping.outcome import Sweep
@@ -35,7 +36,9 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
         console.print(Text("\nMost real by subject (few images each: a hint)", style="bold"))
         for subject, arm in list(found.best_by_subject.items())[:_ARMS]:
             console.print(Text(f"  {subject:20} {arm}"), soft_wrap=True)
-    files = "sweep.json, arms.parquet, contact-sheet.jpg, winner.yaml, winner.txt, arms/"
+    files = (
+        "report.html, sweep.json, arms.parquet, contact-sheet.jpg, winner.yaml, winner.txt, arms/"
+    )
     console.print(Text(f"\nWritten to {written}: {files}"), soft_wrap=True)
 
 
@@ -76,10 +79,7 @@ def _effects_table(effects: list[Effect]) -> Table:
 
 def _print_recommendation(found: Sweep, console: Console) -> None:
     best = found.recommended
-    if best.is_beyond_noise:
-        lead = f"Use {best.arm}."
-    else:
-        lead = f"{best.arm} came out first, but not beyond noise."
+    lead = lead_of_sweep(found.to_dict())
     console.print(Text(f"\n{lead}", style="bold"), soft_wrap=True)
     for prompt in [prompt for prompt in best.prompts if prompt][:3]:
         console.print(Text(f"  {prompt}", style="green4"), soft_wrap=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from synthaudit.auditing.scoring import score_collections
@@ -59,13 +60,19 @@ class Conclusion:
         folder: of the sweep.
         bench: what embedding needs.
         come: how far the sweep has come.
+        audited: called with the audit of each arm and its folder, once it is written there.
     """
 
     def __init__(
-        self, prepared: Prepared, folder: Path, bench: Workbench, come: Progressed
+        self,
+        prepared: Prepared,
+        folder: Path,
+        bench: Workbench,
+        come: Progressed,
+        audited: Callable[[Audit, Path], None] | None = None,
     ) -> None:
         self.prepared, self.plan, self.folder = prepared, prepared.plan, folder
-        self.bench, self.come = bench, come
+        self.bench, self.come, self.audited = bench, come, audited
 
     def draw(self) -> Sweep:
         """Audit the arms, put the outcome together, and write it."""
@@ -106,6 +113,7 @@ class Conclusion:
                 "refused": refused,
             },
             is_complete=is_complete,
+            images=self._images(),
             notes=self._notes(refused, is_complete=is_complete),
             provenance={
                 "plan": plan.model_dump(mode="json", by_alias=True),
@@ -113,6 +121,24 @@ class Conclusion:
                 "settings": settings.deciding(),
                 "codec": vars(self.prepared.codec),
             },
+        )
+
+    def _images(self) -> pd.DataFrame:
+        """A row an image that was compared."""
+        columns = ("arm", "image", "subject", "path")
+        return pd.DataFrame(
+            [
+                (
+                    item.arm.name,
+                    slot,
+                    item.arm.jobs[slot].subject,
+                    (item.root / item.entries[slot].path).relative_to(self.folder).as_posix(),
+                )
+                for item in self.come.laid
+                for slot in self.come.slots
+                if slot in item.entries
+            ],
+            columns=list(columns),
         )
 
     def _results(self, arms: Sequence[Arm]) -> list[ArmResult]:
@@ -181,7 +207,9 @@ class Conclusion:
             self.prepared.settings,
             self.bench.progress,
         )
-        audit.write(self.folder / "arms" / item.arm.name)
+        place = audit.write(self.folder / "arms" / item.arm.name)
+        if self.audited is not None:
+            self.audited(audit, place)
         return audit
 
     def _write(self, result: Sweep) -> None:

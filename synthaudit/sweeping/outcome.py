@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,6 +89,8 @@ class Sweep:
         counts: ``real``, ``images_per_arm`` as compared, ``made`` in this run, ``saved`` by the
             race, ``refused``.
         is_complete: whether all images of the plan are there.
+        images: a row an image that was compared: ``arm``, ``image`` (the same number has the same
+            seed and subject in every arm), ``subject``, and ``path`` in the folder of the sweep.
         notes: what a reader must know, in sentences.
         provenance: how to reproduce it.
     """
@@ -102,6 +104,7 @@ class Sweep:
     goal: str
     counts: Mapping[str, int]
     is_complete: bool
+    images: pd.DataFrame = field(repr=False)
     notes: Sequence[str]
     provenance: Mapping[str, Any]
 
@@ -144,7 +147,7 @@ class Sweep:
         )
 
     def write(self, folder: Path, *, plan: str, prompts: str) -> None:
-        """Write ``sweep.json``, ``arms.parquet``, and the winner as a plan and as prompts.
+        """Write ``sweep.json``, its tables, and the winner as a plan and as prompts.
 
         Raises:
             StorageError: the folder cannot be written.
@@ -153,6 +156,7 @@ class Sweep:
             folder,
             {
                 "arms.parquet": self.table(),
+                "images.parquet": self.images,
                 "winner.yaml": plan,
                 "winner.txt": prompts,
                 "sweep.json": json_text(self.to_dict()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from synthaudit.auditing.workbench import Workbench, open_cache
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import Unfinished, UsageError
 from synthaudit.progress import LOGGER, NoProgress, Progress
+from synthaudit.result.audit import Audit
 from synthaudit.settings import make_settings
 from synthaudit.sweeping.comparing import excluded_by_race, rank_arms
 from synthaudit.sweeping.concluding import Conclusion, Progressed
@@ -29,6 +31,7 @@ def sweep(
     out: str | Path | None = None,
     shard: Shard | None = None,
     progress: Progress | None = None,
+    audited: Callable[[Audit, Path], None] | None = None,
     **settings: Any,
 ) -> Sweep:
     """Carry out a plan, or what is missing of it.
@@ -38,6 +41,7 @@ def sweep(
         out: folder for images and results; what it holds is used again.
         shard: which part of the images is made here.
         progress: told of the work as it goes.
+        audited: called with the audit of each arm and the folder that it was written to.
         settings: of the audits, the fields of ``Settings``.
 
     Returns:
@@ -62,7 +66,9 @@ def sweep(
             settings=prepared.settings,
             progress=progress or NoProgress(),
         )
-        return _Runner(prepared, folder, store, bench, shard or Shard()).run()
+        return _Runner(
+            prepared, folder, store, bench, shard=shard or Shard(), audited=audited
+        ).run()
     finally:
         cache.close()
         store.close()
@@ -72,11 +78,18 @@ class _Runner:
     """One run of a sweep."""
 
     def __init__(
-        self, prepared: Prepared, folder: Path, store: Store, bench: Workbench, shard: Shard
+        self,
+        prepared: Prepared,
+        folder: Path,
+        store: Store,
+        bench: Workbench,
+        *,
+        shard: Shard,
+        audited: Callable[[Audit, Path], None] | None,
     ) -> None:
         self.prepared, self.plan, self.arms = prepared, prepared.plan, list(prepared.arms)
         self.folder, self.bench, self.shard = folder, bench, shard
-        self.progress = bench.progress
+        self.progress, self.audited = bench.progress, audited
         self.production = Production(
             self.arms,
             generator=prepared.generator,
@@ -121,7 +134,7 @@ class _Runner:
             ),
             made=self.production.made,
         )
-        return Conclusion(self.prepared, self.folder, self.bench, come).draw()
+        return Conclusion(self.prepared, self.folder, self.bench, come, self.audited).draw()
 
     def _produce(self) -> None:
         images = self.plan.images_per_arm

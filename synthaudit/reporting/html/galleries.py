@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,13 +94,20 @@ def _fakes(files: AuditFiles, cards: _Cards) -> Gallery:
 def _uncovered(files: AuditFiles, cards: _Cards) -> Gallery:
     real = files.images[files.images["side"] == "real"]
     count = int((real["uncoveredness"] > 1.0).sum())
-    paths = uncovered(files.images, min(count, _SHOWN)) if count else []
+    paths = uncovered(files.images, count) if count else []
+    kinds = [
+        [cards.card("real", path, f"one of {kind['size']:,} alike") for path in kind["examples"]]
+        for kind in files.scores.get("missed", ())
+        if kind["size"] > 1
+    ]
+    grouped = {card.path for kind in kinds for card in kind}
+    single = [path for path in paths if path not in grouped][: _SHOWN - len(grouped)]
     return Gallery(
         name="unrepresentative",
         title="Real images that nothing synthetic resembles",
         advice="What do they have in common? Ask for it: subjects, contexts, viewpoints.",
-        groups=[[cards.card("real", path, "not covered")] for path in paths],
-        left_out=count - len(paths),
+        groups=[*kinds, *([cards.card("real", path, "not covered")] for path in single)],
+        left_out=max(count - len(grouped) - len(single), 0),
     )
 
 
@@ -125,6 +133,8 @@ def _copies(files: AuditFiles, cards: _Cards) -> Gallery:
         total = len(files.copies)
         for row in files.copies.head(_SHOWN).to_dict("records"):
             caption = f"p {row['p_value']:.1e}, found by {row['found_by']}"
+            if not math.isnan(row["distance"]):  # the pattern alone gives none
+                caption = f"distance {row['distance']:.4f}, {caption}"
             pair = [cards.card("synthetic", str(row["path"]), caption)]
             pair.append(cards.card("real", str(row["original"]), "its original"))
             groups.append(pair)

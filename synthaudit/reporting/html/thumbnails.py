@@ -3,55 +3,128 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Final
 
 from PIL import Image
 
-from synthaudit.images.decoding import UnreadableImage, open_rgb
+from synthaudit.images.collection import Location
+from synthaudit.images.decoding import Frame, UnreadableImage, open_rgb
+from synthaudit.images.decoding_pool import worker_processes
 
-_EDGE: Final = 192
+GALLERY_EDGE: Final = 192
+MAP_EDGES: Final = (96, 64, 48, 32)
+"""Longest side of a picture on the map: the largest at which all of them fit."""
+
 _LEAST: Final = 64
 _QUALITY: Final = 75
+_BATCH: Final = 32
+
+Key = tuple[str, str]
+"""Side and path, or the name of an arm and a path."""
 
 
-def make_thumbnails(
-    wanted: Iterable[tuple[str, str]],
-    roots: Mapping[str, Path],
-    *,
-    budget: int,
-    max_pixels: int,
-) -> dict[tuple[str, str], bytes]:
-    """Thumbnails of images by side and path, the first ones first, while the budget lasts.
-
-    Images that are no files of their own (members of archives, rows of tables) have none.
+class Thumbnails:
+    """Pictures by whatever names them, made while a budget lasts.
 
     Args:
-        wanted: sides and paths, the most telling ones first.
-        roots: the folder of each side.
-        budget: bytes.
+        locations: where the bytes of each image are; images without one have no picture.
+        budget: bytes in all.
         max_pixels: larger images are left out.
+        workers: processes, None for one a core.
     """
-    made: dict[tuple[str, str], bytes] = {}
-    spent = 0
-    for side, path in dict.fromkeys(wanted):
-        try:
-            image = open_rgb((roots[side] / path).read_bytes(), max_pixels=max_pixels)
-        except (OSError, UnreadableImage):
-            continue
-        data = _encode(image)
-        if spent + len(data) > budget:
-            break
-        spent += len(data)
-        made[side, path] = data
-    return made
+
+    def __init__(
+        self,
+        locations: Mapping[Key, Location],
+        *,
+        budget: int,
+        max_pixels: int,
+        workers: int | None = None,
+    ) -> None:
+        self._locations, self._left = locations, budget
+        self._max_pixels, self._workers = max_pixels, workers
+        self.made: dict[Key, bytes] = {}
+
+    def add(self, wanted: Iterable[Key], edge: int) -> None:
+        """Make pictures of images that have none yet, the first ones first.
+
+        Tiny images are enlarged for the galleries, pixel by pixel, not smoothed. A picture that is
+        wanted several times takes its bytes as often.
+        """
+        times = Counter(wanted)
+        keys = [key for key in times if key not in self.made and key in self._locations]
+        for key, data in self._encoded(keys, edge):
+            if data is None:
+                continue
+            if len(data) * times[key] > self._left:
+                return
+            self._left -= len(data) * times[key]
+            self.made[key] = data
+
+    def add_all(self, wanted: Iterable[Key], edges: Sequence[int]) -> None:
+        """Make pictures of all, as large as the budget allows by the size of the first of them."""
+        keys = [key for key in dict.fromkeys(wanted) if key not in self.made]
+        for edge in edges[:-1]:
+            sizes = [len(data) for _, data in self._encoded(keys[:_BATCH], edge) if data]
+            if sum(sizes) / max(len(sizes), 1) * len(keys) <= self._left:
+                self.add(keys, edge)
+                return
+        self.add(keys, edges[-1])
+
+    def _encoded(self, keys: Sequence[Key], edge: int) -> Iterator[tuple[Key, bytes | None]]:
+        work = partial(encode_all, edge=edge, max_pixels=self._max_pixels)
+        batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+        if len(batches) < 2:
+            for batch in batches:
+                yield from zip(batch, work(self._read(batch)), strict=True)
+            return
+        executor = worker_processes(self._workers)
+        # A few batches ahead keep the workers busy and the memory small.
+        ahead = 2 * (self._workers or 2) + 2
+        pending = [(b, executor.submit(work, self._read(b))) for b in batches[:ahead]]
+        rest = iter(batches[ahead:])
+        while pending:
+            batch, future = pending.pop(0)
+            try:
+                made = future.result()
+            except BrokenProcessPool:
+                made = [None] * len(batch)
+                executor = worker_processes(self._workers)
+            pending.extend(
+                (following, executor.submit(work, self._read(following)))
+                for following in itertools.islice(rest, 1)
+            )
+            yield from zip(batch, made, strict=True)
+
+    def _read(self, keys: Sequence[Key]) -> list[bytes]:
+        found = []
+        for key in keys:
+            location = self._locations.get(key)
+            try:
+                found.append(b"" if location is None else location.read())
+            except OSError:
+                found.append(b"")
+        return found
 
 
-def _encode(image: Image.Image) -> bytes:
-    image.thumbnail((_EDGE, _EDGE))
-    if max(image.size) < _LEAST:
-        # Pixels of tiny pictures are shown as they are, not smoothed.
+def encode_all(files: Sequence[bytes], *, edge: int, max_pixels: int) -> list[bytes | None]:
+    """Pictures of files, None for those that cannot be read."""
+    return [_encode(data, edge, max_pixels) for data in files]
+
+
+def _encode(data: bytes, edge: int, max_pixels: int) -> bytes | None:
+    try:
+        # Large photographs are decoded at the smallest scale that is large enough.
+        image = open_rgb(data, frame=Frame(height=edge, width=edge), max_pixels=max_pixels)
+    except UnreadableImage:
+        return None
+    image.thumbnail((edge, edge))
+    if edge == GALLERY_EDGE and max(image.size) < _LEAST:
         factor = _LEAST // max(image.size) + 1
         size = (image.width * factor, image.height * factor)
         image = image.resize(size, Image.Resampling.NEAREST)

@@ -1,0 +1,78 @@
+"""The page of a sweep: which words help, which arm to use, and what its images look like."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+from synthaudit.measures.comparison.evidence import MEASURES, OVERALL
+from synthaudit.reporting.html.page import flat, render
+from synthaudit.reporting.html.sweep_plots import sweep_plots
+from synthaudit.reporting.readings import lead_of_sweep
+from synthaudit.sweeping.reading import SweepFiles
+
+_NO_SUBJECT: Final = "all"
+
+
+def sweep_html(files: SweepFiles) -> str:
+    """The page of a sweep."""
+    found = files.contents
+    drawn = sweep_plots(files)
+    arms = found["arms"]
+    return render(
+        "sweep.html",
+        scripts=["grid.js"],
+        plots=drawn,
+        data={"grid-data": _grid(files)},
+        verdict=lead_of_sweep(found),
+        found=found,
+        axes=list(arms[0]["axes"]),
+        measures=MEASURES,
+        columns=(OVERALL, *MEASURES),
+        has_usefulness=any(arm["usefulness"] is not None for arm in arms),
+        is_seeded=found["provenance"]["plan"]["generator"]["name"] != "folder",
+        subjects=len(found["best_by_subject"]),
+        best=next(arm for arm in arms if arm["arm"] == found["recommended"]["arm"]),
+        pictures=len(files.thumbnails),
+        without_picture=len(files.images) - len(files.thumbnails),
+        command="synthaudit sweep PLAN",
+        provenance=flat(found["provenance"]),
+    )
+
+
+def wanted_for_grid(files: SweepFiles) -> list[tuple[str, str]]:
+    """The pictures of the grid, so that every part shows the same images of all arms.
+
+    First the first image of every subject, then the second of each, and so on.
+    """
+    images = files.images
+    first = images[images["arm"] == images["arm"].iloc[0]] if len(images) else images
+    subjects = first["subject"].fillna(_NO_SUBJECT)
+    turn = dict(zip(first["image"], subjects.groupby(subjects).cumcount(), strict=True))
+    order = sorted(
+        zip(images["image"], images["arm"], images["path"], strict=True),
+        key=lambda row: (turn.get(row[0], len(turn)), row[0]),
+    )
+    return [(arm, path) for _, arm, path in order]
+
+
+def _grid(files: SweepFiles) -> dict[str, Any]:
+    arms = files.contents["arms"]
+    number = {arm["arm"]: place for place, arm in enumerate(arms)}
+    pictures = [
+        {
+            "arm": number[row["arm"]],
+            "image": int(row["image"]),
+            "subject": row["subject"] if isinstance(row["subject"], str) else "",
+            "path": row["path"],
+            "picture": base64.b64encode(files.thumbnails[row["arm"], row["path"]]).decode(),
+        }
+        for row in files.images.to_dict("records")
+        if (row["arm"], row["path"]) in files.thumbnails
+    ]
+    pictures.sort(key=lambda picture: (picture["arm"], picture["image"]))
+    return {
+        "arms": [{"name": arm["arm"], "axes": arm["axes"]} for arm in arms],
+        "recommended": number[files.contents["recommended"]["arm"]],
+        "pictures": pictures,
+    }

@@ -1,0 +1,63 @@
+"""A written sweep, read back: its numbers and tables, without the images themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthaudit.errors import DataError
+from synthaudit.sweeping.outcome import SWEEP_SCHEMA, Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFiles:
+    """What the page of a sweep is drawn from.
+
+    Attributes:
+        contents: of ``sweep.json``.
+        images: a row an image that was compared.
+        thumbnails: WebP bytes by arm and path.
+    """
+
+    contents: Mapping[str, Any]
+    images: pd.DataFrame = field(repr=False)
+    thumbnails: Mapping[tuple[str, str], bytes] = field(repr=False)
+
+
+def sweep_files_of(found: Sweep, thumbnails: Mapping[tuple[str, str], bytes]) -> SweepFiles:
+    """The same of a sweep that was just made."""
+    return SweepFiles(contents=found.to_dict(), images=found.images, thumbnails=thumbnails)
+
+
+def read_sweep_files(folder: Path) -> SweepFiles:
+    """Read what a sweep and its report have left in a folder.
+
+    Raises:
+        DataError: it is not there or cannot be read.
+    """
+    import pandas as pd
+
+    try:
+        contents = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+        images = pd.read_parquet(folder / "images.parquet")
+        thumbnails = {}
+        if (folder / "thumbnails.parquet").is_file():
+            table = pd.read_parquet(folder / "thumbnails.parquet")
+            keys = zip(table["arm"], table["path"], strict=True)
+            thumbnails = dict(zip(keys, table["webp"], strict=True))
+    except (OSError, ValueError, KeyError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{folder} holds no complete sweep ({text}): run synthaudit sweep again."
+        ) from error
+    if not isinstance(contents, dict) or contents.get("schema") != SWEEP_SCHEMA:
+        raise DataError(
+            f"{folder}/sweep.json is not of the schema {SWEEP_SCHEMA}: run the sweep again."
+        )
+    return SweepFiles(contents=contents, images=images, thumbnails=thumbnails)
