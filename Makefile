@@ -30,6 +30,7 @@ bench: .venv/installed .venv-oracles/installed
 	$(BIN)/python benchmarks/certainty.py --runs 200
 	$(BIN)/python benchmarks/selftest.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/report.py
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv

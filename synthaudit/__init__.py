@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from synthaudit.gating.policy import Policy, read_policy
     from synthaudit.proving.outcome import SelfTest
     from synthaudit.proving.running import selftest
+    from synthaudit.reporting.files import write_report
     from synthaudit.result.audit import Audit, ClassScores, Score
     from synthaudit.settings import Settings
     from synthaudit.sweeping.outcome import Sweep
@@ -55,6 +56,7 @@ __all__ = [
     "score_embeddings",
     "selftest",
     "sweep",
+    "write_report",
 ]
 
 _HOMES = {
@@ -74,6 +76,7 @@ _HOMES = {
     "score": "synthaudit.auditing.scoring",
     "score_embeddings": "synthaudit.auditing.scoring",
     "selftest": "synthaudit.proving.running",
+    "write_report": "synthaudit.reporting.files",
 }
 
 
