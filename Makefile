@@ -42,7 +42,7 @@ bench: .venv/installed .venv-oracles/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test --editable .[generate,mlflow,tensorboard,wandb]
+	$(UV) $(BIN)/python --group check --group test --editable .[fast,generate,mlflow,tensorboard,wandb]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml

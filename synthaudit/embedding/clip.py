@@ -191,6 +191,7 @@ def _frame(settings: dict[str, Any]) -> Frame:
         fit=settings["resize_mode"],
         interpolation=settings["interpolation"],
         fill=int(settings.get("fill_color", 0) or 0),
+        resizer="torch",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -13,15 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.embedding.cache import Vector, VectorCache
-from synthaudit.embedding.protocol import Embedder
+from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder
 from synthaudit.images.collection import Collection, ImageEntry, Stamp, Unreadable
 from synthaudit.images.decoding import Pixels
-from synthaudit.images.decoding_pool import DecodedChunk, DecodingPool, Work
+from synthaudit.images.decoding_pool import CHUNK_IMAGES, DecodedChunk, DecodingPool, Work
 from synthaudit.progress import Progress
 
-_CHUNK_IMAGES: Final = 32
 _CHUNK_BYTES: Final = 16_000_000
 _READERS: Final = 4
+# Batches that a GPU may have before it, while the next one is made ready.
+_AHEAD: Final = 1
+
+Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,7 @@ class _Run:
         self.on_the_way: set[bytes] = set()
         self.decoding: deque[tuple[Future[DecodedChunk], list[bytes], list[bytes]]] = deque()
         self.waiting: list[tuple[bytes, Pixels]] = []
+        self.computing: deque[tuple[list[bytes], Callable[[], Vectors]]] = deque()
         self.decoded = 0
 
     def finish(self) -> Extraction:
@@ -147,7 +151,7 @@ class _Run:
 
     def _read(self, positions: Sequence[int]) -> Iterator[list[_ReadFile]]:
         """Chunks of files, read by threads a little ahead of the decoding, in order."""
-        ahead = _CHUNK_IMAGES * 2
+        ahead = CHUNK_IMAGES * 2
         with ThreadPoolExecutor(_READERS, thread_name_prefix="synthaudit-read") as readers:
             pending: deque[Future[_ReadFile]] = deque()
             chunk: list[_ReadFile] = []
@@ -161,7 +165,7 @@ class _Run:
                 file = pending.popleft().result()
                 chunk.append(file)
                 size += len(file.data)
-                if len(chunk) >= _CHUNK_IMAGES or size >= _CHUNK_BYTES:
+                if len(chunk) >= CHUNK_IMAGES or size >= _CHUNK_BYTES:
                     yield chunk
                     chunk, size = [], 0
             if chunk:
@@ -216,12 +220,27 @@ class _Run:
         size = self.embedder.batch_size
         while len(self.waiting) >= size or (everything and self.waiting):
             batch, self.waiting = self.waiting[:size], self.waiting[size:]
-            vectors = self.embedder.encode(np.stack([pixels for _, pixels in batch]))
-            fresh = {digest: vector for (digest, _), vector in zip(batch, vectors, strict=True)}
-            self.vectors.update(fresh)
-            self.cache.remember_vectors(fresh, self.fingerprint)
-            self.decoded += len(batch)
-            self.progress.advance(len(batch))
+            self.computing.append(([digest for digest, _ in batch], self._begin(batch)))
+            while len(self.computing) > _AHEAD:
+                self._remember()
+        while everything and self.computing:
+            self._remember()
+
+    def _begin(self, batch: Sequence[tuple[bytes, Pixels]]) -> Callable[[], Vectors]:
+        pixels = np.stack([pixels for _, pixels in batch])
+        if isinstance(self.embedder, AsynchronousEmbedder):
+            return self.embedder.begin(pixels)
+        vectors = self.embedder.encode(pixels)
+        return lambda: vectors
+
+    def _remember(self) -> None:
+        """Wait for the oldest batch of vectors, and keep it."""
+        digests, finish = self.computing.popleft()
+        fresh = dict(zip(digests, finish(), strict=True))
+        self.vectors.update(fresh)
+        self.cache.remember_vectors(fresh, self.fingerprint)
+        self.decoded += len(digests)
+        self.progress.advance(len(digests))
 
     def _result(self) -> Extraction:
         entries = self.collection.entries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -43,6 +43,20 @@ class Embedder(Protocol):
 
     def encode(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """uint8 (B, height, width, 3) to float32 (B, d) with rows of length 1."""
+
+
+@runtime_checkable
+class AsynchronousEmbedder(Embedder, Protocol):
+    """An embedder that computes a batch while the next one is made ready.
+
+    Attributes:
+        busy_seconds: how long it has computed so far.
+    """
+
+    busy_seconds: float
+
+    def begin(self, pixels: npt.NDArray[Any]) -> Callable[[], npt.NDArray[np.float32]]:
+        """Start on a batch; what comes back waits for its vectors. At most two at once."""
 
 
 @runtime_checkable

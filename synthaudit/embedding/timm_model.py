@@ -98,6 +98,7 @@ def _load(
             fit="squash" if settings["crop_mode"] == "squash" else "shortest",
             interpolation=settings["interpolation"],
             enlarge=1.0 / settings["crop_pct"],
+            resizer="torch",
         ),
         mean=tuple(settings["mean"]),
         std=tuple(settings["std"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,6 +21,8 @@ Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 _BATCH_ON_GPU: Final = 256
 _BATCH_ON_CPU: Final = 32
+# One batch is copied while another is computed; the third waits to be fetched.
+_STAGES: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,8 @@ class TorchEmbedder:
         self._std = torch.tensor(std, device=device, dtype=torch.float32).reshape(shape)
         blank = np.zeros((1, frame.height, frame.width, 3), np.uint8)
         self.dimension = int(self._run(blank).shape[1])
+        self.busy_seconds = 0.0
+        self._stages: list[_Stage] = []
 
     def encode(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """uint8 (B, height, width, 3) to float32 (B, d), rows of length 1.
@@ -135,14 +140,101 @@ class TorchEmbedder:
                     torch.cuda.empty_cache()
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
+    def begin(self, pixels: Pixels) -> Callable[[], npt.NDArray[np.float32]]:
+        """Start on at most ``batch_size`` images; what comes back waits for their vectors.
+
+        On a GPU the next batch is copied while this one is computed. Without one, or when it has
+        too little memory, this is ``encode``.
+        """
+        import torch
+
+        if self._place.type == "cuda" and len(pixels) <= self.batch_size:
+            try:
+                return self._begin_on_gpu(pixels)
+            except torch.OutOfMemoryError:
+                self._stages.clear()
+        started = time.perf_counter()
+        vectors = self.encode(pixels)
+        self.busy_seconds += time.perf_counter() - started
+        return lambda: vectors
+
+    def _begin_on_gpu(self, pixels: Pixels) -> Callable[[], npt.NDArray[np.float32]]:
+        import torch
+
+        if len(self._stages) < _STAGES:
+            shape = (self.batch_size, self.frame.height, self.frame.width, 3)
+            self._stages.append(_Stage(shape, self.dimension, self._place))
+        else:
+            self._stages.append(self._stages.pop(0))
+        stage = self._stages[-1]
+        batch = stage.send(pixels)
+        with torch.inference_mode():
+            stage.started.record()
+            features = self._features(batch)
+            stage.ended.record()
+            stage.fetch(features)
+
+        def finish() -> npt.NDArray[np.float32]:
+            vectors = stage.receive(len(pixels))
+            self.busy_seconds += stage.started.elapsed_time(stage.ended) / 1000.0
+            return vectors
+
+        return finish
+
     def _run(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         import torch
 
         with torch.inference_mode():
-            # One byte a value goes to the device; it is widened and normalised there.
             batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._place)
-            batch = batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
-            batch = batch.sub_(self._mean).div_(self._std).to(self._dtype)
-            features = self._encode(batch).to(torch.float32)
-            features = torch.nn.functional.normalize(features, dim=-1)
-            return np.asarray(features.cpu().numpy(), np.float32)
+            return np.asarray(self._features(batch).cpu().numpy(), np.float32)
+
+    def _features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Bytes (B, height, width, 3) on the device, widened and normalised there, to vectors."""
+        import torch
+
+        # Turning the axes of such bytes gives channels-last pixels, which GPUs like best.
+        pixels = batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
+        pixels = pixels.sub_(self._mean).div_(self._std).to(self._dtype)
+        return torch.nn.functional.normalize(self._encode(pixels).to(torch.float32), dim=-1)
+
+
+class _Stage:
+    """Pinned memory for one batch on its way to a GPU, and for its vectors on their way back.
+
+    Used again only after ``receive``, by which time both ways are done.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dimension: int, device: torch.device) -> None:
+        import torch
+
+        self._device = device
+        self._pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        self._vectors = torch.empty((shape[0], dimension), dtype=torch.float32, pin_memory=True)
+        self._copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self.started = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self.ended = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._fetched = torch.cuda.Event()  # type: ignore[no-untyped-call]
+
+    def send(self, pixels: Pixels) -> torch.Tensor:
+        """The batch on the device, there by the time that the current stream uses it."""
+        import torch
+
+        staged = self._pixels[: len(pixels)]
+        staged.numpy()[:] = pixels
+        current = torch.cuda.current_stream(self._device)
+        with torch.cuda.stream(self._copying):
+            batch = staged.to(self._device, non_blocking=True)
+        current.wait_stream(self._copying)
+        # The memory belongs to the copying stream, which must not reuse it while it is read.
+        batch.record_stream(current)
+        return batch
+
+    def fetch(self, features: torch.Tensor) -> None:
+        """Start to copy vectors back."""
+        self._vectors[: len(features)].copy_(features, non_blocking=True)
+        self._fetched.record()
+
+    def receive(self, count: int) -> npt.NDArray[np.float32]:
+        """Wait for the vectors."""
+        self._fetched.synchronize()
+        return np.array(self._vectors[:count].numpy())

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
+from synthaudit.images.shared_batches import Slot, Slots
+
+CHUNK_IMAGES: Final = 32
+"""How many files go to a worker at once."""
 
 _IDLE_SECONDS: Final = 60
 
@@ -67,23 +71,41 @@ class DecodingPool:
 
         self.workers = workers or loky.cpu_count()
         self._work = work or decode_chunk
+        # Only pixels have a size that is known beforehand.
+        self._slots = Slots(frame, CHUNK_IMAGES) if work is None else None
+        self._slot_of: dict[Future[DecodedChunk], Slot] = {}
         self._frame = frame
         self._max_pixels = max_pixels
 
     def submit(self, files: Sequence[bytes]) -> Future[DecodedChunk]:
         """Begin to decode some files."""
         executor = worker_processes(self.workers)
-        future: Future[DecodedChunk] = executor.submit(
-            self._work, list(files), self._frame, self._max_pixels
-        )
+        arguments = (list(files), self._frame, self._max_pixels)
+        future: Future[DecodedChunk]
+        slot = None
+        if self._slots is not None and 1 < len(files) <= CHUNK_IMAGES:
+            slot = self._slots.take()
+        if slot is None:
+            future = executor.submit(self._work, *arguments)
+        else:
+            future = executor.submit(decode_into, slot, *arguments)
+            self._slot_of[future] = slot
         return future
 
     def collect(self, future: Future[DecodedChunk], files: Sequence[bytes]) -> DecodedChunk:
         """Wait for a chunk; where a process died, find the file that killed it."""
+        slot = self._slot_of.pop(future, None)
         try:
-            return future.result()
+            found = future.result()
+            if slot is None:
+                return found
+            count = sum(failure is None for failure in found.failures)
+            return replace(found, pixels=slot.pixels(count, self._frame).copy())
         except BrokenProcessPool:
             chunks = [self._decode_alone(file) for file in files]
+        finally:
+            if slot is not None and self._slots is not None:
+                self._slots.give_back(slot)
         decoded = [chunk.pixels for chunk in chunks if len(chunk.pixels)]
         return DecodedChunk(
             pixels=np.concatenate(decoded) if decoded else chunks[0].pixels,
@@ -104,6 +126,21 @@ def decode_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> Decod
     """Decode some files in this process."""
     read = partial(decode, frame=frame, max_pixels=max_pixels)
     return read_each(files, read, nothing=_no_pixels(frame))
+
+
+def decode_into(slot: Slot, files: Sequence[bytes], frame: Frame, max_pixels: int) -> DecodedChunk:
+    """Decode some files into shared memory; the chunk itself then has no pixels."""
+    room = slot.pixels(len(files), frame)
+    failures: list[Failure | None] = []
+    done = 0
+    for data in files:
+        try:
+            room[done] = decode(data, frame, max_pixels=max_pixels)
+            done += 1
+            failures.append(None)
+        except UnreadableImage as error:
+            failures.append(Failure(reason=str(error), is_lasting=error.is_lasting))
+    return DecodedChunk(pixels=_no_pixels(frame), failures=failures)
 
 
 def read_each(

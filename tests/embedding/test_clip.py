@@ -75,7 +75,9 @@ def test_vectors_are_those_of_open_clip(model_folder: Path) -> None:
 
 def test_preprocessing_is_the_models_own(model_folder: Path) -> None:
     frame = load(model_folder).frame
-    assert frame == Frame(height=32, width=32, fit="squash", interpolation="bilinear")
+    assert frame == Frame(
+        height=32, width=32, fit="squash", interpolation="bilinear", resizer="torch"
+    )
 
 
 def test_the_fingerprint_covers_weights_preprocessing_and_arithmetic(

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from synthaudit.images.decoding import Frame, UnreadableImage, decode, fit_to_frame, open_rgb
+from synthaudit.images import decoding
+from synthaudit.images.decoding import (
+    Fit,
+    Frame,
+    Interpolation,
+    UnreadableImage,
+    decode,
+    fit_to_frame,
+    open_rgb,
+)
 from tests.pictures import encoded, picture
 
 SQUARE = Frame(height=48, width=48)
@@ -221,3 +230,54 @@ def test_encrypted_bytes_are_named_as_no_image(data: Path) -> None:
     corrupt = (data / "transforms" / "ukbench09268_corrupt.jpg").read_bytes()
     with pytest.raises(UnreadableImage, match="no image format"):
         decode(corrupt, SQUARE)
+
+
+PHOTO_SIZES = ((512, 512), (640, 480), (300, 900), (2000, 1500))
+
+
+def photo(size: tuple[int, int], seed: int = 0) -> Image.Image:
+    """Something like a photograph: smooth shapes, edges, and noise."""
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC), np.int64)
+    smooth[:, size[0] // 2 :] //= 2
+    noisy = smooth + generator.normal(0, 5, smooth.shape).astype(np.int64)
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("size", PHOTO_SIZES)
+@pytest.mark.parametrize("fit", ["shortest", "longest", "squash"])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_torch_resizes_as_pillow_does(
+    size: tuple[int, int], fit: Fit, interpolation: Interpolation
+) -> None:
+    image = photo(size)
+    frames = [
+        Frame(height=224, width=224, fit=fit, interpolation=interpolation, resizer=resizer)
+        for resizer in ("pillow", "torch")
+    ]
+    one, other = (fit_to_frame(image, frame).astype(int) for frame in frames)
+    assert np.abs(one - other).max() <= 1
+    assert frames[0].describe() != frames[1].describe()
+
+
+@pytest.mark.parametrize("size", PHOTO_SIZES)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_fast_jpeg_decoder_gives_the_same_pixels(
+    size: tuple[int, int], mode: str, progressive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("simplejpeg")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(photo(size).convert(mode), "JPEG", progressive=progressive, exif=exif)
+    frame = Frame(height=224, width=224)
+    with_it = decode(data, frame)
+    monkeypatch.setattr(decoding, "simplejpeg", None)
+    assert np.array_equal(with_it, decode(data, frame))
+
+
+def test_the_fast_jpeg_decoder_refuses_what_pillow_refuses() -> None:
+    data = encoded(photo((200, 200)), "JPEG")
+    with pytest.raises(UnreadableImage, match="truncated"):
+        decode(data[: len(data) // 2], Frame(height=64, width=64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,3 +51,58 @@ def test_a_file_that_kills_its_process_costs_only_itself() -> None:
     assert not first.failures[1].is_lasting
     assert second.failures == [None, None]
     assert np.array_equal(first.pixels[1], decode(good[1], FRAME))
+
+
+LARGE = Frame(height=224, width=224)
+
+
+def test_pixels_through_shared_memory_are_the_same_and_slots_are_used_again() -> None:
+    files = [encoded(picture(seed, 64)) for seed in range(8)]
+    files.insert(3, b"broken")
+    expected = np.stack([decode(data, LARGE) for data in files if data != b"broken"])
+    pool = DecodingPool(LARGE, workers=2, max_pixels=10**6)
+    used = set()
+    for _ in range(3):
+        future = pool.submit(files)
+        slot = pool._slot_of[future]
+        used.add(slot.name)
+        chunk = pool.collect(future, files)
+        assert [failure is None for failure in chunk.failures] == [d != b"broken" for d in files]
+        assert np.array_equal(chunk.pixels, expected)
+        # What was collected stays when the slot is written anew.
+        slot.pixels(4, LARGE)[:] = 0
+        assert np.array_equal(chunk.pixels, expected)
+    assert len(used) == 1
+    both = [pool.submit(files), pool.submit(files)]
+    assert len({pool._slot_of[future].name for future in both}) == 2
+    for future in both:
+        assert np.array_equal(pool.collect(future, files).pixels, expected)
+
+
+def test_without_room_for_shared_memory_pixels_go_through_the_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    files = [encoded(picture(seed, 64)) for seed in range(4)]
+    pool = DecodingPool(LARGE, workers=2, max_pixels=10**6)
+    future = pool.submit(files)
+    assert pool._slot_of == {}
+    expected = np.stack([decode(data, LARGE) for data in files])
+    assert np.array_equal(pool.collect(future, files).pixels, expected)
+
+
+def test_nothing_of_the_shared_memory_stays() -> None:
+    def open_memory() -> int:
+        links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+        return sum("memfd:synthaudit" in link for link in links)
+
+    before = open_memory()
+    pool = DecodingPool(LARGE, workers=2, max_pixels=10**6)
+    files = [encoded(picture(seed, 64)) for seed in range(4)]
+    pool.collect(pool.submit(files), files)
+    assert open_memory() > before
+    del pool
+    assert open_memory() == before
