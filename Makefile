@@ -23,7 +23,7 @@ format: .venv/installed-checks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed .venv-oracles/installed
+bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/score.py
 	$(BIN)/python benchmarks/copies.py
 	$(BIN)/python benchmarks/artefacts.py
@@ -31,6 +31,7 @@ bench: .venv/installed .venv-oracles/installed
 	$(BIN)/python benchmarks/selftest.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/performance.py
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv
@@ -42,12 +43,17 @@ bench: .venv/installed .venv-oracles/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test --editable .[fast,generate,mlflow,tensorboard,wandb]
+	$(UV) $(BIN)/python --group check --group test --editable .[fast,generate,mlflow,ray,tensorboard,wandb]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oracles
 	$(UV) .venv-oracles/bin/python --group oracles
+	touch $@
+
+.venv-peers/installed: .venv/bin/uv pyproject.toml
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peers
+	$(UV) .venv-peers/bin/python --group peers
 	touch $@
 
 # The schema of Jenkins' JUnit files, as pytest's own tests have it.
@@ -58,4 +64,4 @@ bench: .venv/installed .venv-oracles/installed
 	cp .venv/pytest-source/pytest-9.0.1/testing/example_scripts/junit-10.xsd $@
 
 clean:
-	rm -rf .venv .venv-oracles synthaudit-demo build dist
+	rm -rf .venv .venv-oracles .venv-peers synthaudit-demo build dist

@@ -13,7 +13,7 @@ from synthaudit.errors import SettingsError
 
 # Options that say how the work is done, not what comes out: no score depends on them.
 _CONDITIONS: Final = frozenset(
-    {"cache", "use_cache", "workers", "batch_size", "device", "local_files_only"}
+    {"cache", "use_cache", "workers", "batch_size", "device", "local_files_only", "engine"}
 )
 
 
@@ -47,6 +47,8 @@ class Settings(BaseModel):
         batch_size: images that the embedder takes at once; None for a size that suits it.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
         local_files_only: never ask a model hub.
+        engine: ``ray`` embeds and searches on the Ray cluster that is running; the cache is not
+            used, and no score changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -75,6 +77,7 @@ class Settings(BaseModel):
     batch_size: int | None = Field(default=None, ge=1)
     device: str = Field(default="auto", min_length=1)
     local_files_only: bool = False
+    engine: Literal["local", "ray"] = "local"
 
     def deciding(self) -> dict[str, Any]:
         """The options on which a score can depend, for the provenance of a result."""

@@ -17,7 +17,7 @@ FLOORS = (
     {"settings"},
     {"images"},
     {"embedding", "measures"},
-    {"result", "generation"},
+    {"result", "generation", "distributing"},
     {"auditing"},
     {"proving", "sweeping", "gating"},
     {"reporting"},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from synthaudit.auditing.artefacts import Artefacts, inspect_artefacts
 from synthaudit.auditing.copying import Copying, judge_copying
@@ -43,6 +45,8 @@ class Findings:
 def find(
     real: EmbeddedSide,
     synthetic: EmbeddedSide,
+    vectors: npt.NDArray[np.floating[Any]],
+    *,
     settings: Settings,
     progress: Progress,
     bench: Workbench | None,
@@ -52,11 +56,11 @@ def find(
     Args:
         real: the real side.
         synthetic: the synthetic side.
+        vectors: (n, d) of both, from ``join``.
         settings: of the audit.
         progress: told of the stages.
         bench: what reading files needs; None for ready vectors.
     """
-    vectors = np.concatenate([real.vectors, synthetic.vectors])
     is_synthetic = np.arange(len(vectors)) >= len(real.vectors)
     classes = np.array([*real.labels, *synthetic.labels], dtype=object)
     found = measure(vectors, is_synthetic, classes, settings, progress)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from synthaudit.auditing.artefacts import harmonised
 from synthaudit.auditing.assembling import Origin, assemble
 from synthaudit.auditing.finding import find
-from synthaudit.auditing.sides import embed, keep_usable, short_digest
+from synthaudit.auditing.sides import embed, join, keep_usable, short_digest
 from synthaudit.auditing.workbench import Workbench, open_cache
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import DataError
@@ -45,12 +45,14 @@ def score(
     options = make_settings(settings)
     listener = progress or NoProgress()
     refuse_overlap(real, synthetic)
-    sources = open_source(real), open_source(synthetic)
+    sources = [open_source(real), open_source(synthetic)]
     match sources:
-        case Collection() as first, Collection() as second:
+        case [Collection() as first, Collection() as second]:
             return score_collections(first, second, options, listener)
-        case VectorTable() as first, VectorTable() as second:
-            return _score_vectors(first, second, options, listener)
+        case [VectorTable(), VectorTable()]:
+            tables = [source for source in sources if isinstance(source, VectorTable)]
+            sources.clear()
+            return _score_vectors(tables, options, listener)
     raise DataError(
         f"{real} and {synthetic} should be of one kind, but only one of them holds ready vectors: "
         "give images on both sides, or vectors of the same embedder."
@@ -84,9 +86,11 @@ def score_embeddings(
         DataError: shapes do not fit, or there are too few usable rows.
     """
     options = make_settings(settings)
-    first = _name_rows("real", real, real_classes)
-    second = _name_rows("synthetic", synthetic, synthetic_classes)
-    return _score_vectors(first, second, options, progress or NoProgress())
+    tables = [
+        _name_rows("real", real, real_classes),
+        _name_rows("synthetic", synthetic, synthetic_classes),
+    ]
+    return _score_vectors(tables, options, progress or NoProgress())
 
 
 def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -> VectorTable:
@@ -128,29 +132,30 @@ def score_collections(
         recipe=None if recipe is None else asdict(recipe),
     )
     try:
-        first, second = (
-            embed(side, collection, bench)
-            for side, collection in zip(("real", "synthetic"), collections, strict=True)
+        first, second, vectors = join(
+            [
+                embed(side, collection, bench)
+                for side, collection in zip(("real", "synthetic"), collections, strict=True)
+            ]
         )
-        findings = find(first, second, settings, progress, bench)
+        findings = find(first, second, vectors, settings=settings, progress=progress, bench=bench)
         return assemble(first, second, findings, origin=origin, settings=settings)
     finally:
         cache.close()
 
 
-def _score_vectors(
-    real: VectorTable, synthetic: VectorTable, settings: Settings, progress: Progress
-) -> Audit:
-    widths = real.vectors.shape[1], synthetic.vectors.shape[1]
+def _score_vectors(tables: list[VectorTable], settings: Settings, progress: Progress) -> Audit:
+    """Audit vectors; the list is emptied, for they may fill half the memory."""
+    widths = [table.vectors.shape[1] for table in tables]
     if widths[0] != widths[1]:
         raise DataError(
             f"both sides should have vectors of one length, but the real ones have {widths[0]} "
             f"numbers and the synthetic ones {widths[1]}: embed both with the same model."
         )
     sides = [
-        keep_usable(side, table, settings.max_unreadable)
-        for side, table in (("real", real), ("synthetic", synthetic))
+        keep_usable(side, tables.pop(0), settings.max_unreadable) for side in ("real", "synthetic")
     ]
+    first, second, vectors = join(sides)
     origin = Origin(embedder="vectors", fingerprint=f"vectors/{widths[0]}", device="cpu")
-    findings = find(sides[0], sides[1], settings, progress, None)
-    return assemble(sides[0], sides[1], findings, origin=origin, settings=settings)
+    findings = find(first, second, vectors, settings=settings, progress=progress, bench=None)
+    return assemble(first, second, findings, origin=origin, settings=settings)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from synthaudit.auditing.workbench import Workbench
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.vectors import VectorTable
+
+_BLOCK: Final = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +71,11 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
     Raises:
         DataError: more of them have none than the settings allow.
     """
-    finite = np.isfinite(table.vectors).all(axis=1)
-    usable = finite & (np.abs(table.vectors) > 0).any(axis=1)
+    finite, usable = (np.empty(len(table.vectors), bool) for _ in range(2))
+    for block in _blocks(len(finite)):
+        rows = table.vectors[block]
+        finite[block] = np.isfinite(rows).all(axis=1)
+        usable[block] = finite[block] & (rows != 0).any(axis=1)
     unreadable = [
         Unreadable(
             path=table.paths[row],
@@ -84,7 +89,9 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
     kept = _by_content(table, np.flatnonzero(usable))
     vectors = table.vectors[kept]
     paths, labels = [table.paths[row] for row in kept], [table.labels[row] for row in kept]
-    digest = hashlib.sha256(vectors.astype("<f8").tobytes()).hexdigest()
+    content = hashlib.sha256()
+    for block in _blocks(len(vectors)):
+        content.update(vectors[block].astype("<f8").tobytes())
     return EmbeddedSide(
         name=side,
         root=Path(table.name),
@@ -92,14 +99,36 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
         paths=paths,
         labels=labels,
         unreadable=unreadable,
-        digest=short_digest("\n".join([digest, *paths])),
+        digest=short_digest("\n".join([content.hexdigest(), *paths])),
         position=kept,
     )
 
 
+def join(
+    sides: list[EmbeddedSide],
+) -> tuple[EmbeddedSide, EmbeddedSide, npt.NDArray[np.floating[Any]]]:
+    """Both sides' vectors as one array, of which the sides are then parts.
+
+    The list is emptied: nobody is to hold the vectors twice.
+    """
+    vectors = np.concatenate([side.vectors for side in sides])
+    second, first = sides.pop(), sides.pop()
+    count = len(first.vectors)
+    return (
+        replace(first, vectors=vectors[:count]),
+        replace(second, vectors=vectors[count:]),
+        vectors,
+    )
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
+
+
 def _by_content(table: VectorTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Rows in an order that does not depend on theirs, so that shuffling them changes no score."""
-    vectors = np.ascontiguousarray(table.vectors[rows] + 0.0)
+    vectors = np.ascontiguousarray(table.vectors[rows])
+    vectors += 0.0  # so that -0 is 0
     content = vectors.view(np.dtype((np.void, vectors.itemsize * vectors.shape[1]))).ravel()
     labels = np.array([str(table.labels[row]) for row in rows], dtype=str)
     by_label = np.argsort(labels, kind="stable")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.distributing.embedding import extract_on_ray
 from synthaudit.embedding.cache import VectorCache, default_folder
 from synthaudit.embedding.extraction import Extraction, extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
@@ -56,6 +57,15 @@ class Workbench:
         reader: FileReader | None = None,
         stage: str = "embedding",
     ) -> Extraction:
+        if self.settings.engine == "ray":
+            return extract_on_ray(
+                collection,
+                embedder.dimension,
+                self.settings,
+                progress=self.progress,
+                reader=reader,
+                stage=stage,
+            )
         return extract(
             collection,
             embedder,

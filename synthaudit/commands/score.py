@@ -14,7 +14,10 @@ from synthaudit.commands.terminal import Listener, answers_errors
 if TYPE_CHECKING:
     from synthaudit.result.audit import Audit
 
-_SOURCE = "a folder, a .csv/.jsonl/.parquet manifest, .tar shards (or a quoted glob), or vectors"
+_SOURCE = (
+    "a folder or its URL, a .csv/.jsonl/.parquet manifest, .tar shards (or a quoted glob), or "
+    "vectors"
+)
 
 
 @answers_errors
@@ -82,6 +85,9 @@ def score(
         Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="Arithmetic of the model.")
     ] = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="ray: on the Ray cluster that is running.")
+    ] = "local",
     report_mb: Annotated[
         float, typer.Option(min=2.0, help="Budget of report.html in megabytes.")
     ] = 15.0,
@@ -126,6 +132,7 @@ def score(
         "device": device,
         "precision": precision,
         "local_files_only": offline,
+        "engine": engine,
     }
     # A policy that is wrong should be told before the work, not after it.
     policy = None if gate is None else choose_policy(gate, [], certain=False)

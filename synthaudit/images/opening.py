@@ -11,6 +11,7 @@ from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
 from synthaudit.images.folders import open_folder
 from synthaudit.images.manifests import open_manifest, read_table
+from synthaudit.images.remote import is_url, open_url
 from synthaudit.images.shards import open_shards
 from synthaudit.images.vectors import VectorTable, holds_vectors, open_array, open_vector_table
 
@@ -26,7 +27,8 @@ def open_source(source: Source) -> Collection | VectorTable:
     """Open one side of an audit.
 
     Args:
-        source: a folder, a manifest, a tar shard or a glob of shards, or a file of vectors.
+        source: a folder, a manifest, a tar shard or a glob of shards, a file of vectors, or the
+            URL of a folder or a tar shard.
 
     Raises:
         UsageError: it does not exist, or is of no known kind.
@@ -34,10 +36,11 @@ def open_source(source: Source) -> Collection | VectorTable:
     """
     name = os.fspath(source)
     path = Path(name)
-    if not path.exists():
-        return _require_images(open_shards(_match_shards(name), name))
-    if path.is_dir():
-        return _require_images(open_folder(path, name))
+    if is_url(name):
+        return _require_images(open_url(name))
+    if not path.exists() or path.is_dir():
+        found = open_folder(path, name) if path.is_dir() else open_shards(_match_shards(name), name)
+        return _require_images(found)
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return _require_vectors(open_array(path))
@@ -57,6 +60,10 @@ def refuse_overlap(real: Source, synthetic: Source) -> None:
     Raises:
         UsageError: they are the same file or folder, or one folder lies inside the other.
     """
+    if is_url(os.fspath(real)) or is_url(os.fspath(synthetic)):
+        if os.fspath(real) == os.fspath(synthetic):
+            raise UsageError(f"REAL and SYNTHETIC are both {real}: give two different sets.")
+        return
     first, second = Path(real).resolve(), Path(synthetic).resolve()
     if not first.exists() or not second.exists():
         return

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from synthaudit.errors import DataError
-from synthaudit.images.collection import Collection, ImageEntry, MemberLocation
+from synthaudit.images.collection import Collection, ImageEntry, Location, MemberLocation
 from synthaudit.images.folders import IMAGE_SUFFIXES
 
 _CLASS_SUFFIXES = (".cls", ".cls.txt", ".class", ".label")
@@ -26,18 +28,36 @@ def open_shards(shards: Sequence[Path], name: str) -> Collection:
     """
     entries: list[ImageEntry] = []
     for shard in sorted(shards):
-        entries.extend(_index(shard))
+        locate = partial(MemberLocation, shard)
+        try:
+            with shard.open("rb") as stream:
+                entries.extend(index_shard(stream, shard.name, str(shard), locate))
+        except OSError as error:
+            raise DataError(f"{shard} cannot be read ({error}).") from error
     return Collection(
         name=name, root=shards[0].parent, entries=sorted(entries, key=lambda entry: entry.path)
     )
 
 
-def _index(shard: Path) -> list[ImageEntry]:
+def index_shard(
+    stream: BinaryIO, name: str, called: str, locate: Callable[[str, int, int], Location]
+) -> list[ImageEntry]:
+    """The images of one shard.
+
+    Args:
+        stream: its bytes.
+        name: of its file, with which the paths of its images begin.
+        called: what errors call it.
+        locate: a member's name, offset and size to where its bytes are.
+
+    Raises:
+        DataError: it is compressed, truncated or no tar file.
+    """
     images: list[tarfile.TarInfo] = []
     labels: dict[str, str] = {}
     try:
         # "r:" accepts no compression: members are read later straight from their offsets.
-        with tarfile.open(shard, "r:") as archive:
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
                 if not member.isfile():
                     continue
@@ -47,14 +67,14 @@ def _index(shard: Path) -> list[ImageEntry]:
                     labels[_sample_key(member.name)] = label
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(
-            f"{shard} is not a complete uncompressed tar file ({error}); "
+            f"{called} is not a complete uncompressed tar file ({error}); "
             "unpack a compressed one with gunzip, or fetch it again."
         ) from error
     return [
         ImageEntry(
-            path=f"{shard.name}/{member.name}",
+            path=f"{name}/{member.name}",
             label=labels.get(_sample_key(member.name), _first_folder(member.name)),
-            location=MemberLocation(shard, member.name, member.offset_data, member.size),
+            location=locate(member.name, member.offset_data, member.size),
         )
         for member in images
     ]

@@ -34,7 +34,7 @@ def open_array(file: Path) -> VectorTable:
         DataError: it is no array of numbers of that shape.
     """
     try:
-        array = np.load(file, allow_pickle=False)
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{file} cannot be read as a .npy array: {error}") from error
     return make_table(array, str(file))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from synthaudit.measures.cells import nearest_in_cells, part
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -24,6 +26,15 @@ _FEW: Final = 2_000
 # Below this many rows the full width is searched at once; above, the leading axes come first.
 _PROJECT_FROM: Final = 4096
 _PROJECTED_AXES: Final = 64
+# Up to 60,000 images, half of them real, every pair is looked at.
+_EXACT_PRODUCT: Final = 2_000_000_000
+
+
+CandidateSearch = Callable[
+    [npt.NDArray[np.float32], Integers, Integers, int], Iterator[tuple[slice, Integers]]
+]
+"""Unit rows (n, d), the queries' and the candidates' row numbers, and how many to find; yields for
+slices of the queries the rows that float32 takes for the nearest, -1 where there are fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +70,20 @@ class Directions:
 
     Args:
         vectors: (n, d) finite rows of non-zero length.
+        candidates: finds what to look at; None for this machine.
     """
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, candidates: CandidateSearch | None = None) -> None:
         self._vectors = vectors
-        lengths = np.linalg.norm(vectors.astype(np.float64, copy=False), axis=1)
-        self._lengths = lengths
-        self.unit = np.ascontiguousarray(vectors / lengths[:, None], dtype=np.float32)
+        self.candidates = candidates or _candidates
+        self._lengths = np.empty(len(vectors))
+        self.unit: npt.NDArray[np.float32] = np.empty(vectors.shape, np.float32)
+        # Block by block: a second copy of all vectors in float64 may not fit into memory.
+        for start in range(0, len(vectors), _ROWS):
+            block = slice(start, start + _ROWS)
+            rows = vectors[block].astype(np.float64)
+            self._lengths[block] = np.linalg.norm(rows, axis=1)
+            self.unit[block] = rows / self._lengths[block][:, None]
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -109,28 +127,45 @@ def nearest(
     Returns:
         ``Neighbours`` of shape (n, k).
     """
-    import faiss
-
     index = np.full((len(queries), count), -1, np.int64)
     distance = np.full((len(queries), count), np.inf)
     if len(queries) == 0 or len(candidates) == 0:
         return Neighbours(index=index, distance=distance)
-    flat = faiss.IndexFlatIP(directions.unit.shape[1])
-    flat.add(directions.unit[candidates])
     width = min(count + _CANDIDATES, len(candidates))
-    for start in range(0, len(queries), _ROWS):
-        rows = queries[start : start + _ROWS]
-        _, position = flat.search(directions.unit[rows], width)
-        found = candidates[position]
-        exact = directions.distance(np.repeat(rows, width), found.ravel()).reshape(found.shape)
-        exact[found == rows[:, None]] = np.inf
+    for block, found in directions.candidates(directions.unit, queries, candidates, width):
+        rows = queries[block]
+        exact = directions.distance(np.repeat(rows, found.shape[1]), found.ravel())
+        exact = exact.reshape(found.shape)
+        exact[(found == rows[:, None]) | (found < 0)] = np.inf
         order = np.lexsort((found, exact), axis=1)[:, :count]
         kept = order.shape[1]
-        block = slice(start, start + len(rows))
         distance[block, :kept] = np.take_along_axis(exact, order, axis=1)
         index[block, :kept] = np.take_along_axis(found, order, axis=1)
     index[np.isinf(distance)] = -1
     return Neighbours(index=index, distance=distance)
+
+
+def is_exact(queries: int, candidates: int) -> bool:
+    """Whether ``nearest`` looks at every candidate, or only into cells."""
+    return queries * candidates <= _EXACT_PRODUCT
+
+
+def _candidates(
+    unit: npt.NDArray[np.float32], queries: Integers, candidates: Integers, width: int
+) -> Iterator[tuple[slice, Integers]]:
+    """For blocks of queries the nearest candidates by float32, in any order."""
+    import faiss
+
+    if not is_exact(len(queries), len(candidates)):
+        cells = part(unit, candidates)
+        yield from nearest_in_cells(unit, queries, cells, width=width)
+        return
+    flat = faiss.IndexFlatIP(unit.shape[1])
+    flat.add(unit[candidates])
+    for start in range(0, len(queries), _ROWS):
+        block = slice(start, min(start + _ROWS, len(queries)))
+        _, position = flat.search(unit[queries[block]], width)
+        yield block, candidates[position]
 
 
 def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:

@@ -22,6 +22,10 @@ _INNER_FOLDS: Final = 3
 # The best penalty of 8,000 rows is the best of a million within a step of the grid above.
 _CHOICE_ROWS: Final = 8000
 _COLUMNS_AT_ONCE: Final = 240
+_BLOCK: Final = 16_384
+
+SINGLE_FROM: Final = 200_000
+"""Rows from which the detector computes in float32: half the memory, and twice as fast."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +83,11 @@ def principal_axes(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
     """Standardised columns, turned to their principal axes: (n, d) to (n, rank).
 
     A rotation changes no penalised fit, but it makes the Hessian nearly diagonal, and axes along
-    which nothing varies drop out.
+    which nothing varies drop out. Beyond 200,000 rows the result is float32, made block by block:
+    probabilities then agree to 1e-4.
     """
+    if len(vectors) > SINGLE_FROM:
+        return _principal_axes_of_many(vectors)
     rows = vectors.astype(np.float64)
     rows -= rows.mean(axis=0)
     deviation = rows.std(axis=0)
@@ -96,6 +103,25 @@ def principal_axes(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
         return np.asarray(axes[:, kept] * np.sqrt(values[kept]))
     values, axes = np.linalg.eigh(rows.T @ rows)
     return np.asarray(rows @ axes[:, values > 1e-10 * values[-1]])
+
+
+def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
+    count, width = vectors.shape
+    blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
+    mean = sum(vectors[block].sum(axis=0, dtype=np.float64) for block in blocks) / count
+    moments = np.zeros((width, width))
+    for block in blocks:
+        rows = vectors[block].astype(np.float64) - mean
+        moments += rows.T @ rows
+    deviation = np.sqrt(np.diag(moments) / count)
+    varies = deviation > 1e-9 * max(float(np.abs(mean).max() + deviation.max()), 1e-300)
+    scale = deviation[varies]
+    values, axes = np.linalg.eigh(moments[np.ix_(varies, varies)] / np.outer(scale, scale))
+    axes = axes[:, values > 1e-10 * values[-1]] / scale[:, None] if len(values) else axes
+    result = np.empty((count, axes.shape[1]), np.float32)
+    for block in blocks:
+        result[block] = (vectors[block][:, varies] - mean[varies]) @ axes
+    return result
 
 
 def assign(

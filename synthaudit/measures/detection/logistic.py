@@ -14,6 +14,7 @@ import numpy as np
 
 from synthaudit.measures.neighbours import Floats
 
+_BLOCK: Final = 65_536
 _NEWTON_STEPS: Final = 60
 _HALVINGS: Final = 30
 
@@ -121,7 +122,10 @@ class _Problem:
 
     def newton_step(self, gradient: Floats, curvature: Floats) -> Floats:
         """Solve Hessian x step = -gradient by preconditioned conjugate gradients."""
-        diagonal = np.square(self.rows).T @ curvature
+        diagonal = np.zeros((self.rows.shape[1], curvature.shape[1]), self.rows.dtype)
+        for start in range(0, len(self.rows), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            diagonal += np.square(self.rows[block]).T @ curvature[block]
         scale = np.vstack([diagonal, curvature.sum(axis=0)]) + self.penalty
         step, residual = np.zeros_like(gradient), -gradient
         direction = residual / scale

@@ -1,0 +1,59 @@
+"""Search on a Ray cluster: each worker holds a part of the candidates, and all are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.distributing.connecting import connect
+from synthaudit.measures.neighbours import Integers
+
+_QUERIES: Final = 4096
+_LEAST: Final = 2000
+
+
+def candidates_on_ray(
+    unit: npt.NDArray[np.float32], queries: Integers, candidates: Integers, width: int
+) -> Iterator[tuple[slice, Integers]]:
+    """For blocks of queries the nearest candidates by float32, found by all workers together.
+
+    Every pair is looked at, as on one machine up to 2e9 pairs; what is nearest of all the parts
+    is nearest of the whole. A search is a task of its own: one that is lost is done again.
+
+    Args:
+        unit: (n, d) rows of length 1.
+        queries: (m,) row numbers.
+        candidates: (k,) row numbers.
+        width: how many to find.
+    """
+    ray = connect()
+    workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    count = max(min(workers, len(candidates) // _LEAST), 1)
+    parts = np.array_split(candidates, count)
+    held = [ray.put(np.ascontiguousarray(unit[part])) for part in parts]
+    search = ray.remote(_search).options(max_retries=-1)
+    for start in range(0, len(queries), _QUERIES):
+        block = slice(start, min(start + _QUERIES, len(queries)))
+        rows = ray.put(np.ascontiguousarray(unit[queries[block]]))
+        found = ray.get([search.remote(shard, rows, width) for shard in held])
+        similar = np.concatenate([values for values, _ in found], axis=1)
+        names = np.concatenate(
+            [
+                np.where(places < 0, -1, part[places])
+                for part, (_, places) in zip(parts, found, strict=True)
+            ],
+            axis=1,
+        )
+        order = np.argsort(-similar, axis=1, kind="stable")[:, :width]
+        yield block, np.take_along_axis(names, order, axis=1)
+
+
+def _search(shard: npt.NDArray[Any], rows: npt.NDArray[Any], width: int) -> Any:
+    import faiss
+
+    flat = faiss.IndexFlatIP(shard.shape[1])
+    flat.add(shard)
+    return flat.search(rows, min(width, len(shard)))
