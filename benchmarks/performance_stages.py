@@ -65,7 +65,7 @@ def pictures(data: str, kind: str) -> list[bytes]:
     }[kind]
     generator = np.random.default_rng(0)
     made = []
-    for file in sorted(Path(data, "clothing").glob("*.jpg"))[: 4 if size[0] > 512 else 16]:
+    for file in sorted(Path(data, "clothing").rglob("*.jpg"))[: 4 if size[0] > 512 else 16]:
         image = Image.open(file).convert("RGB").resize(size, Image.Resampling.BICUBIC)
         noisy = np.asarray(image) + generator.normal(0, 5, (size[1], size[0], 3))
         buffer = io.BytesIO()
@@ -133,7 +133,7 @@ class PlainDataset:
 
 def pipeline(data: str, whose: str) -> dict[str, float]:
     """A folder of photos to batches of pixels with two workers, three times over."""
-    files = [str(file) for file in sorted(Path(data, "clothing").glob("*.jpg"))] * 3
+    files = [str(file) for file in sorted(Path(data, "clothing").rglob("*.jpg"))] * 3
     if whose == "open_clip":
         from torch.utils.data import DataLoader
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from synthaudit.auditing.certainty import Certainty, ascertain
 from synthaudit.auditing.supporting import Support, support
-from synthaudit.distributing.searching import candidates_on_ray
+from synthaudit.distributing.gpu_searching import choose_search
 from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
 from synthaudit.measures.copies.studio import find_studio_duplicates
 from synthaudit.measures.detection.cross_validation import principal_axes
@@ -169,7 +169,7 @@ def _search(
     is_synthetic: npt.NDArray[np.bool_],
     settings: Settings,
 ) -> _Copies:
-    directions = Directions(vectors, candidates_on_ray if settings.engine == "ray" else None)
+    directions = Directions(vectors, choose_search(settings, len(vectors)))
     found = find_duplicates(
         directions,
         is_synthetic,

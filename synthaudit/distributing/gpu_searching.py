@@ -1,0 +1,108 @@
+"""Search on a GPU: every pair is looked at, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.distributing.searching import candidates_on_ray
+from synthaudit.measures.neighbours import CandidateSearch, Integers, is_exact
+from synthaudit.settings import Settings
+
+_QUERIES: Final = 4096
+_CANDIDATES: Final = 262_144
+
+
+def choose_search(settings: Settings, rows: int) -> CandidateSearch | None:
+    """Who searches: the cluster where one is asked for, a GPU for very many rows, or nobody else.
+
+    Args:
+        settings: the engine and the device.
+        rows: how many images there are.
+    """
+    if settings.engine == "ray":
+        return candidates_on_ray
+    device = settings.device
+    if is_exact(rows, rows // 2) or not (device == "auto" or device.startswith("cuda")):
+        return None
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return partial(candidates_on_gpu, device="cuda" if device == "auto" else device)
+
+
+def candidates_on_gpu(
+    unit: npt.NDArray[np.float32],
+    queries: Integers,
+    candidates: Integers,
+    width: int,
+    *,
+    device: str,
+) -> Iterator[tuple[slice, Integers]]:
+    """For blocks of queries the nearest candidates by float32, by FAISS or else by torch.
+
+    Args:
+        unit: (n, d) rows of length 1.
+        queries: (m,) row numbers.
+        candidates: (k,) row numbers.
+        width: how many to find.
+        device: of torch.
+    """
+    import faiss
+
+    if device.startswith("cuda") and hasattr(faiss, "StandardGpuResources"):
+        number = int(device.partition(":")[2] or 0)
+        index: Any = faiss.GpuIndexFlatIP(
+            faiss.StandardGpuResources(), unit.shape[1], _flat_on(number)
+        )
+        for start in range(0, len(candidates), _CANDIDATES):
+            index.add(np.ascontiguousarray(unit[candidates[start : start + _CANDIDATES]]))
+        for block in _blocks(len(queries)):
+            _, places = index.search(np.ascontiguousarray(unit[queries[block]]), width)
+            yield block, candidates[places]
+        return
+    yield from _by_torch(unit, queries, candidates, width, device)
+
+
+def _by_torch(
+    unit: npt.NDArray[np.float32],
+    queries: Integers,
+    candidates: Integers,
+    width: int,
+    device: str,
+) -> Iterator[tuple[slice, Integers]]:
+    import torch
+
+    # TensorFloat-32 would swap neighbours that are no nearer than a thousandth to each other.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    parts = [
+        (start, torch.from_numpy(unit[candidates[start : start + _CANDIDATES]]).to(device))
+        for start in range(0, len(candidates), _CANDIDATES)
+    ]
+    for block in _blocks(len(queries)):
+        rows = torch.from_numpy(unit[queries[block]]).to(device)
+        values, places = [], []
+        for start, part in parts:
+            best = (rows @ part.T).topk(min(width, len(part)), dim=1)
+            values.append(best.values)
+            places.append(best.indices + start)
+        every = torch.cat(values, dim=1).topk(width, dim=1).indices
+        found = torch.cat(places, dim=1).gather(1, every)
+        yield block, candidates[found.cpu().numpy()]
+
+
+def _flat_on(number: int) -> Any:
+    import faiss
+
+    config = faiss.GpuIndexFlatConfig()
+    config.device = number
+    return config
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, min(start + _QUERIES, count)) for start in range(0, count, _QUERIES))
