@@ -175,7 +175,8 @@ def growth(place: Place) -> list[str]:
              f"{file.stat().st_size / 1e6:,.0f}", f"{found['recall']:.4f} of {found['copies']:,}"]
         )  # fmt: skip
         last = {"seconds": found["seconds"], "searching": searching}
-        file.unlink()
+        for made in place.scratch.glob("growth.npy*"):
+            made.unlink()
     images, rates = [], []
     make_images(place.data, place.scratch / "many", max(IMAGE_SIZES))
     for size in IMAGE_SIZES:

@@ -183,6 +183,8 @@ def make_vectors(file: str, count: str) -> dict[str, int]:
     jitter = generator.standard_normal((len(copies), DIMENSION), dtype=np.float32)
     vectors[copies] = vectors[sources] + np.float32(0.1) * jitter
     vectors.flush()
+    np.save(f"{file}.real.npy", vectors[: size // 2])
+    np.save(f"{file}.synthetic.npy", vectors[size // 2 :])
     np.savez(f"{file}.planted.npz", copies=copies, sources=sources)
     return {"copies": len(copies)}
 
@@ -207,17 +209,16 @@ class Watch:
 
 
 def audit(file: str, speed: str) -> dict[str, Any]:
-    """The audit of vectors, the first half of them real; recall by what was planted."""
+    """The audit of two files of vectors; recall by what was planted."""
     import synthaudit
 
-    vectors = np.load(file, mmap_mode="r")
-    half = len(vectors) // 2
+    half = len(np.load(f"{file}.real.npy", mmap_mode="r"))
     watch = Watch()
-    warm = vectors[:50].copy(), vectors[50:100].copy()
+    warm = np.random.default_rng(0).standard_normal((2, 50, 8))
     synthaudit.score_embeddings(*warm, quick=True)
     start = time.perf_counter()
-    found = synthaudit.score_embeddings(
-        vectors[:half], vectors[half:], quick=speed == "quick", progress=watch
+    found = synthaudit.score(
+        f"{file}.real.npy", f"{file}.synthetic.npy", quick=speed == "quick", progress=watch
     )
     seconds = time.perf_counter() - start
     planted = np.load(f"{file}.planted.npz")

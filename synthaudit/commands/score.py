@@ -28,7 +28,7 @@ def score(
     ],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Write all result files into this folder.")
+        str | None, typer.Option(help="Write all result files into this folder, or to this URL.")
     ] = None,
     embedder: Annotated[
         str,
@@ -137,16 +137,20 @@ def score(
     # A policy that is wrong should be told before the work, not after it.
     policy = None if gate is None else choose_policy(gate, [], certain=False)
     trackers = [check_tracker(name) for name in track or []]
-    audit = audit_and_print(
-        real,
-        synthetic,
-        settings,
-        keep=keep,
-        out=out,
-        as_json=output_format == "json",
-        quiet=quiet,
-        report_mb=report_mb,
-    )
+    from synthaudit.result.destination import destination
+
+    with destination(out) as folder:
+        audit = audit_and_print(
+            real,
+            synthetic,
+            settings,
+            keep=keep,
+            out=folder,
+            called=out,
+            as_json=output_format == "json",
+            quiet=quiet,
+            report_mb=report_mb,
+        )
     if trackers:
         from synthaudit.reporting.tracking import track as log_to
 
@@ -177,8 +181,12 @@ def audit_and_print(
     quiet: bool,
     keep: Path | None = None,
     report_mb: float = 15.0,
+    called: str | None = None,
 ) -> Audit:
-    """Score, write and print: what ``score`` and ``demo`` have in common."""
+    """Score, write and print: what ``score`` and ``demo`` have in common.
+
+    ``called`` is what the user called ``out``.
+    """
     from rich.console import Console
 
     from synthaudit.auditing.scoring import score as run
@@ -196,5 +204,5 @@ def audit_and_print(
     if as_json:
         sys.stdout.write(json_text(audit.to_dict()))
     else:
-        print_audit(audit, Console(), written=out)
+        print_audit(audit, Console(), written=called or out)
     return audit

@@ -13,7 +13,7 @@ PROBES: Final = 8
 """Cells that each row looks into. Near-duplicates nearly always share the nearest few; random
 vectors without any structure would need more."""
 
-_ROWS: Final = 16_384
+_ROWS: Final = 32_768
 _STEPS: Final = 8
 _SAMPLES_A_CELL: Final = 64
 _SEED: Final = 1

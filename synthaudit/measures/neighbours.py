@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +26,9 @@ _MANY: Final = 500_000
 _FEW: Final = 2_000
 # Below this many rows the full width is searched at once; above, the leading axes come first.
 _PROJECT_FROM: Final = 4096
-_PROJECTED_AXES: Final = 64
+_PROJECTED_AXES: Final = 48
+_TILE: Final = 512
+_FLAT_ROWS: Final = 65_536
 # Up to 60,000 images, half of them real, every pair is looked at.
 _EXACT_PRODUCT: Final = 2_000_000_000
 
@@ -160,12 +163,25 @@ def _candidates(
         cells = part(unit, candidates)
         yield from nearest_in_cells(unit, queries, cells, width=width)
         return
-    flat = faiss.IndexFlatIP(unit.shape[1])
-    flat.add(unit[candidates])
-    for start in range(0, len(queries), _ROWS):
-        block = slice(start, min(start + _ROWS, len(queries)))
-        _, position = flat.search(unit[queries[block]], width)
-        yield block, candidates[position]
+    blocks = [
+        slice(start, min(start + _ROWS, len(queries))) for start in range(0, len(queries), _ROWS)
+    ]
+    best = np.full((len(queries), 2 * width), -np.inf, np.float32)
+    found = np.full((len(queries), 2 * width), -1, np.int64)
+    # Part by part, for the index holds a second copy of what it searches.
+    for start in range(0, len(candidates), _FLAT_ROWS):
+        part_of = candidates[start : start + _FLAT_ROWS]
+        flat = faiss.IndexFlatIP(unit.shape[1])
+        flat.add(unit[part_of])
+        room = slice(width, width + min(width, len(part_of)))
+        for block in blocks:
+            best[block, room], place = flat.search(unit[queries[block]], min(width, len(part_of)))
+            found[block, room] = part_of[place]
+            order = np.argsort(-best[block], axis=1, kind="stable")
+            best[block] = np.take_along_axis(best[block], order, axis=1)
+            found[block] = np.take_along_axis(found[block], order, axis=1)
+    for block in blocks:
+        yield block, found[block, :width]
 
 
 def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:
@@ -182,39 +198,104 @@ def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:
         ``Pairs``, each pair once. Which pairs are in is decided in float64; where very many are,
         the distance of those far from the radius is float32's, right to 1e-5.
     """
-    import faiss
-
     unit = directions.unit
     is_projected = len(unit) >= _PROJECT_FROM and unit.shape[1] > _PROJECTED_AXES
     turned = _to_principal_axes(unit) if is_projected else unit
-    coarse = np.ascontiguousarray(turned[:, :_PROJECTED_AXES]) if is_projected else unit
-    index = faiss.IndexFlatL2(coarse.shape[1])
+    leading = _Leading(turned[:, :_PROJECTED_AXES]) if is_projected else None
     limit = 2.0 * (max(radius, 0.0) + _FLOAT32_SLACK)
     for start in range(0, len(unit), _ROWS):
-        stop = min(start + _ROWS, len(unit))
         # Each block looks at itself and those before it, so that no pair is looked at twice.
-        index.add(coarse[start:stop])
-        bounds, squared, found = index.range_search(coarse[start:stop], limit)
-        is_partial = is_projected
-        if is_projected and len(found) > _MANY:
-            is_partial = False
-            crowded = faiss.IndexFlatL2(unit.shape[1])
-            crowded.add(unit[:stop])
-            bounds, squared, found = crowded.range_search(unit[start:stop], limit)
-        found_by = bounds[1:].astype(np.int64) - bounds[:-1].astype(np.int64)
-        second = start + np.repeat(np.arange(stop - start), found_by)
-        earlier = found < second
-        first, second, squared = found[earlier].astype(np.int64), second[earlier], squared[earlier]
-        if is_partial:
-            near = _still_near(turned, first, second, squared, limit)
-            first, second = first[near], second[near]
-        if len(found) <= _MANY:
+        block = slice(start, min(start + _ROWS, len(unit)))
+        near = None if leading is None else leading.near(block, limit)
+        if near is None:
+            first, second, squared = _near_in_full(unit, block, limit)
+        else:
+            first, second, squared = near
+            kept = _still_near(turned, first, second, squared, limit)
+            first, second, squared = first[kept], second[kept], squared[kept]
+        if len(first) <= _MANY:
             yield _select(first, second, directions.distance(first, second), radius)
         else:
             distance = squared.astype(np.float64) / 2
             doubtful = (np.abs(distance - radius) < _FLOAT32_SLACK) | (distance < _FLOAT32_SLACK)
             distance[doubtful] = directions.distance(first[doubtful], second[doubtful])
             yield _select(first, second, distance, radius)
+
+
+class _Leading:
+    """Rows on their leading axes, one product of which is minus half a squared distance.
+
+    Args:
+        rows: (n, d) float32.
+    """
+
+    def __init__(self, rows: npt.NDArray[np.float32]) -> None:
+        half = -0.5 * np.einsum("ij,ij->i", rows, rows)[:, None]
+        ones = np.ones_like(half)
+        self._left = np.concatenate([rows, half, ones], axis=1)
+        self._right = np.ascontiguousarray(np.concatenate([rows, ones, half], axis=1))
+
+    def near(
+        self, block: slice, limit: float
+    ) -> tuple[Integers, Integers, npt.NDArray[np.float32]] | None:
+        """Pairs of the block's rows with those before them, and their squared distances.
+
+        None where there are so many that they are better looked for in full.
+        """
+        import faiss
+        from threadpoolctl import threadpool_limits
+
+        count = int(faiss.omp_get_max_threads())
+        # A thread a stripe: looking through a product takes as long as the product itself, which
+        # would otherwise wait for it.
+        with threadpool_limits(1), ThreadPoolExecutor(count) as threads:
+            stripes = threads.map(
+                lambda number: self._near_in_stripe(block, limit, number, count), range(count)
+            )
+            parts = [part for stripe in stripes for part in stripe]
+        if not parts:
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+        first, second, squared = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return None if len(first) > _MANY else (first, second, squared)
+
+    def _near_in_stripe(
+        self, block: slice, limit: float, number: int, count: int
+    ) -> list[tuple[Integers, Integers, npt.NDArray[np.float32]]]:
+        """The same of every ``count``-th tile, of one pair too many at most a tile's worth."""
+        found: list[tuple[Integers, Integers, npt.NDArray[np.float32]]] = []
+        least, total = np.float32(-limit / 2), 0
+        # A tile fits into the processor's cache, where it is multiplied and looked through.
+        room = np.empty((block.stop - block.start, _TILE), np.float32)
+        for start in range(number * _TILE, block.stop, count * _TILE):
+            stop = min(start + _TILE, block.stop)
+            tile = room[:, : stop - start]
+            np.matmul(self._left[block], self._right[start:stop].T, out=tile)
+            if not tile.max() > least:
+                continue
+            second, first = np.nonzero(tile > least)
+            squared = -2.0 * tile[second, first]
+            first, second = first + start, second + block.start
+            earlier = first < second
+            found.append((first[earlier], second[earlier], squared[earlier]))
+            total += int(earlier.sum())
+            if total > _MANY:
+                break
+        return found
+
+
+def _near_in_full(
+    unit: npt.NDArray[np.float32], block: slice, limit: float
+) -> tuple[Integers, Integers, npt.NDArray[np.float32]]:
+    """Pairs of the block's rows with those before them, on all axes."""
+    import faiss
+
+    index = faiss.IndexFlatL2(unit.shape[1])
+    index.add(unit[: block.stop])
+    bounds, squared, found = index.range_search(unit[block], limit)
+    found_by = bounds[1:].astype(np.int64) - bounds[:-1].astype(np.int64)
+    second = block.start + np.repeat(np.arange(block.stop - block.start), found_by)
+    earlier = found < second
+    return found[earlier].astype(np.int64), second[earlier], squared[earlier]
 
 
 def _to_principal_axes(unit: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

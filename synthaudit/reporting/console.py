@@ -18,13 +18,13 @@ from synthaudit.result.audit import Audit
 _COLOURS = {"fine": "bold green4", "notable": "bold dark_orange3", "bad": "bold red3"}
 
 
-def print_audit(audit: Audit, console: Console, *, written: Path | None = None) -> None:
+def print_audit(audit: Audit, console: Console, *, written: Path | str | None = None) -> None:
     """Print an audit for a person.
 
     Args:
         audit: the audit.
         console: where to.
-        written: the folder that holds the files, when there is one.
+        written: the folder or URL that holds the files, when there is one.
     """
     console.print(_headline(audit), soft_wrap=True)
     console.print(_score_table(audit))
@@ -79,7 +79,7 @@ def _figure(value: float | None) -> str:
     return "<0.001" if 0.0 < value < 0.001 else f"{value:.3f}"
 
 
-def _closing(audit: Audit, written: Path | None) -> Iterator[Text]:
+def _closing(audit: Audit, written: Path | str | None) -> Iterator[Text]:
     detector, duplicates = audit.detector, audit.duplicates
     if audit.kept is not None:
         count = int(audit.kept["is_kept"].sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import threading
@@ -45,6 +46,9 @@ def cluster() -> Iterator[Any]:
     yield made
     ray.shutdown()
     made.shutdown()
+    # What Ray leaves open is to be noticed here, not in a test to come.
+    del made
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from synthaudit.images.decoding import Frame, decode
-from synthaudit.images.decoding_pool import DecodedChunk, DecodingPool, decode_chunk
+from synthaudit.images.decoding_pool import (
+    DecodedChunk,
+    DecodingPool,
+    decode_chunk,
+    decode_into,
+)
+from synthaudit.images.shared_batches import Slot
 from tests.pictures import encoded, picture
 
 FRAME = Frame(height=32, width=32)
@@ -92,6 +98,13 @@ def test_without_room_for_shared_memory_pixels_go_through_the_pipe(
     assert pool._slot_of == {}
     expected = np.stack([decode(data, LARGE) for data in files])
     assert np.array_equal(pool.collect(future, files).pixels, expected)
+
+
+def test_memory_that_no_other_process_may_open_is_done_without() -> None:
+    files = [encoded(picture(seed, 64)) for seed in range(3)]
+    closed = Slot(name="closed", file="/proc/0/fd/0", size=LARGE.height * LARGE.width * 9)
+    chunk = decode_into(closed, files, LARGE, 10**6)
+    assert np.array_equal(chunk.pixels, np.stack([decode(data, LARGE) for data in files]))
 
 
 def test_nothing_of_the_shared_memory_stays() -> None:

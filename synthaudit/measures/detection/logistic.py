@@ -108,8 +108,9 @@ class _Problem:
 
     def objective(self, theta: Floats, log_odds: Floats) -> Floats:
         loss = np.logaddexp(0.0, log_odds) - self.labels * log_odds
-        fit_loss: Floats = np.einsum("ij,ij->j", self.weights, loss)
-        penalty: Floats = 0.5 * (self.penalty * theta * theta).sum(axis=0)
+        # In float64: the sum of a million float32 losses does not see what a last step gains.
+        fit_loss: Floats = np.einsum("ij,ij->j", self.weights, loss, dtype=np.float64)
+        penalty: Floats = 0.5 * (self.penalty * theta * theta).sum(axis=0, dtype=np.float64)
         return fit_loss + penalty
 
     def expand(self, theta: Floats) -> tuple[Floats, Floats, Floats]:

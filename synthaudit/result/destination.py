@@ -1,0 +1,44 @@
+"""Where results go: a folder, or a URL that fsspec knows, to which they are copied when done."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synthaudit.errors import StorageError, UsageError
+from synthaudit.images.remote import is_url
+
+
+@contextmanager
+def destination(out: str | None) -> Iterator[Path | None]:
+    """A folder to write to; what is in it at the end is copied to the URL, if it is one.
+
+    Args:
+        out: a path, a URL, or None for nowhere.
+
+    Raises:
+        UsageError: there is no way to the URL.
+        StorageError: it cannot be written.
+    """
+    if out is None or not is_url(out):
+        yield None if out is None else Path(out)
+        return
+    import fsspec
+
+    try:
+        files, path = fsspec.core.url_to_fs(out)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"--out {out} cannot be reached: {error}") from error
+    with tempfile.TemporaryDirectory(prefix="synthaudit-") as scratch:
+        yield Path(scratch)
+        try:
+            for file in sorted(Path(scratch).rglob("*")):
+                if file.is_file():
+                    goal = f"{path.rstrip('/')}/{file.relative_to(scratch).as_posix()}"
+                    files.makedirs(goal.rpartition("/")[0], exist_ok=True)
+                    files.put_file(str(file), goal)
+        # Each kind of storage raises errors of its own.
+        except Exception as error:
+            raise StorageError(f"{out} cannot be written ({error}).") from error
