@@ -112,8 +112,8 @@ def search(place: Place) -> list[str]:
     return [
         "## Near-duplicate search",
         "",
-        "All pairs within Datalab's own threshold: the same pairs. The limit is what products on 64",
-        "axes would take at this machine's rate; ours multiplies 48, and looks through them.",
+        "All pairs within Datalab's own threshold: the same pairs. The limit is what products on",
+        "64 axes would take at this machine's rate; ours multiplies 48, and looks through them.",
         "",
         *table(["vectors x 512", "Datalab, s", "ours, s", "ratio", "pairs", "limit, s"], rows),
     ]
