@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from synthaudit.auditing.certainty import Certainty, ascertain
 from synthaudit.auditing.supporting import Support, support
-from synthaudit.distributing.gpu_searching import choose_search
+from synthaudit.distributing.choice import choose_search
 from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
 from synthaudit.measures.copies.studio import find_studio_duplicates
 from synthaudit.measures.detection.cross_validation import principal_axes

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.distributing.searching import candidates_on_ray
-from synthaudit.measures.neighbours import CandidateSearch, Integers, is_exact
-from synthaudit.settings import Settings
+from synthaudit.measures.neighbours import Integers
 
 _QUERIES: Final = 4096
 _CANDIDATES: Final = 262_144
-
-
-def choose_search(settings: Settings, rows: int) -> CandidateSearch | None:
-    """Who searches: the cluster where one is asked for, a GPU for very many rows, or nobody else.
-
-    Args:
-        settings: the engine and the device.
-        rows: how many images there are.
-    """
-    if settings.engine == "ray":
-        return candidates_on_ray
-    device = settings.device
-    if is_exact(rows, rows // 2) or not (device == "auto" or device.startswith("cuda")):
-        return None
-    import torch
-
-    if not torch.cuda.is_available():
-        return None
-    return partial(candidates_on_gpu, device="cuda" if device == "auto" else device)
 
 
 def candidates_on_gpu(

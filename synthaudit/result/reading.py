@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,21 +48,49 @@ def read_files(folder: Path) -> AuditFiles:
     """
     import pandas as pd
 
-    try:
-        scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    with complete(folder, "audit", "synthaudit score --out"):
+        scores = read_contents(folder / "scores.json", SCHEMA)
         images = pd.read_parquet(folder / "images.parquet")
-        copies, thumbnails = None, {}
+        copies = None
         if (folder / "copies.parquet").is_file():
             copies = pd.read_parquet(folder / "copies.parquet")
-        if (folder / "thumbnails.parquet").is_file():
-            table = pd.read_parquet(folder / "thumbnails.parquet")
-            keys = zip(table["side"], table["path"], strict=True)
-            thumbnails = dict(zip(keys, table["webp"], strict=True))
+        thumbnails = read_thumbnails(folder, ("side", "path"))
+    return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
+
+
+@contextmanager
+def complete(folder: Path, what: str, command: str) -> Iterator[None]:
+    """Say in one sentence what is wrong with a folder of results, and which command mends it.
+
+    Raises:
+        DataError: for whatever reading it raises.
+    """
+    try:
+        yield
     except (OSError, ValueError, KeyError) as error:
         text = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{folder} holds no complete audit ({text}): run synthaudit score --out."
-        ) from error
-    if not isinstance(scores, dict) or scores.get("schema") != SCHEMA:
-        raise DataError(f"{folder}/scores.json is not of the schema {SCHEMA}: run the audit again.")
-    return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
+        raise DataError(f"{folder} holds no complete {what} ({text}): run {command}.") from error
+
+
+def read_contents(file: Path, schema: str) -> dict[str, Any]:
+    """A JSON file of results.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is of another schema.
+    """
+    contents = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(contents, dict) or contents.get("schema") != schema:
+        raise ValueError(f"{file.name} is not of the schema {schema}")
+    return contents
+
+
+def read_thumbnails(folder: Path, names: tuple[str, str]) -> dict[tuple[str, str], bytes]:
+    """The pictures of a report by what names them; none where there is no such file."""
+    import pandas as pd
+
+    file = folder / "thumbnails.parquet"
+    if not file.is_file():
+        return {}
+    table = pd.read_parquet(file)
+    keys = zip(*(table[name] for name in names), strict=True)
+    return dict(zip(keys, table["webp"], strict=True))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthaudit.errors import DataError
+from synthaudit.result.reading import complete, read_contents, read_thumbnails
 from synthaudit.sweeping.outcome import SWEEP_SCHEMA, Sweep
 
 if TYPE_CHECKING:
@@ -43,21 +42,8 @@ def read_sweep_files(folder: Path) -> SweepFiles:
     """
     import pandas as pd
 
-    try:
-        contents = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+    with complete(folder, "sweep", "synthaudit sweep again"):
+        contents = read_contents(folder / "sweep.json", SWEEP_SCHEMA)
         images = pd.read_parquet(folder / "images.parquet")
-        thumbnails = {}
-        if (folder / "thumbnails.parquet").is_file():
-            table = pd.read_parquet(folder / "thumbnails.parquet")
-            keys = zip(table["arm"], table["path"], strict=True)
-            thumbnails = dict(zip(keys, table["webp"], strict=True))
-    except (OSError, ValueError, KeyError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{folder} holds no complete sweep ({text}): run synthaudit sweep again."
-        ) from error
-    if not isinstance(contents, dict) or contents.get("schema") != SWEEP_SCHEMA:
-        raise DataError(
-            f"{folder}/sweep.json is not of the schema {SWEEP_SCHEMA}: run the sweep again."
-        )
+        thumbnails = read_thumbnails(folder, ("arm", "path"))
     return SweepFiles(contents=contents, images=images, thumbnails=thumbnails)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from synthaudit.distributing import gpu_searching
-from synthaudit.distributing.gpu_searching import candidates_on_gpu, choose_search
+from synthaudit.distributing.choice import choose_search
+from synthaudit.distributing.gpu_searching import candidates_on_gpu
 from synthaudit.measures.neighbours import Directions, nearest
 from synthaudit.settings import Settings
 
