@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from synthaudit.auditing.workbench import Workbench
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.vectors import VectorTable
+from synthaudit.measures.blocks import blocks
 
 _BLOCK: Final = 65_536
 
@@ -72,7 +73,7 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
         DataError: more of them have none than the settings allow.
     """
     finite, usable = (np.empty(len(table.vectors), bool) for _ in range(2))
-    for block in _blocks(len(finite)):
+    for block in blocks(len(finite), _BLOCK):
         rows = table.vectors[block]
         finite[block] = np.isfinite(rows).all(axis=1)
         usable[block] = finite[block] & (rows != 0).any(axis=1)
@@ -90,7 +91,7 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
     vectors = table.vectors[kept]
     paths, labels = [table.paths[row] for row in kept], [table.labels[row] for row in kept]
     content = hashlib.sha256()
-    for block in _blocks(len(vectors)):
+    for block in blocks(len(vectors), _BLOCK):
         content.update(vectors[block].astype("<f8").tobytes())
     return EmbeddedSide(
         name=side,
@@ -119,10 +120,6 @@ def join(
         replace(second, vectors=vectors[count:]),
         vectors,
     )
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
 
 
 def _by_content(table: VectorTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -15,8 +15,8 @@ from synthaudit.measures.fidelity.frechet import frechet
 from synthaudit.measures.fidelity.kernel_distance import kernel_distance
 from synthaudit.measures.fidelity.neighbourhoods import neighbourhoods
 from synthaudit.measures.fidelity.vendi import vendi_score
-from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers
-from synthaudit.measures.randomness import stream
+from synthaudit.measures.neighbours import Directions, Flags, Floats
+from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.settings import Settings
 
 # Quadratic in the rows: beyond this many of a side a random sample stands for them.
@@ -104,7 +104,10 @@ def support(
         ``Support``; None with fewer than ten images on a side.
     """
     generator = stream(settings.seed, "supporting")
-    sides = [_sample(np.flatnonzero(side), generator) for side in (~is_synthetic, is_synthetic)]
+    sides = [
+        sample_rows(np.flatnonzero(side), _ROWS, generator)
+        for side in (~is_synthetic, is_synthetic)
+    ]
     if min(len(rows) for rows in sides) < 10:
         return None
     directions = Directions(vectors)
@@ -156,12 +159,6 @@ def support(
     )
 
 
-def _sample(rows: Integers, generator: np.random.Generator) -> Integers:
-    if len(rows) <= _ROWS:
-        return rows
-    return np.sort(generator.choice(rows, _ROWS, replace=False))
-
-
 def _share(value: float, chance: float | None, paper: str) -> Supporting:
     return Supporting(value=value, better="higher", least=0.0, most=1.0, chance=chance, paper=paper)
 
@@ -179,7 +176,7 @@ def _group(
     missed = np.flatnonzero(np.nan_to_num(uncoveredness) > 1.0)
     if len(missed) == 0:
         return []
-    distinct = len(identical_groups(directions.unit[missed]))
+    distinct = len(identical_groups(directions.unit, missed))
     count = max(min(_KINDS, len(missed) // 5, distinct), 1)
     means = KMeans(n_clusters=count, n_init=3, random_state=seed % 2**32)
     kind = means.fit_predict(directions.rows(missed))

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.neighbours import Integers
 
 _QUERIES: Final = 4096
@@ -38,10 +39,10 @@ def candidates_on_gpu(
         index: Any = faiss.GpuIndexFlatIP(
             faiss.StandardGpuResources(), unit.shape[1], _flat_on(number)
         )
-        for start in range(0, len(candidates), _CANDIDATES):
-            index.add(np.ascontiguousarray(unit[candidates[start : start + _CANDIDATES]]))
-        for block in _blocks(len(queries)):
-            _, places = index.search(np.ascontiguousarray(unit[queries[block]]), width)
+        for chosen in blocks(len(candidates), _CANDIDATES):
+            index.add(unit[candidates[chosen]])
+        for block in blocks(len(queries), _QUERIES):
+            _, places = index.search(unit[queries[block]], width)
             yield block, candidates[places]
         return
     yield from _by_torch(unit, queries, candidates, width, device)
@@ -59,10 +60,10 @@ def _by_torch(
     # TensorFloat-32 would swap neighbours that are no nearer than a thousandth to each other.
     torch.backends.cuda.matmul.allow_tf32 = False
     parts = [
-        (start, torch.from_numpy(unit[candidates[start : start + _CANDIDATES]]).to(device))
-        for start in range(0, len(candidates), _CANDIDATES)
+        (chosen.start, torch.from_numpy(unit[candidates[chosen]]).to(device))
+        for chosen in blocks(len(candidates), _CANDIDATES)
     ]
-    for block in _blocks(len(queries)):
+    for block in blocks(len(queries), _QUERIES):
         rows = torch.from_numpy(unit[queries[block]]).to(device)
         values, places = [], []
         for start, part in parts:
@@ -80,7 +81,3 @@ def _flat_on(number: int) -> Any:
     config = faiss.GpuIndexFlatConfig()
     config.device = number
     return config
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, min(start + _QUERIES, count)) for start in range(0, count, _QUERIES))

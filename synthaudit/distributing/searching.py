@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.distributing.connecting import connect
-from synthaudit.measures.neighbours import Integers
+from synthaudit.measures.blocks import blocks
+from synthaudit.measures.neighbours import Integers, most_similar
 
 _QUERIES: Final = 4096
 _LEAST: Final = 2000
@@ -33,27 +34,17 @@ def candidates_on_ray(
     workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
     count = max(min(workers, len(candidates) // _LEAST), 1)
     parts = np.array_split(candidates, count)
-    held = [ray.put(np.ascontiguousarray(unit[part])) for part in parts]
+    held = [ray.put(unit[part]) for part in parts]
     search = ray.remote(_search).options(max_retries=-1)
-    for start in range(0, len(queries), _QUERIES):
-        block = slice(start, min(start + _QUERIES, len(queries)))
-        rows = ray.put(np.ascontiguousarray(unit[queries[block]]))
+    for block in blocks(len(queries), _QUERIES):
+        rows = ray.put(unit[queries[block]])
         found = ray.get([search.remote(shard, rows, width) for shard in held])
-        similar = np.concatenate([values for values, _ in found], axis=1)
-        names = np.concatenate(
-            [
-                np.where(places < 0, -1, part[places])
-                for part, (_, places) in zip(parts, found, strict=True)
-            ],
-            axis=1,
-        )
-        order = np.argsort(-similar, axis=1, kind="stable")[:, :width]
-        yield block, np.take_along_axis(names, order, axis=1)
+        names = [part[places] for part, (_, places) in zip(parts, found, strict=True)]
+        yield block, most_similar([similar for similar, _ in found], names, width)[1]
 
 
 def _search(shard: npt.NDArray[Any], rows: npt.NDArray[Any], width: int) -> Any:
+    """Similarities and places of the nearest; without an index, which would copy the shard."""
     import faiss
 
-    flat = faiss.IndexFlatIP(shard.shape[1])
-    flat.add(shard)
-    return flat.search(rows, min(width, len(shard)))
+    return faiss.knn(rows, shard, min(width, len(shard)), faiss.METRIC_INNER_PRODUCT)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from synthaudit.errors import DataError, UsageError
+from synthaudit.errors import UsageError
 from synthaudit.images.collection import Collection, ImageEntry, Stamp
 from synthaudit.images.folders import IMAGE_SUFFIXES
 from synthaudit.images.shards import index_shard
@@ -60,17 +60,17 @@ def open_url(url: str) -> Collection:
         DataError: a shard is compressed or truncated.
     """
     files, path = _open(url)
+    is_shard = path.endswith(".tar")
     try:
-        if not files.exists(path):
-            raise UsageError(f"{url} does not exist.")
-        if path.endswith(".tar"):
-            return _shard(url, files, path)
-        listing = files.find(path, detail=True)
-    except (UsageError, DataError):
-        raise
+        is_there = files.exists(path)
+        listing = {} if is_shard or not is_there else files.find(path, detail=True)
     # Each kind of storage raises errors of its own.
     except Exception as error:
         raise UsageError(f"{url} cannot be listed: {' '.join(str(error).split())}") from error
+    if not is_there:
+        raise UsageError(f"{url} does not exist.")
+    if is_shard:
+        return _shard(url, files, path)
     root = path.rstrip("/") + "/"
     entries = [
         _entry(files, name, name.removeprefix(root), info)

@@ -9,6 +9,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.blocks import blocks
+from synthaudit.measures.randomness import sample_rows
+
 PROBES: Final = 8
 """Cells that each row looks into. Near-duplicates nearly always share the nearest few; random
 vectors without any structure would need more."""
@@ -51,18 +54,14 @@ def part(unit: Singles, rows: Integers) -> Cells:
     import faiss
 
     count = max(int(np.sqrt(len(rows)) * 1.5), 1)
-    sample = rows
-    if len(rows) > count * _SAMPLES_A_CELL:
-        generator = np.random.default_rng(_SEED)
-        sample = np.sort(generator.choice(rows, count * _SAMPLES_A_CELL, replace=False))
+    sample = sample_rows(rows, count * _SAMPLES_A_CELL, np.random.default_rng(_SEED))
     means: Any = faiss.Kmeans(
         unit.shape[1], count, niter=_STEPS, seed=_SEED, min_points_per_centroid=1
     )
     means.train(np.ascontiguousarray(unit[sample]))
     centres = np.ascontiguousarray(means.centroids, dtype=np.float32)
     own = np.empty(len(rows), np.int64)
-    for first in range(0, len(rows), _ROWS):
-        block = slice(first, first + _ROWS)
+    for block in blocks(len(rows), _ROWS):
         own[block] = _distances(unit[rows[block]], centres).argmin(axis=1)
     order = np.argsort(own, kind="stable")
     start = np.searchsorted(own[order], np.arange(count + 1)).astype(np.int64)
@@ -90,8 +89,7 @@ def nearest_in_cells(
         A slice of the queries, and (b, width) row numbers, -1 where there are fewer.
     """
     probes = min(probes, len(cells.centres))
-    for first in range(0, len(queries), _ROWS):
-        block = slice(first, min(first + _ROWS, len(queries)))
+    for block in blocks(len(queries), _ROWS):
         rows = unit[queries[block]]
         away = _distances(rows, cells.centres)
         probed = np.argpartition(away, probes - 1, axis=1)[:, :probes]

@@ -10,20 +10,28 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.neighbours import Integers
 
 _BLOCK: Final = 8192
 
 
-def identical_groups(vectors: npt.NDArray[np.floating[Any]]) -> list[Integers]:
-    """Row numbers grouped by identical rows, ascending; groups in order of their first row."""
-    keys = np.empty(len(vectors), "S32")
-    for start in range(0, len(vectors), _BLOCK):
-        block = vectors[start : start + _BLOCK] + 0.0  # -0.0 and 0.0 are the same number
+def identical_groups(
+    vectors: npt.NDArray[np.floating[Any]], rows: Integers | None = None
+) -> list[Integers]:
+    """Positions grouped by identical rows, ascending; groups in order of their first row.
+
+    Args:
+        vectors: (n, d).
+        rows: which rows, in whose order positions count; None for all.
+    """
+    count = len(vectors) if rows is None else len(rows)
+    keys = np.empty(count, "S32")
+    for block in blocks(count, _BLOCK):
+        # -0.0 and 0.0 are the same number.
+        own = vectors[block if rows is None else rows[block]] + 0.0
         # Digests of 128 bits: as good as the rows, and a hundredth of their size.
-        keys[start : start + len(block)] = [
-            blake2b(row.tobytes(), digest_size=16).hexdigest().encode() for row in block
-        ]
+        keys[block] = [blake2b(row.tobytes(), digest_size=16).hexdigest().encode() for row in own]
     _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(heads[group], kind="stable")
     bounds = np.cumsum(np.bincount(np.searchsorted(np.sort(heads), heads[group])))[:-1]

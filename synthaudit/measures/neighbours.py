@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.cells import nearest_in_cells, part
 
 Floats = npt.NDArray[np.float64]
@@ -82,8 +83,7 @@ class Directions:
         self._lengths = np.empty(len(vectors))
         self.unit: npt.NDArray[np.float32] = np.empty(vectors.shape, np.float32)
         # Block by block: a second copy of all vectors in float64 may not fit into memory.
-        for start in range(0, len(vectors), _ROWS):
-            block = slice(start, start + _ROWS)
+        for block in blocks(len(vectors), _ROWS):
             rows = vectors[block].astype(np.float64)
             self._lengths[block] = np.linalg.norm(rows, axis=1)
             self.unit[block] = rows / self._lengths[block][:, None]
@@ -106,8 +106,7 @@ class Directions:
         Half the squared difference of unit vectors is 1 - cos without its cancellation.
         """
         result = np.empty(len(first), np.float64)
-        for start in range(0, len(first), _ROWS):
-            block = slice(start, start + _ROWS)
+        for block in blocks(len(first), _ROWS):
             difference = self.rows(first[block]) - self.rows(second[block])
             result[block] = 0.5 * np.einsum("ij,ij->i", difference, difference)
         return result
@@ -163,25 +162,35 @@ def _candidates(
         cells = part(unit, candidates)
         yield from nearest_in_cells(unit, queries, cells, width=width)
         return
-    blocks = [
-        slice(start, min(start + _ROWS, len(queries))) for start in range(0, len(queries), _ROWS)
-    ]
-    best = np.full((len(queries), 2 * width), -np.inf, np.float32)
-    found = np.full((len(queries), 2 * width), -1, np.int64)
+    best = np.full((len(queries), width), -np.inf, np.float32)
+    found = np.full((len(queries), width), -1, np.int64)
     # Part by part, for the index holds a second copy of what it searches.
-    for start in range(0, len(candidates), _FLAT_ROWS):
-        part_of = candidates[start : start + _FLAT_ROWS]
+    for chosen in blocks(len(candidates), _FLAT_ROWS):
+        own = candidates[chosen]
         flat = faiss.IndexFlatIP(unit.shape[1])
-        flat.add(unit[part_of])
-        room = slice(width, width + min(width, len(part_of)))
-        for block in blocks:
-            best[block, room], place = flat.search(unit[queries[block]], min(width, len(part_of)))
-            found[block, room] = part_of[place]
-            order = np.argsort(-best[block], axis=1, kind="stable")
-            best[block] = np.take_along_axis(best[block], order, axis=1)
-            found[block] = np.take_along_axis(found[block], order, axis=1)
-    for block in blocks:
-        yield block, found[block, :width]
+        flat.add(unit[own])
+        for block in blocks(len(queries), _ROWS):
+            similar, place = flat.search(unit[queries[block]], min(width, len(own)))
+            best[block], found[block] = most_similar(
+                [best[block], similar], [found[block], own[place]], width
+            )
+    for block in blocks(len(queries), _ROWS):
+        yield block, found[block]
+
+
+def most_similar(
+    similar: Sequence[npt.NDArray[np.float32]], names: Sequence[Integers], width: int
+) -> tuple[npt.NDArray[np.float32], Integers]:
+    """The ``width`` most similar of what several parts have found, (n, width) each, in order.
+
+    Args:
+        similar: by part, (n, k) similarities.
+        names: by part, (n, k) what they belong to.
+        width: how many are kept.
+    """
+    both = np.concatenate(similar, axis=1), np.concatenate(names, axis=1)
+    order = np.argsort(-both[0], axis=1, kind="stable")[:, :width]
+    return np.take_along_axis(both[0], order, axis=1), np.take_along_axis(both[1], order, axis=1)
 
 
 def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:
@@ -203,9 +212,8 @@ def pairs_within(directions: Directions, radius: float) -> Iterator[Pairs]:
     turned = _to_principal_axes(unit) if is_projected else unit
     leading = _Leading(turned[:, :_PROJECTED_AXES]) if is_projected else None
     limit = 2.0 * (max(radius, 0.0) + _FLOAT32_SLACK)
-    for start in range(0, len(unit), _ROWS):
+    for block in blocks(len(unit), _ROWS):
         # Each block looks at itself and those before it, so that no pair is looked at twice.
-        block = slice(start, min(start + _ROWS, len(unit)))
         near = None if leading is None else leading.near(block, limit)
         if near is None:
             first, second, squared = _near_in_full(unit, block, limit)
@@ -230,6 +238,10 @@ class _Leading:
     """
 
     def __init__(self, rows: npt.NDArray[np.float32]) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        # Made once: it looks through all libraries that are loaded.
+        self._libraries = ThreadpoolController()
         half = -0.5 * np.einsum("ij,ij->i", rows, rows)[:, None]
         ones = np.ones_like(half)
         self._left = np.concatenate([rows, half, ones], axis=1)
@@ -243,12 +255,11 @@ class _Leading:
         None where there are so many that they are better looked for in full.
         """
         import faiss
-        from threadpoolctl import threadpool_limits
 
         count = int(faiss.omp_get_max_threads())
         # A thread a stripe: looking through a product takes as long as the product itself, which
         # would otherwise wait for it.
-        with threadpool_limits(1), ThreadPoolExecutor(count) as threads:
+        with self._libraries.limit(limits=1), ThreadPoolExecutor(count) as threads:
             stripes = threads.map(
                 lambda number: self._near_in_stripe(block, limit, number, count), range(count)
             )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.measures.neighbours import Flags, Floats, Integers
-from synthaudit.measures.randomness import stream
+from synthaudit.measures.randomness import sample_rows, stream
 
 _SHOWN: Final = 10_000
 _LANDMARKS: Final = 800
@@ -59,7 +59,7 @@ def project(
 
     generator = stream(seed, "map")
     sides = [np.flatnonzero(side) for side in (~is_synthetic, is_synthetic)]
-    shown = np.concatenate([_sample(rows, _SHOWN, generator) for rows in sides])
+    shown = np.concatenate([sample_rows(rows, _SHOWN, generator) for rows in sides])
     place = np.full((len(vectors), 2), np.nan)
     rows = vectors[shown].astype(np.float64)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -77,16 +77,10 @@ def project(
         return Plane(place=place, method="principal axes")
     own = is_synthetic[shown]
     landmarks = np.concatenate(
-        [_sample(np.flatnonzero(side), _LANDMARKS, generator) for side in (~own, own)]
+        [sample_rows(np.flatnonzero(side), _LANDMARKS, generator) for side in (~own, own)]
     )
     place[shown] = _to_unit_square(_between(axes, landmarks, _neighbour_map(axes[landmarks], seed)))
     return Plane(place=place, method="t-SNE")
-
-
-def _sample(rows: Integers, most: int, generator: np.random.Generator) -> Integers:
-    if len(rows) <= most:
-        return rows
-    return np.sort(generator.choice(rows, most, replace=False))
 
 
 def _neighbour_map(axes: Floats, seed: int) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+import numpy.typing as npt
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -14,3 +15,12 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     the very data under audit: folds that follow the data's own stream are not random.
     """
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
+
+
+def sample_rows(
+    rows: npt.NDArray[np.int64], most: int, generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """At most so many of some row numbers, in their order; all of them where they are no more."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(generator.choice(rows, most, replace=False))

@@ -155,9 +155,6 @@ def command_of(scores: Scores) -> str:
     return " ".join(words)
 
 
-def lead_of_sweep(found: Mapping[str, Any]) -> str:
-    """A sweep in a sentence, from the contents of ``sweep.json``."""
-    best = found["recommended"]
-    if best["is_beyond_noise"]:
-        return f"Use {best['arm']}."
-    return f"{best['arm']} came out first, but not beyond noise."
+def lead_of_sweep(arm: str, *, is_beyond_noise: bool) -> str:
+    """A sweep in a sentence: the arm that it recommends, and whether for sure."""
+    return f"Use {arm}." if is_beyond_noise else f"{arm} came out first, but not beyond noise."

@@ -79,7 +79,7 @@ def _effects_table(effects: list[Effect]) -> Table:
 
 def _print_recommendation(found: Sweep, console: Console) -> None:
     best = found.recommended
-    lead = lead_of_sweep(found.to_dict())
+    lead = lead_of_sweep(best.arm, is_beyond_noise=best.is_beyond_noise)
     console.print(Text(f"\n{lead}", style="bold"), soft_wrap=True)
     for prompt in [prompt for prompt in best.prompts if prompt][:3]:
         console.print(Text(f"  {prompt}", style="green4"), soft_wrap=True)

@@ -106,7 +106,7 @@ def _join(
         empty = np.empty(0, np.int64)
         return number_clusters(labels), Pairs(first=empty, second=empty, distance=np.empty(0)), 0
     # Identical rows stand in for each other, so thousands of copies cost no more than one.
-    members = [candidates[rows] for rows in identical_groups(directions.unit[candidates])]
+    members = [candidates[rows] for rows in identical_groups(directions.unit, candidates)]
     heads = np.array([rows[0] for rows in members])
     sizes = np.array([len(rows) for rows in members])
     labels = merge(labels, np.repeat(heads, sizes), np.concatenate(members))

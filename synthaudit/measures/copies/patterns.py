@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.neighbours import Flags, Floats, Integers
 
 Patterns = npt.NDArray[np.floating[Any]]
@@ -78,8 +79,7 @@ def _nearest_other(
     queries, candidates = queries.astype(np.float32), candidates.astype(np.float32)
     position, cosine = np.empty(len(asked), np.int64), np.empty(len(asked), np.float32)
     rows = max(_BLOCK_CELLS // max(len(candidates), 1), 1)
-    for start in range(0, len(asked), rows):
-        block = slice(start, start + rows)
+    for block in blocks(len(asked), rows):
         cosines = queries[block] @ candidates.T
         cosines[asked[block, None] == real[None]] = -np.inf
         position[block] = cosines.argmax(axis=1)
@@ -97,8 +97,7 @@ def pattern_distances(
 ) -> Floats:
     """Cosine distances (m,) of given pairs, as ``match_patterns`` measures them."""
     distance = np.full(len(first), np.inf)
-    for start in range(0, len(first), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for block in blocks(len(first), _BLOCK):
         for own, other in comparisons:
             a = patterns[first[block], own].astype(np.float64)
             b = patterns[second[block], other].astype(np.float64)

@@ -163,10 +163,7 @@ def _distances_between_distinct(
 ) -> Floats:
     """Nearest distances among real images after duplicates have been collapsed to one."""
     everyone = _Distinct(real, nearest_real.index[:, 0], nearest_real.distance[:, 0])
-    # The real rows come first: a part of the array, not a copy of half of it.
-    lie_together = len(real) > 0 and real[-1] - real[0] + 1 == len(real)
-    unit = directions.unit[real[0] : real[-1] + 1] if lie_together else directions.unit[real]
-    heads = np.array([rows[0] for rows in identical_groups(unit)])
+    heads = np.array([rows[0] for rows in identical_groups(directions.unit, real)])
     distinct = everyone.keep(heads, directions)
     if len(distinct.rows) < 2:
         return np.zeros(1)

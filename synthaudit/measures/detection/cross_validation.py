@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.detection.folds import grouped_folds, plain_folds
 from synthaudit.measures.detection.logistic import Coefficients, fit, sigmoid
 from synthaudit.measures.neighbours import Flags, Floats, Integers
@@ -107,10 +108,10 @@ def principal_axes(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
 
 def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
     count, width = vectors.shape
-    blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
-    mean = sum(vectors[block].sum(axis=0, dtype=np.float64) for block in blocks) / count
+    parts = list(blocks(count, _BLOCK))
+    mean = sum(vectors[block].sum(axis=0, dtype=np.float64) for block in parts) / count
     moments = np.zeros((width, width))
-    for block in blocks:
+    for block in parts:
         rows = vectors[block].astype(np.float64) - mean
         moments += rows.T @ rows
     deviation = np.sqrt(np.diag(moments) / count)
@@ -119,7 +120,7 @@ def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
     values, axes = np.linalg.eigh(moments[np.ix_(varies, varies)] / np.outer(scale, scale))
     axes = axes[:, values > 1e-10 * values[-1]] / scale[:, None] if len(values) else axes
     result = np.empty((count, axes.shape[1]), np.float32)
-    for block in blocks:
+    for block in parts:
         result[block] = (vectors[block][:, varies] - mean[varies]) @ axes
     return result
 

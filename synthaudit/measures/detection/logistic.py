@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.neighbours import Floats
 
 _BLOCK: Final = 65_536
@@ -124,8 +125,7 @@ class _Problem:
     def newton_step(self, gradient: Floats, curvature: Floats) -> Floats:
         """Solve Hessian x step = -gradient by preconditioned conjugate gradients."""
         diagonal = np.zeros((self.rows.shape[1], curvature.shape[1]), self.rows.dtype)
-        for start in range(0, len(self.rows), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        for block in blocks(len(self.rows), _BLOCK):
             diagonal += np.square(self.rows[block]).T @ curvature[block]
         scale = np.vstack([diagonal, curvature.sum(axis=0)]) + self.penalty
         step, residual = np.zeros_like(gradient), -gradient

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.neighbours import Floats, is_near
 
 _BLOCK: Final = 1024
@@ -55,8 +56,7 @@ def neighbourhoods(real: Floats, synthetic: Floats, *, k: int = 5) -> Neighbourh
     around = np.zeros(len(synthetic))
     recalled = np.zeros(len(real), bool)
     nearest = np.full(len(real), np.inf)
-    for start in range(0, len(real), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for block in blocks(len(real), _BLOCK):
         squared = squared_distances(real[block], synthetic)
         around += is_near(squared, real_radius[block, None]).sum(axis=0)
         recalled[block] = is_near(squared, synthetic_radius[None]).any(axis=1)

@@ -24,7 +24,9 @@ def sweep_html(files: SweepFiles) -> str:
         scripts=["grid.js"],
         plots=drawn,
         data={"grid-data": _grid(files)},
-        verdict=lead_of_sweep(found),
+        verdict=lead_of_sweep(
+            found["recommended"]["arm"], is_beyond_noise=found["recommended"]["is_beyond_noise"]
+        ),
         found=found,
         axes=list(arms[0]["axes"]),
         measures=MEASURES,

@@ -35,7 +35,6 @@ class Thumbnails:
         locations: where the bytes of each image are; images without one have no picture.
         budget: bytes in all.
         max_pixels: larger images are left out.
-        workers: processes, None for one a core.
     """
 
     def __init__(
@@ -44,10 +43,9 @@ class Thumbnails:
         *,
         budget: int,
         max_pixels: int,
-        workers: int | None = None,
     ) -> None:
         self._locations, self._left = locations, budget
-        self._max_pixels, self._workers = max_pixels, workers
+        self._max_pixels = max_pixels
         self.made: dict[Key, bytes] = {}
 
     def add(self, wanted: Iterable[Key], edge: int) -> None:
@@ -77,15 +75,17 @@ class Thumbnails:
         self.add(keys, edges[-1])
 
     def _encoded(self, keys: Sequence[Key], edge: int) -> Iterator[tuple[Key, bytes | None]]:
+        import loky
+
         work = partial(encode_all, edge=edge, max_pixels=self._max_pixels)
         batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
         if len(batches) < 2:
             for batch in batches:
                 yield from zip(batch, work(self._read(batch)), strict=True)
             return
-        executor = worker_processes(self._workers)
+        executor = worker_processes(None)
         # A few batches ahead keep the workers busy and the memory small.
-        ahead = 2 * (self._workers or 2) + 2
+        ahead = 2 * loky.cpu_count() + 2
         pending = [(b, executor.submit(work, self._read(b))) for b in batches[:ahead]]
         rest = iter(batches[ahead:])
         while pending:
@@ -94,7 +94,7 @@ class Thumbnails:
                 made = future.result()
             except BrokenProcessPool:
                 made = [None] * len(batch)
-                executor = worker_processes(self._workers)
+                executor = worker_processes(None)
             pending.extend(
                 (following, executor.submit(work, self._read(following)))
                 for following in itertools.islice(rest, 1)
