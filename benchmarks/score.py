@@ -136,7 +136,8 @@ def search_pairs(file: str, threshold: str) -> dict[str, Any]:
     """Our search of all pairs nearer than a given distance."""
     import numpy as np
 
-    from synthaudit.measures.neighbours import Directions, pairs_within
+    from synthaudit.measures.neighbours import Directions
+    from synthaudit.measures.pairs import pairs_within
 
     vectors = np.load(file)
     list(pairs_within(Directions(vectors[:50]), 0.1))

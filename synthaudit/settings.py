@@ -13,7 +13,16 @@ from synthaudit.errors import SettingsError
 
 # Options that say how the work is done, not what comes out: no score depends on them.
 _CONDITIONS: Final = frozenset(
-    {"cache", "use_cache", "workers", "batch_size", "device", "local_files_only", "engine"}
+    {
+        "batch_size",
+        "cache",
+        "device",
+        "engine",
+        "local_files_only",
+        "memory",
+        "use_cache",
+        "workers",
+    }
 )
 
 
@@ -47,8 +56,10 @@ class Settings(BaseModel):
         batch_size: images that the embedder takes at once; None for a size that suits it.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
         local_files_only: never ask a model hub.
-        engine: ``ray`` embeds and searches on the Ray cluster that is running; the cache is not
-            used, and no score changes.
+        engine: ``ray`` embeds, searches and cross-validates on the Ray cluster that is running; no
+            score changes.
+        memory: gigabytes that vectors may take, beyond which they lie in files in the cache's
+            folder; None for half of the machine's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -78,6 +89,7 @@ class Settings(BaseModel):
     device: str = Field(default="auto", min_length=1)
     local_files_only: bool = False
     engine: Literal["local", "ray"] = "local"
+    memory: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
 
     def deciding(self) -> dict[str, Any]:
         """The options on which a score can depend, for the provenance of a result."""

@@ -18,6 +18,7 @@ from synthaudit.measures.bootstrap import (
 from synthaudit.measures.copies.duplicates import Duplicates
 from synthaudit.measures.copies.radius import denser_radius
 from synthaudit.measures.copies.rates import excess_p_value
+from synthaudit.measures.detection.cross_validation import CrossValidate, cross_validate
 from synthaudit.measures.detection.detector import Detection
 from synthaudit.measures.detection.permutation import detector_null, unit_numbers
 from synthaudit.measures.floor import floor
@@ -55,6 +56,7 @@ def ascertain(
     copies: Duplicates,
     settings: Settings,
     progress: Progress,
+    validate: CrossValidate = cross_validate,
 ) -> Certainty:
     """Surround the scores of an audit with what can be said of their certainty.
 
@@ -66,6 +68,7 @@ def ascertain(
         copies: what the duplicate search said.
         settings: confidence, numbers of permutations and resamples, seed.
         progress: told of the stages.
+        validate: cross-validates permutations and resamples.
     """
     progress.start("permuting for the null", 0)
     null = detector_null(
@@ -75,6 +78,7 @@ def ascertain(
         folds=settings.folds,
         permutations=settings.permutations,
         seed=settings.seed,
+        validate=validate,
     )
     progress.start("resampling for intervals", 0)
     intervals = detector_intervals(
@@ -86,6 +90,7 @@ def ascertain(
         resamples=settings.resamples,
         confidence=settings.confidence,
         seed=settings.seed,
+        validate=validate,
     )
     intervals |= _share_intervals(is_synthetic, copies, settings)
     progress.start("auditing the real images against themselves", 0)

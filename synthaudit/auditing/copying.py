@@ -18,7 +18,7 @@ from synthaudit.measures.copies.memorisation import (
     without_duplicates,
 )
 from synthaudit.measures.copies.patterns import match_patterns, pattern_distances
-from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers
+from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 from synthaudit.settings import Settings
 
@@ -94,7 +94,6 @@ class Copying:
 
 
 def judge_copying(
-    vectors: npt.NDArray[np.floating[Any]],
     is_synthetic: Flags,
     duplicates: Duplicates,
     patterns: npt.NDArray[np.float32] | None,
@@ -104,7 +103,6 @@ def judge_copying(
     """Judge by the embedding, and by patterns where there are some.
 
     Args:
-        vectors: (n, d) embeddings.
         is_synthetic: (n,) the side of each.
         duplicates: the search for near-duplicates.
         patterns: (n, f, d) perceptual hashes of the images; None for ready vectors.
@@ -122,7 +120,9 @@ def judge_copying(
     )
     return Copying(
         embedding=by_embedding,
-        authenticity=authenticity(Directions(vectors), real, near) if len(real) >= 3 else None,
+        authenticity=authenticity(duplicates.nearest_real, is_synthetic)
+        if len(real) >= 3
+        else None,
         patterns=None
         if patterns is None
         else _judge_patterns(patterns, real, synthetic, by_embedding, settings),

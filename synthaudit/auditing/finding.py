@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from synthaudit.auditing.artefacts import Artefacts, inspect_artefacts
 from synthaudit.auditing.copying import Copying, judge_copying
+from synthaudit.auditing.engine import Engine
 from synthaudit.auditing.keeping import Keeping, keep_the_best
 from synthaudit.auditing.measuring import Measurement, measure
 from synthaudit.auditing.sides import EmbeddedSide
@@ -50,6 +51,7 @@ def find(
     settings: Settings,
     progress: Progress,
     bench: Workbench | None,
+    engine: Engine,
 ) -> Findings:
     """Measure both sides by every means that the settings ask for.
 
@@ -60,17 +62,25 @@ def find(
         settings: of the audit.
         progress: told of the stages.
         bench: what reading files needs; None for ready vectors.
+        engine: does the heavy work.
     """
     is_synthetic = np.arange(len(vectors)) >= len(real.vectors)
     classes = np.array([*real.labels, *synthetic.labels], dtype=object)
-    found = measure(vectors, is_synthetic, classes, settings, progress)
+    found = measure(vectors, is_synthetic, classes, settings, progress, engine=engine)
     groups = np.full(len(vectors), -1) if found.fold_group is None else found.fold_group
     labels = keeping = None
     if settings.keep or not settings.quick:
         labels = label_fidelity(found.axes, is_synthetic, classes, groups, seed=settings.seed)
     if settings.keep:
         keeping = keep_the_best(
-            vectors, is_synthetic, classes, found, labels, settings=settings, progress=progress
+            vectors,
+            is_synthetic,
+            classes,
+            found,
+            labels,
+            settings=settings,
+            progress=progress,
+            engine=engine,
         )
     progress.start("drawing the map", 0)
     plane = project(
@@ -93,7 +103,6 @@ def find(
             patterns = np.concatenate([bench.read_patterns(side) for side in sides])
         progress.start("judging copies", 0)
         copying = judge_copying(
-            vectors,
             is_synthetic,
             found.duplicates,
             # A file that vanished since it was embedded leaves no rows to compare.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.auditing.engine import Engine
 from synthaudit.auditing.measuring import Measurement, measure
 from synthaudit.measures.neighbours import Flags
 from synthaudit.measures.scores import FourScores
@@ -39,6 +40,7 @@ def keep_the_best(
     *,
     settings: Settings,
     progress: Progress,
+    engine: Engine,
 ) -> Keeping:
     """Select images and audit the selection anew, without intervals.
 
@@ -50,6 +52,7 @@ def keep_the_best(
         labels: what a probe says of the classes; None without classes on both sides.
         settings: of the audit.
         progress: told of the stages.
+        engine: does the heavy work.
     """
     progress.start("choosing what to keep", 0)
     selection = select(
@@ -64,6 +67,7 @@ def keep_the_best(
     scores = None
     if selection.is_kept.any():
         quick = settings.model_copy(update={"quick": True})
-        again = measure(vectors[left], is_synthetic[left], classes[left], quick, progress)
+        chosen = vectors[left], is_synthetic[left], classes[left]
+        again = measure(*chosen, quick, progress, engine=engine)
         scores = again.scores
     return Keeping(selection=selection, scores=scores)

@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.auditing.certainty import Certainty, ascertain
+from synthaudit.auditing.engine import Engine
 from synthaudit.auditing.supporting import Support, support
-from synthaudit.distributing.choice import choose_search
 from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
 from synthaudit.measures.copies.studio import find_studio_duplicates
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import Detection, detect
 from synthaudit.measures.detection.folds import fold_groups
-from synthaudit.measures.neighbours import Directions, Floats, Neighbours, Pairs, nearest
+from synthaudit.measures.neighbours import Directions, Floats, Neighbours, nearest
+from synthaudit.measures.pairs import Pairs
 from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
@@ -82,6 +83,8 @@ def measure(
     labels: npt.NDArray[np.object_],
     settings: Settings,
     progress: Progress,
+    *,
+    engine: Engine = Engine(),  # noqa: B008 - frozen
 ) -> Measurement:
     """Measure two sides.
 
@@ -91,18 +94,20 @@ def measure(
         labels: (n,) class names, None without.
         settings: the definition and its options.
         progress: told of the stages.
+        engine: does the heavy work.
 
     Returns:
         ``Measurement``.
     """
     by_default = settings.definition == "default"
-    progress.start("searching near-duplicates", 0)
+    # Everyone is looked for among the real images, and among the synthetic ones.
+    progress.start("searching near-duplicates", 2 * len(vectors) if by_default else 0)
     if by_default:
-        copies = _search(vectors, is_synthetic, settings)
+        copies = _search(vectors, is_synthetic, settings, progress, engine)
     else:
         copies = _search_as_studio(vectors, is_synthetic)
     progress.start("cross-validating the detector", 0)
-    axes = principal_axes(vectors)
+    axes = principal_axes(vectors, engine.allocate)
     detection = detect(
         axes,
         is_synthetic,
@@ -111,6 +116,7 @@ def measure(
         repeats=settings.repeats if by_default and not settings.quick else 1,
         balanced=by_default,
         seed=settings.seed,
+        validate=engine.validate,
     )
     certainty = None
     if copies.found is not None and copies.fold_group is not None and not settings.quick:
@@ -122,6 +128,7 @@ def measure(
             copies=copies.found,
             settings=settings,
             progress=progress,
+            validate=engine.validate,
         )
     supported = None
     if not settings.quick:
@@ -168,13 +175,16 @@ def _search(
     vectors: npt.NDArray[np.floating[Any]],
     is_synthetic: npt.NDArray[np.bool_],
     settings: Settings,
+    progress: Progress,
+    engine: Engine,
 ) -> _Copies:
-    directions = Directions(vectors, choose_search(settings, len(vectors)))
+    directions = Directions(vectors, engine.search, engine.allocate)
     found = find_duplicates(
         directions,
         is_synthetic,
         false_alarms=settings.false_alarms,
         distance=settings.duplicate_distance,
+        advance=progress.advance,
     )
     radius = found.radius
     known = not radius.is_absolute and radius.real_count >= 2
@@ -199,10 +209,11 @@ def _search(
             "pairs": found.pair_count,
             "pairs_listed": len(found.pairs),
             "clusters": int(found.cluster.max(initial=-1)) + 1,
+            "search_recall": found.search_recall,
         },
         chance=settings.false_alarms if known else None,
         found=found,
-        notes=_radius_notes(found),
+        notes=(*_radius_notes(found), *_search_notes(found)),
     )
 
 
@@ -239,6 +250,16 @@ def _radius_notes(found: Duplicates) -> tuple[str, ...]:
     if found.radius.is_absolute or found.radius.real_count >= 2:
         return ()
     return (_NO_RADIUS_NOTE,)
+
+
+def _search_notes(found: Duplicates) -> tuple[str, ...]:
+    if found.search_recall is None:
+        return ()
+    note = (
+        "There are too many pairs to look at every one: of near neighbours that were checked, the "
+        f"search finds {found.search_recall:.1%}."
+    )
+    return (note,)
 
 
 def _detector_notes(detection: Detection, is_synthetic: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy.typing as npt
 
 from synthaudit.auditing.artefacts import harmonised
 from synthaudit.auditing.assembling import Origin, assemble
+from synthaudit.auditing.engine import make_room, start_engine
 from synthaudit.auditing.finding import find
-from synthaudit.auditing.sides import embed, join, keep_usable, short_digest
+from synthaudit.auditing.room import Room
+from synthaudit.auditing.sides import EmbeddedSide, embed, join, keep_usable, short_digest
 from synthaudit.auditing.workbench import Workbench, open_cache
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.errors import DataError
@@ -132,14 +136,18 @@ def score_collections(
         recipe=None if recipe is None else asdict(recipe),
     )
     try:
-        first, second, vectors = join(
-            [
-                embed(side, collection, bench)
-                for side, collection in zip(("real", "synthetic"), collections, strict=True)
-            ]
+        sides = [
+            embed(side, collection, bench)
+            for side, collection in zip(("real", "synthetic"), collections, strict=True)
+        ]
+        return _audit(
+            sides,
+            origin,
+            room=make_room(settings),
+            settings=settings,
+            progress=progress,
+            bench=bench,
         )
-        findings = find(first, second, vectors, settings=settings, progress=progress, bench=bench)
-        return assemble(first, second, findings, origin=origin, settings=settings)
     finally:
         cache.close()
 
@@ -152,10 +160,40 @@ def _score_vectors(tables: list[VectorTable], settings: Settings, progress: Prog
             f"both sides should have vectors of one length, but the real ones have {widths[0]} "
             f"numbers and the synthetic ones {widths[1]}: embed both with the same model."
         )
+    room = make_room(settings)
     sides = [
-        keep_usable(side, tables.pop(0), settings.max_unreadable) for side in ("real", "synthetic")
+        keep_usable(side, tables.pop(0), settings.max_unreadable, room.allocate)
+        for side in ("real", "synthetic")
     ]
-    first, second, vectors = join(sides)
     origin = Origin(embedder="vectors", fingerprint=f"vectors/{widths[0]}", device="cpu")
-    findings = find(first, second, vectors, settings=settings, progress=progress, bench=None)
-    return assemble(first, second, findings, origin=origin, settings=settings)
+    return _audit(sides, origin, room=room, settings=settings, progress=progress, bench=None)
+
+
+def _audit(
+    sides: list[EmbeddedSide],
+    origin: Origin,
+    *,
+    room: Room,
+    settings: Settings,
+    progress: Progress,
+    bench: Workbench | None,
+) -> Audit:
+    """Both sides' vectors to an ``Audit``; the list is emptied."""
+    first, second, vectors = join(sides, room.allocate)
+    decisive = [
+        version("synthaudit"),
+        origin.fingerprint,
+        first.digest,
+        second.digest,
+        settings.deciding(),
+    ]
+    engine = start_engine(
+        settings, room=room, rows=len(vectors), key=short_digest(json.dumps(decisive))
+    )
+    findings = find(
+        first, second, vectors, settings=settings, progress=progress, bench=bench, engine=engine
+    )
+    audit = assemble(first, second, findings, origin=origin, settings=settings)
+    if engine.checkpoint is not None:
+        engine.checkpoint.discard()
+    return audit

@@ -15,7 +15,8 @@ from synthaudit.auditing.workbench import Workbench
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.vectors import VectorTable
-from synthaudit.measures.blocks import blocks
+from synthaudit.measures.blocks import Allocate, blocks
+from synthaudit.measures.clusters import row_digests
 
 _BLOCK: Final = 65_536
 
@@ -66,7 +67,9 @@ def embed(side: str, collection: Collection, bench: Workbench) -> EmbeddedSide:
     )
 
 
-def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> EmbeddedSide:
+def keep_usable(
+    side: str, table: VectorTable, max_unreadable: float, allocate: Allocate
+) -> EmbeddedSide:
     """Leave out rows that have no direction, as unreadable images are.
 
     Raises:
@@ -88,7 +91,9 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
     ]
     _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
     kept = _by_content(table, np.flatnonzero(usable))
-    vectors = table.vectors[kept]
+    vectors = allocate((len(kept), table.vectors.shape[1]), table.vectors.dtype.type)
+    for block in blocks(len(kept), _BLOCK):
+        vectors[block] = table.vectors[kept[block]]
     paths, labels = [table.paths[row] for row in kept], [table.labels[row] for row in kept]
     content = hashlib.sha256()
     for block in blocks(len(vectors), _BLOCK):
@@ -106,15 +111,17 @@ def keep_usable(side: str, table: VectorTable, max_unreadable: float) -> Embedde
 
 
 def join(
-    sides: list[EmbeddedSide],
+    sides: list[EmbeddedSide], allocate: Allocate
 ) -> tuple[EmbeddedSide, EmbeddedSide, npt.NDArray[np.floating[Any]]]:
     """Both sides' vectors as one array, of which the sides are then parts.
 
     The list is emptied: nobody is to hold the vectors twice.
     """
-    vectors = np.concatenate([side.vectors for side in sides])
     second, first = sides.pop(), sides.pop()
     count = len(first.vectors)
+    shape = (count + len(second.vectors), first.vectors.shape[1])
+    vectors = allocate(shape, np.result_type(first.vectors, second.vectors).type)
+    vectors[:count], vectors[count:] = first.vectors, second.vectors
     return (
         replace(first, vectors=vectors[:count]),
         replace(second, vectors=vectors[count:]),
@@ -124,9 +131,7 @@ def join(
 
 def _by_content(table: VectorTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Rows in an order that does not depend on theirs, so that shuffling them changes no score."""
-    vectors = np.ascontiguousarray(table.vectors[rows])
-    vectors += 0.0  # so that -0 is 0
-    content = vectors.view(np.dtype((np.void, vectors.itemsize * vectors.shape[1]))).ravel()
+    content = row_digests(table.vectors, rows)
     labels = np.array([str(table.labels[row]) for row in rows], dtype=str)
     by_label = np.argsort(labels, kind="stable")
     return np.asarray(rows[by_label[np.argsort(content[by_label], kind="stable")]], np.int64)

@@ -15,7 +15,7 @@ from synthaudit.measures.fidelity.frechet import frechet
 from synthaudit.measures.fidelity.kernel_distance import kernel_distance
 from synthaudit.measures.fidelity.neighbourhoods import neighbourhoods
 from synthaudit.measures.fidelity.vendi import vendi_score
-from synthaudit.measures.neighbours import Directions, Flags, Floats
+from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.settings import Settings
 
@@ -110,8 +110,10 @@ def support(
     ]
     if min(len(rows) for rows in sides) < 10:
         return None
-    directions = Directions(vectors)
-    real, synthetic = (directions.rows(rows) for rows in sides)
+    # Only of the sample: the directions of all would take as much memory as the vectors.
+    directions = Directions(vectors[np.concatenate(sides)])
+    everyone = np.arange(len(directions))
+    real, synthetic = (directions.rows(rows) for rows in np.split(everyone, [len(sides[0])]))
     near = neighbourhoods(real, synthetic)
     uncoveredness = np.full(len(vectors), np.nan)
     uncoveredness[sides[0]] = near.uncoveredness
@@ -154,7 +156,7 @@ def support(
     return Support(
         measures=measures,
         uncoveredness=uncoveredness,
-        missed=_group(directions, uncoveredness, labels, settings.seed),
+        missed=_group(directions, near.uncoveredness, sides[0], labels[sides[0]], settings.seed),
         sampled={"real": len(real), "synthetic": len(synthetic)},
     )
 
@@ -168,12 +170,19 @@ def _distance(value: float, chance: float | None, paper: str) -> Supporting:
 
 
 def _group(
-    directions: Directions, uncoveredness: Floats, labels: npt.NDArray[np.object_], seed: int
+    directions: Directions,
+    uncoveredness: Floats,
+    names: Integers,
+    labels: npt.NDArray[np.object_],
+    seed: int,
 ) -> list[MissedKind]:
-    """Uncovered real images by what they look like, by k-means on their directions."""
+    """Uncovered real images, the first of the directions, by what they look like: by k-means.
+
+    ``names`` are their row numbers in the whole audit.
+    """
     from sklearn.cluster import KMeans
 
-    missed = np.flatnonzero(np.nan_to_num(uncoveredness) > 1.0)
+    missed = np.flatnonzero(uncoveredness > 1.0)
     if len(missed) == 0:
         return []
     distinct = len(identical_groups(directions.unit, missed))
@@ -188,7 +197,7 @@ def _group(
         kinds.append(
             MissedKind(
                 size=len(rows),
-                rows=[int(row) for row in order[:_EXAMPLES]],
+                rows=[int(names[row]) for row in order[:_EXAMPLES]],
                 classes=dict(classes.most_common()),
             )
         )

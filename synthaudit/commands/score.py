@@ -88,6 +88,10 @@ def score(
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="ray: on the Ray cluster that is running.")
     ] = "local",
+    memory: Annotated[
+        float | None,
+        typer.Option(help="Gigabytes that vectors may take before they go to disk; default: half."),
+    ] = None,
     report_mb: Annotated[
         float, typer.Option(min=2.0, help="Budget of report.html in megabytes.")
     ] = 15.0,
@@ -133,6 +137,7 @@ def score(
         "precision": precision,
         "local_files_only": offline,
         "engine": engine,
+        "memory": memory,
     }
     # A policy that is wrong should be told before the work, not after it.
     policy = None if gate is None else choose_policy(gate, [], certain=False)

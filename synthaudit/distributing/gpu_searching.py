@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.neighbours import Integers
+from synthaudit.measures.neighbours import Found, Integers
 
 _QUERIES: Final = 4096
 _CANDIDATES: Final = 262_144
@@ -20,9 +20,10 @@ def candidates_on_gpu(
     queries: Integers,
     candidates: Integers,
     width: int,
+    start: int = 0,
     *,
     device: str,
-) -> Iterator[tuple[slice, Integers]]:
+) -> Iterator[Found]:
     """For blocks of queries the nearest candidates by float32, by FAISS or else by torch.
 
     Args:
@@ -30,6 +31,7 @@ def candidates_on_gpu(
         queries: (m,) row numbers.
         candidates: (k,) row numbers.
         width: how many to find.
+        start: the first query.
         device: of torch.
     """
     import faiss
@@ -41,11 +43,11 @@ def candidates_on_gpu(
         )
         for chosen in blocks(len(candidates), _CANDIDATES):
             index.add(unit[candidates[chosen]])
-        for block in blocks(len(queries), _QUERIES):
+        for block in blocks(len(queries), _QUERIES, start):
             _, places = index.search(unit[queries[block]], width)
-            yield block, candidates[places]
+            yield Found(block, candidates[places])
         return
-    yield from _by_torch(unit, queries, candidates, width, device)
+    yield from _by_torch(unit, queries, candidates, width, start=start, device=device)
 
 
 def _by_torch(
@@ -53,8 +55,10 @@ def _by_torch(
     queries: Integers,
     candidates: Integers,
     width: int,
+    *,
+    start: int,
     device: str,
-) -> Iterator[tuple[slice, Integers]]:
+) -> Iterator[Found]:
     import torch
 
     # TensorFloat-32 would swap neighbours that are no nearer than a thousandth to each other.
@@ -63,16 +67,16 @@ def _by_torch(
         (chosen.start, torch.from_numpy(unit[candidates[chosen]]).to(device))
         for chosen in blocks(len(candidates), _CANDIDATES)
     ]
-    for block in blocks(len(queries), _QUERIES):
+    for block in blocks(len(queries), _QUERIES, start):
         rows = torch.from_numpy(unit[queries[block]]).to(device)
         values, places = [], []
-        for start, part in parts:
+        for first, part in parts:
             best = (rows @ part.T).topk(min(width, len(part)), dim=1)
             values.append(best.values)
-            places.append(best.indices + start)
+            places.append(best.indices + first)
         every = torch.cat(values, dim=1).topk(width, dim=1).indices
         found = torch.cat(places, dim=1).gather(1, every)
-        yield block, candidates[found.cpu().numpy()]
+        yield Found(block, candidates[found.cpu().numpy()])
 
 
 def _flat_on(number: int) -> Any:

@@ -10,15 +10,19 @@ import numpy.typing as npt
 
 from synthaudit.distributing.connecting import connect
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.neighbours import Integers, most_similar
+from synthaudit.measures.neighbours import Found, Integers, most_similar
 
 _QUERIES: Final = 4096
 _LEAST: Final = 2000
 
 
 def candidates_on_ray(
-    unit: npt.NDArray[np.float32], queries: Integers, candidates: Integers, width: int
-) -> Iterator[tuple[slice, Integers]]:
+    unit: npt.NDArray[np.float32],
+    queries: Integers,
+    candidates: Integers,
+    width: int,
+    start: int = 0,
+) -> Iterator[Found]:
     """For blocks of queries the nearest candidates by float32, found by all workers together.
 
     Every pair is looked at, as on one machine up to 2e9 pairs; what is nearest of all the parts
@@ -29,6 +33,7 @@ def candidates_on_ray(
         queries: (m,) row numbers.
         candidates: (k,) row numbers.
         width: how many to find.
+        start: the first query.
     """
     ray = connect()
     workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
@@ -36,11 +41,11 @@ def candidates_on_ray(
     parts = np.array_split(candidates, count)
     held = [ray.put(unit[part]) for part in parts]
     search = ray.remote(_search).options(max_retries=-1)
-    for block in blocks(len(queries), _QUERIES):
+    for block in blocks(len(queries), _QUERIES, start):
         rows = ray.put(unit[queries[block]])
         found = ray.get([search.remote(shard, rows, width) for shard in held])
         names = [part[places] for part, (_, places) in zip(parts, found, strict=True)]
-        yield block, most_similar([similar for similar, _ in found], names, width)[1]
+        yield Found(block, most_similar([similar for similar, _ in found], names, width)[1])
 
 
 def _search(shard: npt.NDArray[Any], rows: npt.NDArray[Any], width: int) -> Any:

@@ -13,6 +13,7 @@ from scipy.stats import norm
 from synthaudit.measures.copies.radius import radius_of_distances
 from synthaudit.measures.detection.cross_validation import (
     INVERSE_PENALTIES,
+    CrossValidate,
     cross_validate,
     principal_axes,
 )
@@ -42,6 +43,7 @@ def detector_intervals(
     resamples: int = 60,
     confidence: float = 0.95,
     seed: int = 0,
+    validate: CrossValidate = cross_validate,
 ) -> dict[str, Interval]:
     """Intervals of ``unrealistic`` and ``unrepresentative``.
 
@@ -62,6 +64,7 @@ def detector_intervals(
         resamples: how many.
         confidence: of the intervals.
         seed: decides the resamples.
+        validate: does the work.
 
     Returns:
         ``Interval`` by score; the whole of [0, 1] where the detector could learn nothing.
@@ -74,7 +77,7 @@ def detector_intervals(
     rows = sample_units(is_synthetic, units, _ROWS, generator)
     drawn = draw_units(is_synthetic[rows], units[rows], resamples, generator)
     folds = detection.assignments[0].take(rows)
-    outcomes = cross_validate(
+    outcomes = validate(
         principal_axes(vectors[rows]),
         [replace(folds, counts=counts) for counts in drawn.T],
         penalties=_near_penalties(detection),

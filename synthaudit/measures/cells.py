@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,10 +14,13 @@ from synthaudit.measures.blocks import blocks
 from synthaudit.measures.randomness import sample_rows
 
 PROBES: Final = 8
-"""Cells that each row looks into. Near-duplicates nearly always share the nearest few; random
-vectors without any structure would need more."""
+"""Cells that each row looks into at least."""
+WANTED_RECALL: Final = 0.999
+"""Share of near neighbours that the search has to find."""
 
-_ROWS: Final = 32_768
+_NEAR_SHARE: Final = 0.1
+_ROWS: Final = 8192
+_QUERIES: Final = 65_536
 _STEPS: Final = 8
 _SAMPLES_A_CELL: Final = 64
 _SEED: Final = 1
@@ -42,6 +46,46 @@ class Cells:
     def of(self, cell: int) -> Integers:
         """The rows of a cell."""
         return self.members[self.start[cell] : self.start[cell + 1]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How many cells a search has to look into, by rows whose nearest neighbour is known.
+
+    Only the nearest tenth of those neighbours count: pairs within the duplicate radius are nearer
+    still, and share cells more often.
+
+    Attributes:
+        probes: twice as many cells as find ``WANTED_RECALL`` of one half of them.
+        recall: the share of the other half that so many cells find.
+    """
+
+    probes: int
+    recall: float
+
+
+def measure_reach(
+    unit: Singles, cells: Cells, queries: Integers, nearest: Integers, similarity: Singles
+) -> Reach:
+    """Measure how far from its own row's cell a near neighbour's cell can be.
+
+    Args:
+        unit: (n, d) rows of length 1.
+        cells: of the candidates.
+        queries: (m,) row numbers.
+        nearest: (m,) the nearest candidate of each, by a search of all.
+        similarity: (m,) their cosines.
+    """
+    near = np.argsort(-similarity, kind="stable")[: max(int(len(queries) * _NEAR_SHARE), 1)]
+    order = np.argsort(cells.members)
+    places = order[np.searchsorted(cells.members, nearest[near], sorter=order)]
+    own = np.searchsorted(cells.start, places, side="right") - 1
+    away = _distances(unit[queries[near]], cells.centres)
+    rank = (away < away[np.arange(len(near)), own][:, None]).sum(axis=1)
+    choosing, judging = rank[::2], rank[1::2]
+    last = int(np.ceil(WANTED_RECALL * len(choosing))) - 1
+    probes = min(max(2 * (int(np.sort(choosing)[last]) + 1), PROBES), len(cells.centres))
+    return Reach(probes=probes, recall=float((judging < probes).mean()) if len(judging) else 1.0)
 
 
 def part(unit: Singles, rows: Integers) -> Cells:
@@ -75,6 +119,7 @@ def nearest_in_cells(
     *,
     width: int,
     probes: int = PROBES,
+    start: int = 0,
 ) -> Iterator[tuple[slice, Integers]]:
     """For blocks of queries the nearest rows in the probed cells, by float32.
 
@@ -84,46 +129,68 @@ def nearest_in_cells(
         cells: of the candidates.
         width: how many to find.
         probes: cells that each query looks into at most.
+        start: the first query.
 
     Yields:
         A slice of the queries, and (b, width) row numbers, -1 where there are fewer.
     """
+    import faiss
+    from threadpoolctl import ThreadpoolController
+
+    libraries, count = ThreadpoolController(), int(faiss.omp_get_max_threads())
     probes = min(probes, len(cells.centres))
+
+    def search(block: slice) -> Integers:
+        return _search_block(unit, queries[block], cells, probes, width)
+
+    waiting = list(blocks(len(queries), _QUERIES, start))
+    with ThreadPoolExecutor(count) as threads:
+        while waiting:
+            now, waiting = waiting[:count], waiting[count:]
+            # A thread a block: half the time goes into what no matrix library does in parallel.
+            with libraries.limit(limits=1):
+                found = list(threads.map(search, now))
+            yield from zip(now, found, strict=True)
+
+
+def _nearest_cells(unit: Singles, queries: Integers, centres: Singles, probes: int) -> Integers:
+    """(m, probes) the cells whose centres are nearest, the nearest first."""
+    found = np.empty((len(queries), probes), np.int64)
     for block in blocks(len(queries), _ROWS):
-        rows = unit[queries[block]]
-        away = _distances(rows, cells.centres)
+        away = _distances(unit[queries[block]], centres)
         probed = np.argpartition(away, probes - 1, axis=1)[:, :probes]
         nearer = np.argsort(np.take_along_axis(away, probed, axis=1), axis=1)
-        probed = np.take_along_axis(probed, nearer, axis=1)
-        yield block, _search_block(unit, rows, cells, probed, width)
+        found[block] = np.take_along_axis(probed, nearer, axis=1)
+    return found
 
 
 def _search_block(
-    unit: Singles, rows: Singles, cells: Cells, probed: Integers, width: int
+    unit: Singles, queries: Integers, cells: Cells, probes: int, width: int
 ) -> Integers:
     """The nearest cell first: what it holds says what is worth keeping of the others."""
-    everyone = np.arange(len(rows))
+    probed = _nearest_cells(unit, queries, cells.centres, probes)
+    everyone = np.arange(len(queries))
     found: list[tuple[Integers, Integers, Singles]] = []
-    least = np.full(len(rows), -np.inf, np.float32)
+    least = np.full(len(queries), -np.inf, np.float32)
     for cell, looking in _by_cell(probed[:, 0], everyone):
         members = cells.of(cell)
         kept = min(width, len(members))
         if kept == 0:
             continue
-        similar = rows[looking] @ unit[members].T
+        similar = unit[queries[looking]] @ unit[members].T
         top = np.argpartition(similar, len(members) - kept, axis=1)[:, len(members) - kept :]
         similar = np.take_along_axis(similar, top, axis=1)
         found.append((np.repeat(looking, kept), members[top].ravel(), similar.ravel()))
         if kept == width:
             least[looking] = similar.min(axis=1)
     others = probed[:, 1:].ravel()
-    for cell, looking in _by_cell(others, np.repeat(everyone, probed.shape[1] - 1)):
+    for cell, looking in _by_cell(others, np.repeat(everyone, probes - 1)):
         members = cells.of(cell)
         if len(members):
-            similar = rows[looking] @ unit[members].T
+            similar = unit[queries[looking]] @ unit[members].T
             here, there = np.nonzero(similar > least[looking][:, None])
             found.append((looking[here], members[there], similar[here, there]))
-    return _leading(found, len(rows), width)
+    return _leading(found, len(queries), width)
 
 
 def _by_cell(cell: Integers, row: Integers) -> Iterator[tuple[int, Integers]]:

@@ -25,17 +25,20 @@ def identical_groups(
         vectors: (n, d).
         rows: which rows, in whose order positions count; None for all.
     """
-    count = len(vectors) if rows is None else len(rows)
-    keys = np.empty(count, "S32")
-    for block in blocks(count, _BLOCK):
-        # -0.0 and 0.0 are the same number.
-        own = vectors[block if rows is None else rows[block]] + 0.0
-        # Digests of 128 bits: as good as the rows, and a hundredth of their size.
-        keys[block] = [blake2b(row.tobytes(), digest_size=16).hexdigest().encode() for row in own]
+    keys = row_digests(vectors, np.arange(len(vectors)) if rows is None else rows)
     _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(heads[group], kind="stable")
     bounds = np.cumsum(np.bincount(np.searchsorted(np.sort(heads), heads[group])))[:-1]
     return np.split(order, bounds)
+
+
+def row_digests(vectors: npt.NDArray[np.floating[Any]], rows: Integers) -> npt.NDArray[np.bytes_]:
+    """(m,) digests of 128 bits of some rows: as good as the rows, and a hundredth of their size."""
+    keys = np.empty(len(rows), "S32")
+    for block in blocks(len(rows), _BLOCK):
+        own = vectors[rows[block]] + 0.0  # -0.0 and 0.0 are the same number
+        keys[block] = [blake2b(row.tobytes(), digest_size=16).hexdigest().encode() for row in own]
+    return keys
 
 
 def number_clusters(labels: Integers) -> Integers:

@@ -49,7 +49,6 @@ def audit_planted(planted: Planted, settings: Settings) -> Trial:
     assert found.duplicates is not None
     assert found.fold_group is not None
     copying = judge_copying(
-        planted.vectors,
         planted.is_synthetic,
         found.duplicates,
         planted.patterns,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthaudit.measures import neighbours
-from synthaudit.measures.neighbours import Directions, nearest, pairs_within
+from synthaudit.measures import pairs
+from synthaudit.measures.neighbours import Directions, nearest
+from synthaudit.measures.pairs import pairs_within
 
 
 def cosine_distances(vectors: np.ndarray) -> np.ndarray:
@@ -67,7 +68,7 @@ def test_too_few_candidates_leave_holes() -> None:
 
 @pytest.mark.parametrize("dimension", [16, 200])
 def test_pairs_agree_with_brute_force(dimension: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_PROJECT_FROM", 100)
+    monkeypatch.setattr(pairs, "_PROJECT_FROM", 100)
     generator = np.random.default_rng(2)
     vectors = generator.standard_normal((600, dimension))
     vectors[300:400] = vectors[:100] + 0.2 * generator.standard_normal((100, dimension))
@@ -78,15 +79,15 @@ def test_pairs_agree_with_brute_force(dimension: int, monkeypatch: pytest.Monkey
 def test_crowded_batches_decide_as_sparse_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(3)
     vectors = generator.standard_normal((1, 100)) + 0.1 * generator.standard_normal((400, 100))
-    monkeypatch.setattr(neighbours, "_PROJECT_FROM", 100)
+    monkeypatch.setattr(pairs, "_PROJECT_FROM", 100)
     distances = cosine_distances(vectors)
     radius = float(np.median(distances[distances > 1e-9]))
     expected = all_pairs(vectors, radius)
     assert found_pairs(vectors, radius) == expected
     # The projection finds too many, the full width few: the second count must not be projected on.
     for many in (10, len(expected) + 200):
-        monkeypatch.setattr(neighbours, "_MANY", many)
-        monkeypatch.setattr(neighbours, "_FEW", 0)
+        monkeypatch.setattr(pairs, "_MANY", many)
+        monkeypatch.setattr(pairs, "_FEW", 0)
         assert found_pairs(vectors, radius) == expected
 
 

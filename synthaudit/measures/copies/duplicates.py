@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +15,10 @@ from synthaudit.measures.neighbours import (
     Flags,
     Integers,
     Neighbours,
-    Pairs,
     is_near,
     nearest,
-    pairs_within,
 )
+from synthaudit.measures.pairs import Pairs, pairs_within
 
 MAX_LISTED_PAIRS: Final = 1_000_000
 
@@ -29,7 +29,7 @@ class Duplicates:
 
     Attributes:
         radius: the duplicate radius and how it came about.
-        nearest_real: (n, 1) the nearest other real image of each image.
+        nearest_real: (n, 2) the two nearest other real images of each image.
         nearest_synthetic: (n, 1) the nearest other synthetic image of each image.
         is_unvaried: (n,) synthetic images with another synthetic one within the radius.
         is_unoriginal: (n,) synthetic images with a real one within the radius.
@@ -47,6 +47,12 @@ class Duplicates:
     pairs: Pairs
     pair_count: int
 
+    @property
+    def search_recall(self) -> float | None:
+        """Measured share of near neighbours found; None where every pair was looked at."""
+        recalls = [near.recall for near in (self.nearest_real, self.nearest_synthetic)]
+        return min((recall for recall in recalls if recall is not None), default=None)
+
 
 def find_duplicates(
     directions: Directions,
@@ -54,6 +60,7 @@ def find_duplicates(
     *,
     false_alarms: float = 0.005,
     distance: float | None = None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Duplicates:
     """Find near-duplicates within a radius that only the real images decide.
 
@@ -62,14 +69,15 @@ def find_duplicates(
         is_synthetic: (n,) the side of each.
         false_alarms: share of fresh images from the real distribution that the radius may flag.
         distance: an absolute cosine distance to use instead of the estimated radius.
+        advance: told of every image, once for each side that it is looked for on.
 
     Returns:
         ``Duplicates``.
     """
     everyone = np.arange(len(directions))
     real, synthetic = everyone[~is_synthetic], everyone[is_synthetic]
-    nearest_real = nearest(directions, everyone, real)
-    nearest_synthetic = nearest(directions, everyone, synthetic)
+    nearest_real = nearest(directions, everyone, real, count=2, advance=advance)
+    nearest_synthetic = nearest(directions, everyone, synthetic, advance=advance)
     radius = duplicate_radius(
         directions,
         real,

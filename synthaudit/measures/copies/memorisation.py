@@ -10,13 +10,11 @@ from scipy.stats import false_discovery_control
 
 from synthaudit.measures.copies.radius import DUPLICATE_SHARE
 from synthaudit.measures.neighbours import (
-    Directions,
     Flags,
     Floats,
     Integers,
     Neighbours,
     is_near,
-    nearest,
 )
 
 _TAIL_SHARE: Final = 0.2
@@ -122,28 +120,28 @@ class Authenticity:
     held_out_share: float
 
 
-def authenticity(directions: Directions, real: Integers, nearest_real: Neighbours) -> Authenticity:
+def authenticity(nearest_real: Neighbours, is_synthetic: Flags) -> Authenticity:
     """Compare each image's distance to its nearest real image with what that one is used to.
 
     Args:
-        directions: all rows.
-        real: (N,) row numbers of the real images, N >= 3.
-        nearest_real: (M, 1) the nearest real image of each synthetic one.
+        nearest_real: (n, 2) the two nearest other real images of each image.
+        is_synthetic: (n,) the side of each; N >= 3 are real.
 
     Returns:
         ``Authenticity``.
     """
-    own = nearest(directions, real, real, count=2)
-    row_of = np.full(len(directions), -1)
+    real = np.flatnonzero(~is_synthetic)
+    own, near = nearest_real.take(real), nearest_real.take(np.flatnonzero(is_synthetic))
+    row_of = np.full(len(is_synthetic), -1)
     row_of[real] = np.arange(len(real))
-    usual = own.distance[row_of[nearest_real.index[:, 0]], 0]
+    usual = own.distance[row_of[near.index[:, 0]], 0]
     # A real image that is left out does not count as its original's neighbour either.
     left_out = np.arange(len(real))
     original = row_of[own.index[:, 0]]
     is_mutual = row_of[own.index[original, 0]] == left_out
     others = np.where(is_mutual, own.distance[original, 1], own.distance[original, 0])
     return Authenticity(
-        share=float(is_near(nearest_real.distance[:, 0], usual).mean()),
+        share=float(is_near(near.distance[:, 0], usual).mean()),
         held_out_share=float(is_near(own.distance[:, 0], others).mean()),
     )
 

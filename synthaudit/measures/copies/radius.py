@@ -14,8 +14,8 @@ from synthaudit.measures.neighbours import (
     Integers,
     Neighbours,
     nearest,
-    pairs_within,
 )
+from synthaudit.measures.pairs import pairs_within
 
 DUPLICATE_SHARE: Final = 0.13
 """Real images nearer than this share of the median nearest distance are one image (cleanlab's)."""
@@ -76,7 +76,7 @@ def duplicate_radius(
     Args:
         directions: all rows.
         real: (N,) row numbers of the real images.
-        nearest_real: (N, 1) the nearest other real image of each.
+        nearest_real: (N, k) the nearest other real images of each.
         synthetic_count: M, the number of synthetic images.
         false_alarms: the budget, in (0, 1).
         distance: an absolute radius, which overrides the estimate.

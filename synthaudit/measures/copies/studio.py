@@ -23,9 +23,9 @@ from synthaudit.measures.neighbours import (
     Floats,
     Integers,
     Neighbours,
-    Pairs,
     nearest,
 )
+from synthaudit.measures.pairs import Pairs
 
 NEIGHBOURS: Final = 10
 SHARE_OF_MEDIAN: Final = 0.13

@@ -6,14 +6,14 @@ batched fit, which is what makes error bars affordable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.blocks import blocks
+from synthaudit.measures.blocks import Allocate, blocks
 from synthaudit.measures.detection.folds import grouped_folds, plain_folds
 from synthaudit.measures.detection.logistic import Coefficients, fit, sigmoid
 from synthaudit.measures.neighbours import Flags, Floats, Integers
@@ -80,15 +80,30 @@ class Outcome:
     inverse_penalties: Floats
 
 
-def principal_axes(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
+class CrossValidate(Protocol):
+    """``cross_validate``, or whoever does the same elsewhere."""
+
+    def __call__(
+        self,
+        rows: Floats,
+        assignments: Sequence[Assignment],
+        *,
+        balanced: bool = True,
+        penalties: Sequence[float] = INVERSE_PENALTIES,
+        tolerance: float = 1e-6,
+    ) -> list[Outcome]:
+        """Outcomes of the assignments, in their order."""
+
+
+def principal_axes(vectors: npt.NDArray[np.floating[Any]], allocate: Allocate = np.empty) -> Floats:
     """Standardised columns, turned to their principal axes: (n, d) to (n, rank).
 
     A rotation changes no penalised fit, but it makes the Hessian nearly diagonal, and axes along
     which nothing varies drop out. Beyond 200,000 rows the result is float32, made block by block:
-    probabilities then agree to 1e-4.
+    probabilities then agree to 1e-4. ``allocate`` says where that result lies.
     """
     if len(vectors) > SINGLE_FROM:
-        return _principal_axes_of_many(vectors)
+        return _principal_axes_of_many(vectors, allocate)
     rows = vectors.astype(np.float64)
     rows -= rows.mean(axis=0)
     deviation = rows.std(axis=0)
@@ -106,7 +121,7 @@ def principal_axes(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(rows @ axes[:, values > 1e-10 * values[-1]])
 
 
-def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
+def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]], allocate: Allocate) -> Floats:
     count, width = vectors.shape
     parts = list(blocks(count, _BLOCK))
     mean = sum(vectors[block].sum(axis=0, dtype=np.float64) for block in parts) / count
@@ -119,7 +134,7 @@ def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]]) -> Floats:
     scale = deviation[varies]
     values, axes = np.linalg.eigh(moments[np.ix_(varies, varies)] / np.outer(scale, scale))
     axes = axes[:, values > 1e-10 * values[-1]] / scale[:, None] if len(values) else axes
-    result = np.empty((count, axes.shape[1]), np.float32)
+    result = allocate((count, axes.shape[1]), np.float32)
     for block in parts:
         result[block] = (vectors[block][:, varies] - mean[varies]) @ axes
     return result
@@ -159,13 +174,17 @@ def cross_validate(
         T outcomes.
     """
     outcomes: list[Outcome] = []
-    folds = assignments[0].inner.shape[1]
-    at_once = max(_COLUMNS_AT_ONCE // (folds * _INNER_FOLDS), 1)
-    for start in range(0, len(assignments), at_once):
-        batch = assignments[start : start + at_once]
+    for batch in in_batches(assignments):
         chosen = _choose_penalties(rows, batch, balanced=balanced, penalties=penalties)
         outcomes.extend(_predict(rows, batch, chosen, balanced=balanced, tolerance=tolerance))
     return outcomes
+
+
+def in_batches(assignments: Sequence[Assignment]) -> Iterator[Sequence[Assignment]]:
+    """As many assignments at a time as are fitted side by side; batches know nothing of others."""
+    folds = assignments[0].inner.shape[1]
+    at_once = max(_COLUMNS_AT_ONCE // (folds * _INNER_FOLDS), 1)
+    return (assignments[block] for block in blocks(len(assignments), at_once))
 
 
 def side_weights(counts: Floats, is_synthetic: Flags) -> Floats:

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from synthaudit.measures.detection.cross_validation import (
     Assignment,
+    CrossValidate,
     Outcome,
     assign,
     cross_validate,
@@ -53,6 +54,7 @@ def detect(
     repeats: int = 1,
     balanced: bool = True,
     seed: int = 0,
+    validate: CrossValidate = cross_validate,
 ) -> Detection:
     """Cross-validate a logistic regression on standardised embeddings.
 
@@ -67,6 +69,7 @@ def detect(
         repeats: how many times, each with other folds.
         balanced: give both sides the same weight, so that 0.5 is chance at any ratio of sizes.
         seed: decides the folds.
+        validate: does the work.
 
     Returns:
         ``Detection``.
@@ -78,7 +81,7 @@ def detect(
     assignments = [
         assign(is_synthetic, groups, folds=folds, generator=generator) for _ in range(repeats)
     ]
-    outcomes = cross_validate(rows, assignments, balanced=balanced)
+    outcomes = validate(rows, assignments, balanced=balanced)
     return _summarise(outcomes, is_synthetic, assignments)
 
 

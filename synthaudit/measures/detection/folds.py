@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.measures.clusters import merge, number_clusters
-from synthaudit.measures.neighbours import Directions, Flags, Integers, pairs_within
+from synthaudit.measures.neighbours import Directions, Flags, Integers
+from synthaudit.measures.pairs import pairs_within
 
 _HALVINGS: Final = 3
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.measures.detection.cross_validation import (
+    CrossValidate,
     Outcome,
     assign,
     cross_validate,
@@ -50,6 +51,7 @@ def detector_null(
     folds: int = 5,
     permutations: int = 99,
     seed: int = 0,
+    validate: CrossValidate = cross_validate,
 ) -> PermutationNull | None:
     """Repeat the detector's whole procedure with the sides of whole clusters permuted.
 
@@ -63,6 +65,7 @@ def detector_null(
         folds: of the cross-validation.
         permutations: how many.
         seed: decides them.
+        validate: does the work.
 
     Returns:
         ``PermutationNull``; None when a side has fewer than two units to permute.
@@ -83,7 +86,7 @@ def detector_null(
         permuted = generator.permutation(side_of_unit)[units]
         if 2 <= permuted.sum() <= len(permuted) - 2:
             sides.append(permuted)
-    outcomes = cross_validate(
+    outcomes = validate(
         principal_axes(vectors[rows]),
         [assign(side, groups, folds=folds, generator=generator) for side in sides],
         tolerance=1e-3,

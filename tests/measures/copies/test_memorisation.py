@@ -11,7 +11,7 @@ from synthaudit.measures.copies.memorisation import (
     nearness_p_values,
     without_duplicates,
 )
-from synthaudit.measures.neighbours import Directions, nearest
+from synthaudit.measures.neighbours import Directions, Neighbours, nearest
 
 
 def judge(real: np.ndarray, synthetic: np.ndarray, **how: float):  # type: ignore[no-untyped-def]
@@ -58,6 +58,13 @@ def test_p_values_of_fresh_images_are_uniform_far_into_the_tail() -> None:
         assert (found <= level).mean() == pytest.approx(level, abs=slack)
 
 
+def nearest_real(real: np.ndarray, synthetic: np.ndarray) -> tuple[Neighbours, np.ndarray]:
+    directions = Directions(np.concatenate([real, synthetic]))
+    everyone = np.arange(len(directions))
+    near = nearest(directions, everyone, everyone[: len(real)], count=2)
+    return near, everyone >= len(real)
+
+
 def test_copies_of_everything_are_all_copies() -> None:
     """Peers call 87 to 92 % of such a set authentic."""
     real = np.random.default_rng(0).standard_normal((300, 32))
@@ -65,17 +72,12 @@ def test_copies_of_everything_are_all_copies() -> None:
     assert found.is_copy.all()
     assert (found.p_value > 0.0).all()
     assert (found.original == np.arange(300)).all()
-    directions = Directions(np.concatenate([real, real]))
-    rows = np.arange(300)
-    assert authenticity(directions, rows, nearest(directions, 300 + rows, rows)).share == 1.0
+    assert authenticity(*nearest_real(real, real)).share == 1.0
 
 
 def test_copies_of_repeated_images_are_not_authentic_either() -> None:
     real = np.repeat(np.random.default_rng(1).standard_normal((100, 8)), 2, axis=0)
-    directions = Directions(np.concatenate([real, real[:50]]))
-    rows = np.arange(200)
-    found = authenticity(directions, rows, nearest(directions, 200 + np.arange(50), rows))
-    assert found.share == 1.0
+    assert authenticity(*nearest_real(real, real[:50])).share == 1.0
 
 
 @pytest.mark.parametrize(("dimension", "share"), [(1, 2 / 3), (2, 0.6215), (3, 16 / 27)])
@@ -85,9 +87,7 @@ def test_not_authentic_share_on_the_torus(dimension: int, share: float) -> None:
     for seed in range(6):
         angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (4000, dimension))
         points = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
-        directions = Directions(points)
-        rows = np.arange(2000)
-        found = authenticity(directions, rows, nearest(directions, 2000 + rows, rows))
+        found = authenticity(*nearest_real(points[:2000], points[2000:]))
         shares.append(found.share)
         held_out.append(found.held_out_share)
     assert np.mean(shares) == pytest.approx(share, abs=0.015)

@@ -1,0 +1,58 @@
+"""What the heavy work of an audit runs on: who searches, who cross-validates, where vectors lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthaudit.auditing.checkpoint import Checkpoint
+from synthaudit.auditing.room import Room
+from synthaudit.distributing.choice import choose_cross_validation, choose_search
+from synthaudit.embedding.cache import default_folder
+from synthaudit.measures.blocks import Allocate
+from synthaudit.measures.detection.cross_validation import CrossValidate, cross_validate
+from synthaudit.measures.neighbours import CandidateSearch, find_candidates
+from synthaudit.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Changes no number, only where and how it is come by.
+
+    Attributes:
+        search: finds nearest neighbours.
+        validate: cross-validates the detector.
+        allocate: where arrays of the size of all vectors lie.
+        checkpoint: what has been finished, in case the audit is interrupted.
+    """
+
+    search: CandidateSearch = find_candidates
+    validate: CrossValidate = cross_validate
+    allocate: Allocate = np.empty
+    checkpoint: Checkpoint | None = None
+
+
+def make_room(settings: Settings) -> Room:
+    """Room for vectors: what the settings allow of memory, then files beside the cache."""
+    limit = None if settings.memory is None else int(settings.memory * 1e9)
+    return Room(limit, settings.cache or default_folder())
+
+
+def start_engine(settings: Settings, *, room: Room, rows: int, key: str) -> Engine:
+    """What the settings ask for.
+
+    Args:
+        settings: of the audit.
+        room: for arrays.
+        rows: how many images there are.
+        key: of the images and their vectors, for resuming.
+    """
+    kept = (settings.cache or default_folder()) if settings.use_cache else None
+    checkpoint = Checkpoint(kept, key)
+    return Engine(
+        search=checkpoint.search(choose_search(settings, rows)),
+        validate=checkpoint.validate(choose_cross_validation(settings)),
+        allocate=room.allocate,
+        checkpoint=checkpoint,
+    )
