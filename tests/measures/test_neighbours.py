@@ -78,7 +78,7 @@ def test_pairs_agree_with_brute_force(dimension: int, monkeypatch: pytest.Monkey
 
 def test_crowded_batches_decide_as_sparse_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(3)
-    vectors = generator.standard_normal((1, 100)) + 0.1 * generator.standard_normal((400, 100))
+    vectors = generator.standard_normal((1, 160)) + 0.1 * generator.standard_normal((400, 160))
     monkeypatch.setattr(pairs, "_PROJECT_FROM", 100)
     distances = cosine_distances(vectors)
     radius = float(np.median(distances[distances > 1e-9]))
@@ -88,6 +88,22 @@ def test_crowded_batches_decide_as_sparse_ones_do(monkeypatch: pytest.MonkeyPatc
     for many in (10, len(expected) + 200):
         monkeypatch.setattr(pairs, "_MANY", many)
         monkeypatch.setattr(pairs, "_FEW", 0)
+        assert found_pairs(vectors, radius) == expected
+
+
+@pytest.mark.parametrize("few", [0, 2000])
+def test_pairs_of_kinds_in_many_tiles(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "_PROJECT_FROM", 100)
+    monkeypatch.setattr(pairs, "_ROWS", 90)
+    monkeypatch.setattr(pairs, "_TILE", 40)
+    monkeypatch.setattr(pairs, "_FEW", few)
+    generator = np.random.default_rng(4)
+    centres = generator.standard_normal((12, 150))
+    vectors = centres[generator.integers(0, 12, 700)] + 0.6 * generator.standard_normal((700, 150))
+    vectors[650:] = vectors[:50] + 0.1 * generator.standard_normal((50, 150))
+    for radius in (0.02, 0.15, 0.4):
+        expected = all_pairs(vectors, radius)
+        assert len(expected) > 40
         assert found_pairs(vectors, radius) == expected
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.measures.clusters import number_clusters
 from synthaudit.measures.detection.cross_validation import (
     CrossValidate,
     Outcome,
@@ -74,7 +75,10 @@ def detector_null(
     units = unit_numbers(is_synthetic, groups)
     rows = sample_units(is_synthetic, units, _ROWS, generator)
     total = len(is_synthetic)
+    # Clusters are numbered anew: dealing folds takes as long as the largest number.
     is_synthetic, groups = is_synthetic[rows], groups[rows]
+    # Numbered anew, for dealing folds takes as long as there are numbers.
+    groups = number_clusters(np.where(groups >= 0, groups, -1 - np.arange(len(rows))))
     _, first, units = np.unique(units[rows], return_index=True, return_inverse=True)
     side_of_unit = is_synthetic[first]
     fewer = min(int(side_of_unit.sum()), int((~side_of_unit).sum()))
