@@ -16,8 +16,7 @@ from synthaudit.auditing.engine import make_room, start_engine
 from synthaudit.auditing.finding import find
 from synthaudit.auditing.room import Room
 from synthaudit.auditing.sides import EmbeddedSide, embed, join, keep_usable, short_digest
-from synthaudit.auditing.workbench import Workbench, open_cache
-from synthaudit.embedding.choice import choose_embedder
+from synthaudit.auditing.workbench import Workbench, set_up
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
@@ -121,21 +120,18 @@ def score_collections(
     """
     for note in (*real.notes, *synthetic.notes):
         LOGGER.info("%s", note)
-    embedder = choose_embedder(settings)
     collections, recipe = (real, synthetic), None
-    if settings.harmonise:
-        collections, recipe = harmonised(
-            collections, workers=settings.workers, max_pixels=settings.max_pixels
+    with set_up(settings, progress) as bench:
+        if settings.harmonise:
+            collections, recipe = harmonised(
+                collections, workers=settings.workers, max_pixels=settings.max_pixels
+            )
+        origin = Origin(
+            embedder=bench.embedder.name,
+            fingerprint=short_digest(bench.identity.fingerprint),
+            device=bench.identity.device,
+            recipe=None if recipe is None else asdict(recipe),
         )
-    cache = open_cache(settings)
-    bench = Workbench(embedder=embedder, cache=cache, settings=settings, progress=progress)
-    origin = Origin(
-        embedder=embedder.name,
-        fingerprint=short_digest(f"{embedder.fingerprint}|{embedder.frame.describe()}"),
-        device=embedder.device,
-        recipe=None if recipe is None else asdict(recipe),
-    )
-    try:
         sides = [
             embed(side, collection, bench)
             for side, collection in zip(("real", "synthetic"), collections, strict=True)
@@ -148,8 +144,6 @@ def score_collections(
             progress=progress,
             bench=bench,
         )
-    finally:
-        cache.close()
 
 
 def _score_vectors(tables: list[VectorTable], settings: Settings, progress: Progress) -> Audit:

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.distributing.embedding import extract_on_ray
+from synthaudit.distributing.embedding import Identity, extract_on_ray, identify_on_ray
 from synthaudit.embedding.cache import VectorCache, default_folder
-from synthaudit.embedding.extraction import Extraction, extract
+from synthaudit.embedding.choice import choose_embedder
+from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
 from synthaudit.embedding.protocol import Embedder
+from synthaudit.embedding.recollection import Extraction, full_fingerprint
 from synthaudit.images.collection import Collection
 from synthaudit.images.perceptual_hash import FRAMINGS
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
 
 
-def open_cache(settings: Settings) -> VectorCache:
-    """The vector cache that the settings ask for; it has to be closed."""
-    return VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
-    """An embedder, the cache of what it has made, and the conditions of the work."""
+    """An embedder, the cache of what it has made, and the conditions of the work.
+
+    ``there`` is the embedder as the workers of a cluster have it; None without a cluster.
+    """
 
     embedder: Embedder
     cache: VectorCache
     settings: Settings
     progress: Progress
+    there: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Of whoever embeds the images."""
+        return self.there or _identity(self.embedder)
 
     def extract(self, collection: Collection) -> Extraction:
         """Embed a collection."""
@@ -60,8 +68,9 @@ class Workbench:
         if self.settings.engine == "ray":
             return extract_on_ray(
                 collection,
-                embedder.dimension,
-                self.settings,
+                self.identity if reader is None else _identity(reader),
+                self.settings.model_copy(update={"embedder": self.embedder.name}),
+                self.cache,
                 progress=self.progress,
                 reader=reader,
                 stage=stage,
@@ -76,3 +85,31 @@ class Workbench:
             work=None if reader is None else reader.work,
             stage=stage,
         )
+
+
+def _identity(embedder: Embedder) -> Identity:
+    return Identity(
+        fingerprint=full_fingerprint(embedder),
+        dimension=embedder.dimension,
+        device=embedder.device,
+    )
+
+
+@contextmanager
+def set_up(settings: Settings, progress: Progress) -> Iterator[Workbench]:
+    """A workbench: the embedder is loaded, here and on the cluster if there is one.
+
+    Raises:
+        EmbedderError: the embedder or its weights cannot be had.
+    """
+    embedder = choose_embedder(settings)
+    there = None
+    if settings.engine == "ray":
+        there = identify_on_ray(settings.model_copy(update={"embedder": embedder.name}))
+    cache = VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
+    try:
+        yield Workbench(
+            embedder=embedder, cache=cache, settings=settings, progress=progress, there=there
+        )
+    finally:
+        cache.close()

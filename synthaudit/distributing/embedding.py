@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +14,12 @@ import numpy.typing as npt
 
 from synthaudit.distributing.connecting import connect
 from synthaudit.embedding.cache import VectorCache
-from synthaudit.embedding.extraction import Extraction, extract
+from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
-from synthaudit.images.collection import Collection, Unreadable
+from synthaudit.embedding.recollection import Extraction, Recollection, full_fingerprint
+from synthaudit.errors import EmbedderError
+from synthaudit.images.collection import Collection
+from synthaudit.measures.blocks import blocks
 from synthaudit.progress import NoProgress, Progress
 from synthaudit.settings import Settings
 
@@ -23,10 +27,47 @@ _SHARD: Final = 512
 _READERS: Final = {reader.name: reader for reader in (HASH_READER, TRAIT_READER)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The embedder as the workers have loaded it.
+
+    A worker with a GPU computes in another precision than a driver without one, so its vectors are
+    others: caches and provenance go by what the workers say.
+    """
+
+    fingerprint: str
+    dimension: int
+    device: str
+
+
+def identify_on_ray(settings: Settings) -> Identity:
+    """Ask a worker what it makes of the settings.
+
+    Args:
+        settings: which embedder; ``auto`` has been resolved, or workers might resolve it otherwise.
+
+    Raises:
+        UsageError: there is no cluster.
+        EmbedderError: the worker cannot load the embedder.
+    """
+    ray = connect()
+    devices = _devices(ray, settings)
+    task = ray.remote(_identify).options(num_gpus=1 if devices else None)
+    try:
+        found: Identity = ray.get(task.remote(_alone(settings)))
+    except ray.exceptions.RayTaskError as error:
+        raise EmbedderError(
+            f"the workers of the Ray cluster cannot load {settings.embedder} ({error.cause}): "
+            "install what it needs on them, or choose another embedder."
+        ) from None
+    return found
+
+
 def extract_on_ray(
     collection: Collection,
-    dimension: int,
+    identity: Identity,
     settings: Settings,
+    cache: VectorCache,
     *,
     progress: Progress,
     reader: FileReader | None = None,
@@ -34,14 +75,15 @@ def extract_on_ray(
 ) -> Extraction:
     """Embed every image of a collection, as ``extract`` does, on the workers of a cluster.
 
-    Ray Data starts the shards of a worker that dies anew, elsewhere; rows are put together by the
-    position of their image, so that none counts twice. Files are read by the workers, which must
-    reach them.
+    What the driver's cache knows is not asked for again. Ray Data starts the shards of a worker
+    that dies anew, elsewhere; rows are put together by the position of their image, so that none
+    counts twice. Files are read by the workers, which must reach them.
 
     Args:
         collection: the images.
-        dimension: of their vectors.
+        identity: of the embedder on the workers, or of the reader.
         settings: which embedder; each worker loads it once.
+        cache: the driver's.
         progress: told of every image.
         reader: what to read off the files instead of embedding them.
         stage: what the progress calls it.
@@ -52,31 +94,58 @@ def extract_on_ray(
     ray = connect()
     entries = collection.entries
     progress.start(f"{stage} {collection.name}", len(entries))
-    shards = [
-        {"start": start, "entries": pickle.dumps(list(entries[start : start + _SHARD]))}
-        for start in range(0, len(entries), _SHARD)
-    ]
-    vectors = np.zeros((len(entries), dimension), np.float32)
-    digests: list[bytes | None] = [None] * len(entries)
-    reasons: dict[int, str] = {}
-    for row in _run(ray, shards, settings, reader):
+    known = Recollection(cache, identity.fingerprint, identity.dimension)
+    unknown = known.recall_by_stamp(entries)
+    progress.advance(len(entries) - len(unknown))
+    shards = []
+    for block in blocks(len(unknown), _SHARD):
+        own = unknown[block]
+        shards.append(
+            {"positions": own, "entries": pickle.dumps([entries[position] for position in own])}
+        )
+    for row in _run(ray, shards, settings, reader) if shards else ():
         position = int(row["position"])
         if row["reason"]:
-            reasons[position] = str(row["reason"])
-        elif digests[position] is None:
-            digests[position] = bytes(row["digest"])
-            vectors[position] = np.frombuffer(row["vector"], np.float32)
+            known.unread[position] = str(row["reason"])
+        elif position not in known.digest_of:
+            _learn(known, position, bytes(row["digest"]), row["vector"])
         progress.advance(1)
-    return _assemble(collection, vectors, digests, reasons)
+    return known.result(collection)
+
+
+def _learn(known: Recollection, position: int, digest: bytes, vector: bytes) -> None:
+    known.digest_of[position] = digest
+    if not known.is_settled(digest):
+        known.learn({digest: np.frombuffer(vector, np.float32)})
+    stamp = known.stamps[position]
+    if stamp is not None:
+        known.cache.remember_files([(stamp, digest)])
+
+
+def _devices(ray: Any, settings: Settings) -> int:
+    return 0 if settings.device == "cpu" else int(ray.cluster_resources().get("GPU", 0))
+
+
+def _alone(settings: Settings) -> Settings:
+    """Workers decode alone, one beside the other, and remember nothing."""
+    return settings.model_copy(update={"workers": 1, "use_cache": False, "engine": "local"})
+
+
+def _identify(settings: Settings) -> Identity:
+    from synthaudit.embedding.choice import choose_embedder
+
+    made = choose_embedder(settings)
+    return Identity(
+        fingerprint=full_fingerprint(made), dimension=made.dimension, device=made.device
+    )
 
 
 def _run(
     ray: Any, shards: Sequence[dict[str, Any]], settings: Settings, reader: FileReader | None
 ) -> Iterator[dict[str, Any]]:
-    resources = ray.cluster_resources()
-    devices = 0 if reader is not None or settings.device == "cpu" else int(resources.get("GPU", 0))
-    workers = devices or int(resources.get("CPU", 1))
-    shards_at_once = ray.data.from_items(list(shards), override_num_blocks=max(len(shards), 1))
+    devices = 0 if reader is not None else _devices(ray, settings)
+    workers = devices or int(ray.cluster_resources().get("CPU", 1))
+    shards_at_once = ray.data.from_items(list(shards), override_num_blocks=len(shards))
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -86,8 +155,7 @@ def _run(
         compute=ray.data.ActorPoolStrategy(size=max(min(workers, len(shards)), 1)),
         num_gpus=1 if devices else None,
         fn_constructor_kwargs={
-            # Workers decode alone, one beside the other, and remember nothing.
-            "settings": settings.model_copy(update={"workers": 1, "use_cache": False}),
+            "settings": _alone(settings),
             "reader": None if reader is None else reader.name,
         },
     )
@@ -109,7 +177,7 @@ class _Worker:
         rows: dict[str, list[Any]] = {
             name: [] for name in ("position", "digest", "vector", "reason")
         }
-        for start, held in zip(batch["start"], batch["entries"], strict=True):
+        for positions, held in zip(batch["positions"], batch["entries"], strict=True):
             entries = pickle.loads(held)  # noqa: S301 - what the driver has just pickled
             found = extract(
                 Collection(name="a shard", root=Path(), entries=entries),
@@ -121,33 +189,13 @@ class _Worker:
                 work=None if self._reader is None else self._reader.work,
             )
             for place, digest, vector in zip(found.kept, found.digests, found.vectors, strict=True):
-                _add(rows, int(start) + place, digest, vector.tobytes(), "")
+                _add(rows, int(positions[place]), digest, vector.tobytes(), "")
             lost = {entry.path: entry.reason for entry in found.unreadable}
             for place in sorted(set(range(len(entries))) - set(found.kept)):
-                _add(rows, int(start) + place, b"", b"", lost[entries[place].path])
+                _add(rows, int(positions[place]), b"", b"", lost[entries[place].path])
         return rows
 
 
 def _add(rows: dict[str, list[Any]], *values: Any) -> None:
     for name, value in zip(rows, values, strict=True):
         rows[name].append(value)
-
-
-def _assemble(
-    collection: Collection,
-    vectors: npt.NDArray[np.float32],
-    digests: Sequence[bytes | None],
-    reasons: dict[int, str],
-) -> Extraction:
-    kept = [position for position, digest in enumerate(digests) if digest is not None]
-    unreadable = [
-        *collection.unreadable,
-        *(Unreadable(path=collection.entries[p].path, reason=reasons[p]) for p in sorted(reasons)),
-    ]
-    return Extraction(
-        vectors=vectors[kept],
-        kept=kept,
-        digests=[digest for digest in digests if digest is not None],
-        unreadable=sorted(unreadable, key=lambda entry: entry.path),
-        decoded=len(kept),
-    )

@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.embedding.cache import Vector, VectorCache
+from synthaudit.embedding.cache import VectorCache
 from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder
-from synthaudit.images.collection import Collection, ImageEntry, Stamp, Unreadable
+from synthaudit.embedding.recollection import Extraction, Recollection, full_fingerprint
+from synthaudit.images.collection import Collection, Stamp
 from synthaudit.images.decoding import Pixels
 from synthaudit.images.decoding_pool import CHUNK_IMAGES, DecodedChunk, DecodingPool, Work
 from synthaudit.progress import Progress
@@ -25,25 +26,6 @@ _READERS: Final = 4
 _AHEAD: Final = 1
 
 Vectors = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extraction:
-    """The vectors of one collection.
-
-    Attributes:
-        vectors: (n, d) float32, a row for each readable image, in the collection's order.
-        kept: the n positions in the collection that were readable.
-        digests: the n SHA-256 content digests.
-        unreadable: what was not, with reasons.
-        decoded: how many images were decoded; the rest came from the cache or were copies.
-    """
-
-    vectors: npt.NDArray[np.float32]
-    kept: Sequence[int]
-    digests: Sequence[bytes]
-    unreadable: Sequence[Unreadable]
-    decoded: int
 
 
 def extract(
@@ -102,20 +84,15 @@ class _Run:
     ) -> None:
         self.collection, self.embedder, self.cache = collection, embedder, cache
         self.pool, self.progress = pool, progress
-        self.fingerprint = f"{embedder.fingerprint}|{embedder.frame.describe()}"
-        self.digest_of: dict[int, bytes] = {}
-        self.vectors: dict[bytes, Vector] = {}
-        self.failures: dict[bytes, str] = {}
-        self.unread: dict[int, str] = {}
+        self.known = Recollection(cache, full_fingerprint(embedder), embedder.dimension)
         self.on_the_way: set[bytes] = set()
         self.decoding: deque[tuple[Future[DecodedChunk], list[bytes], list[bytes]]] = deque()
         self.waiting: list[tuple[bytes, Pixels]] = []
         self.computing: deque[tuple[list[bytes], Callable[[], Vectors]]] = deque()
-        self.decoded = 0
 
     def finish(self) -> Extraction:
         entries = self.collection.entries
-        unknown = self._recall_by_stamp(entries)
+        unknown = self.known.recall_by_stamp(entries)
         self.progress.advance(len(entries) - len(unknown))
         for files in self._read(unknown):
             self._take(files)
@@ -124,30 +101,7 @@ class _Run:
         while self.decoding:
             self._collect()
         self._encode(everything=True)
-        return self._result()
-
-    def _recall_by_stamp(self, entries: Sequence[ImageEntry]) -> list[int]:
-        """Positions whose content the cache does not know from path, size and time."""
-        stamps = [entry.location.stamp() for entry in entries]
-        known = self.cache.digests(stamp for stamp in stamps if stamp is not None)
-        for position, stamp in enumerate(stamps):
-            if stamp is not None and stamp.place in known:
-                self.digest_of[position] = known[stamp.place]
-        self._recall(list(self.digest_of.values()))
-        unknown = []
-        for position in range(len(entries)):
-            if not self._is_settled(self.digest_of.get(position)):
-                self.digest_of.pop(position, None)
-                unknown.append(position)
-        return unknown
-
-    def _recall(self, digests: Sequence[bytes]) -> None:
-        vectors, failures = self.cache.recall(digests, self.fingerprint, self.embedder.dimension)
-        self.vectors.update(vectors)
-        self.failures.update(failures)
-
-    def _is_settled(self, digest: bytes | None) -> bool:
-        return digest in self.vectors or digest in self.failures
+        return self.known.result(self.collection)
 
     def _read(self, positions: Sequence[int]) -> Iterator[list[_ReadFile]]:
         """Chunks of files, read by threads a little ahead of the decoding, in order."""
@@ -185,12 +139,13 @@ class _Run:
     def _take(self, files: Sequence[_ReadFile]) -> None:
         """Note the digests of a chunk and send on what is not known yet."""
         readable = [file for file in files if file.error is None]
-        self.unread.update({f.position: f.error for f in files if f.error is not None})
-        self._recall([file.digest for file in readable if not self._is_settled(file.digest)])
+        self.known.unread.update({f.position: f.error for f in files if f.error is not None})
+        is_settled = self.known.is_settled
+        self.known.recall([file.digest for file in readable if not is_settled(file.digest)])
         fresh: dict[bytes, bytes] = {}
         for file in readable:
-            self.digest_of[file.position] = file.digest
-            if not self._is_settled(file.digest) and file.digest not in self.on_the_way:
+            self.known.digest_of[file.position] = file.digest
+            if not is_settled(file.digest) and file.digest not in self.on_the_way:
                 fresh[file.digest] = file.data
         self.cache.remember_files([(f.stamp, f.digest) for f in readable if f.stamp is not None])
         self.progress.advance(len(files) - len(fresh))
@@ -209,10 +164,10 @@ class _Run:
             if failure is None:
                 self.waiting.append((digest, next(pixels)))
                 continue
-            self.failures[digest] = failure.reason
+            self.known.failures[digest] = failure.reason
             if failure.is_lasting:
                 lasting[digest] = failure.reason
-        self.cache.remember_failures(lasting, self.fingerprint)
+        self.cache.remember_failures(lasting, self.known.fingerprint)
         self.progress.advance(len(digests) - len(chunk.pixels))
         self._encode(everything=False)
 
@@ -236,31 +191,5 @@ class _Run:
     def _remember(self) -> None:
         """Wait for the oldest batch of vectors, and keep it."""
         digests, finish = self.computing.popleft()
-        fresh = dict(zip(digests, finish(), strict=True))
-        self.vectors.update(fresh)
-        self.cache.remember_vectors(fresh, self.fingerprint)
-        self.decoded += len(digests)
+        self.known.learn(dict(zip(digests, finish(), strict=True)))
         self.progress.advance(len(digests))
-
-    def _result(self) -> Extraction:
-        entries = self.collection.entries
-        unreadable = list(self.collection.unreadable)
-        kept: list[int] = []
-        for position, entry in enumerate(entries):
-            digest = self.digest_of.get(position)
-            if digest is not None and digest in self.vectors:
-                kept.append(position)
-                continue
-            reason = self.unread.get(position) or self.failures[digest or b""]
-            unreadable.append(Unreadable(path=entry.path, reason=reason))
-        digests = [self.digest_of[position] for position in kept]
-        vectors = np.empty((len(kept), self.embedder.dimension), np.float32)
-        for row, digest in enumerate(digests):
-            vectors[row] = self.vectors[digest]
-        return Extraction(
-            vectors=vectors,
-            kept=kept,
-            digests=digests,
-            unreadable=sorted(unreadable, key=lambda entry: entry.path),
-            decoded=self.decoded,
-        )

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from synthaudit.errors import DataError
-from synthaudit.images.collection import Collection, FileLocation, ImageEntry, Unreadable
+from synthaudit.images.collection import (
+    Collection,
+    FileLocation,
+    ImageEntry,
+    Location,
+    Unreadable,
+)
+from synthaudit.images.places import is_url, open_binary, suffix_of
+from synthaudit.images.remote import RemoteLocation
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_table(file: Path) -> pd.DataFrame:
+def read_table(place: str) -> pd.DataFrame:
     """A manifest as a table of text.
 
     Raises:
@@ -22,26 +30,29 @@ def read_table(file: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file)
-        if file.suffix.lower() == ".csv":
-            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-        return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+        with open_binary(place) as stream:
+            if suffix_of(place) == ".parquet":
+                return pd.read_parquet(stream)
+            if suffix_of(place) == ".csv":
+                return pd.read_csv(stream, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            lines = stream.read().decode("utf-8-sig").splitlines()
+            return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
     except (ValueError, OSError, UnicodeError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"the manifest {file} cannot be parsed: {reason}") from error
+        raise DataError(f"the manifest {place} cannot be parsed: {reason}") from error
 
 
-def open_manifest(file: Path, name: str, table: pd.DataFrame) -> Collection:
+def open_manifest(place: str, table: pd.DataFrame) -> Collection:
     """The images that a manifest lists; relative paths start at the manifest's folder.
+
+    Paths may be URLs, whose images are looked for when they are read.
 
     Raises:
         DataError: there is no ``path`` column.
     """
     if "path" not in table.columns:
         raise DataError(
-            f"the manifest {file} needs a column named path; it has {', '.join(map(str, table))}."
+            f"the manifest {place} needs a column named path; it has {', '.join(map(str, table))}."
         )
     import pandas as pd
 
@@ -53,20 +64,31 @@ def open_manifest(file: Path, name: str, table: pd.DataFrame) -> Collection:
         if not isinstance(value, str) or not value.strip():
             unreadable.append(Unreadable(path=f"row {row}", reason="its path is empty"))
             continue
-        location = file.parent / value
-        path = Path(value).as_posix()
+        path = value if is_url(value) else Path(value).as_posix()
+        location = _locate(place, value)
         if path in entries:
             repeats += 1
-        elif not location.is_file():
+        elif location is None:
             unreadable.append(Unreadable(path=path, reason="there is no such file"))
         else:
             text = None if pd.isna(label) or str(label) == "" else str(label)
-            entries[path] = ImageEntry(path=path, label=text, location=FileLocation(str(location)))
-    notes = [f"{name}: {repeats:,} rows repeat a path and are counted once."] if repeats else []
+            entries[path] = ImageEntry(path=path, label=text, location=location)
+    notes = [f"{place}: {repeats:,} rows repeat a path and are counted once."] if repeats else []
     return Collection(
-        name=name,
-        root=file.parent,
+        name=place,
+        root=Path(place).parent,
         entries=sorted(entries.values(), key=lambda entry: entry.path),
         unreadable=unreadable,
         notes=notes,
     )
+
+
+def _locate(manifest: str, value: str) -> Location | None:
+    """Where a manifest's image is; None where there is no such file."""
+    if is_url(value):
+        return RemoteLocation(value, version=None)
+    if is_url(manifest):
+        folder = manifest.rpartition("/")[0]
+        return RemoteLocation(f"{folder}/{PurePosixPath(value).as_posix()}", version=None)
+    file = Path(manifest).parent / value
+    return FileLocation(str(file)) if file.is_file() else None

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import glob
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from synthaudit.errors import DataError, UsageError
-from synthaudit.images.collection import Collection
+from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.folders import open_folder
 from synthaudit.images.manifests import open_manifest, read_table
-from synthaudit.images.remote import is_url, open_url
-from synthaudit.images.shards import open_shards
+from synthaudit.images.parquet_shards import image_column, index_table
+from synthaudit.images.places import expand, is_url, suffix_of
+from synthaudit.images.remote import open_remote_folder
+from synthaudit.images.shards import open_shard
 from synthaudit.images.vectors import VectorTable, holds_vectors, open_array, open_vector_table
 
+_SUFFIXES: Final = frozenset({".csv", ".jsonl", ".ndjson", ".npy", ".parquet", ".tar"})
 _KINDS: Final = (
-    "a folder of images, a .csv, .jsonl or .parquet manifest, .tar shards, or .npy or .parquet "
-    "vectors"
+    "a folder of images, a .csv, .jsonl or .parquet manifest, .tar or .parquet shards, or .npy or "
+    ".parquet vectors"
 )
 
 Source = str | os.PathLike[str]
@@ -27,31 +31,58 @@ def open_source(source: Source) -> Collection | VectorTable:
     """Open one side of an audit.
 
     Args:
-        source: a folder, a manifest, a tar shard or a glob of shards, a file of vectors, or the
-            URL of a folder or a tar shard.
+        source: a folder, a manifest, a file of vectors, a shard or a pattern of shards; by its path
+            or its URL.
 
     Raises:
         UsageError: it does not exist, or is of no known kind.
         DataError: it cannot be parsed, or holds no images.
     """
     name = os.fspath(source)
-    path = Path(name)
-    if is_url(name):
-        return _require_images(open_url(name))
-    if not path.exists() or path.is_dir():
-        found = open_folder(path, name) if path.is_dir() else open_shards(_match_shards(name), name)
-        return _require_images(found)
-    suffix = path.suffix.lower()
+    if not is_url(name) and Path(name).is_dir():
+        return _require_images(open_folder(Path(name), name))
+    places = expand(name)
+    suffixes = {suffix_of(place) for place in places}
+    if is_url(name) and suffix_of(name) not in _SUFFIXES:
+        return _require_images(open_remote_folder(name))
+    if not places:
+        raise UsageError(f"{name} does not exist; expected {_KINDS}.")
+    if suffixes == {".tar"}:
+        return _open_shards(name, places, open_shard)
+    if suffixes == {".parquet"} and (column := image_column(places[0])):
+        return _open_shards(name, places, partial(index_table, column=column))
+    if places != [name]:
+        strange = next((place for place in places if suffix_of(place) != ".tar"), places[0])
+        raise UsageError(
+            f"the pattern {name} should match .tar or .parquet shards of images only, but it "
+            f"matches {strange}."
+        )
+    return _open_file(name, suffixes.pop())
+
+
+def _open_shards(
+    name: str, places: list[str], index: Callable[[str], list[ImageEntry]]
+) -> Collection:
+    entries = [entry for place in places for entry in index(place)]
+    return _require_images(
+        Collection(
+            name=name,
+            root=Path(places[0]).parent,
+            entries=sorted(entries, key=lambda entry: entry.path),
+        )
+    )
+
+
+def _open_file(name: str, suffix: str) -> Collection | VectorTable:
+    """A file that is neither a folder nor a shard."""
     if suffix == ".npy":
-        return _require_vectors(open_array(path))
-    if suffix == ".tar":
-        return _require_images(open_shards([path], name))
-    if suffix not in (".csv", ".jsonl", ".ndjson", ".parquet"):
+        return _require_vectors(open_array(name))
+    if suffix not in _SUFFIXES:
         raise UsageError(f"{name} should be {_KINDS}.")
-    table = read_table(path)
+    table = read_table(name)
     if suffix == ".parquet" and holds_vectors(table):
-        return _require_vectors(open_vector_table(path, table))
-    return _require_images(open_manifest(path, name, table))
+        return _require_vectors(open_vector_table(name, table))
+    return _require_images(open_manifest(name, table))
 
 
 def refuse_overlap(real: Source, synthetic: Source) -> None:
@@ -81,18 +112,6 @@ def refuse_overlap(real: Source, synthetic: Source) -> None:
                 f"{names[1]} ({inner}) lies inside {names[0]} ({outer}), so its images would count "
                 "on both sides: move one of them out."
             )
-
-
-def _match_shards(pattern: str) -> list[Path]:
-    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
-    if not matches:
-        raise UsageError(f"{pattern} does not exist; expected {_KINDS}.")
-    strange = next((match for match in matches if match.suffix.lower() != ".tar"), None)
-    if strange is not None:
-        raise UsageError(
-            f"the pattern {pattern} should match .tar shards only, but it matches {strange}."
-        )
-    return matches
 
 
 def _require_images(collection: Collection) -> Collection:

@@ -4,42 +4,47 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from synthaudit.errors import DataError
-from synthaudit.images.collection import Collection, ImageEntry, Location, MemberLocation
+from synthaudit.images.collection import ImageEntry, Location, MemberLocation
 from synthaudit.images.folders import IMAGE_SUFFIXES
+from synthaudit.images.places import is_url, open_binary, version_of
+from synthaudit.images.remote import RemoteLocation
 
 _CLASS_SUFFIXES = (".cls", ".cls.txt", ".class", ".label")
 
 
-def open_shards(shards: Sequence[Path], name: str) -> Collection:
-    """The images of uncompressed tar shards, in order of shard and member name.
+def open_shard(shard: str) -> list[ImageEntry]:
+    """The images of an uncompressed tar shard, by its path or its URL.
 
     Members that share the name up to its first dot are one sample. Its class is the text of a
     ``.cls`` member, the ``class`` or ``label`` of a ``.json`` one, or else the first folder of the
     member's path.
 
     Raises:
-        DataError: a shard is compressed, truncated or no tar file.
+        DataError: it is compressed, truncated or no tar file.
     """
-    entries: list[ImageEntry] = []
-    for shard in sorted(shards):
-        locate = partial(MemberLocation, shard)
-        try:
-            with shard.open("rb") as stream:
-                entries.extend(index_shard(stream, shard.name, str(shard), locate))
-        except OSError as error:
-            raise DataError(f"{shard} cannot be read ({error}).") from error
-    return Collection(
-        name=name, root=shards[0].parent, entries=sorted(entries, key=lambda entry: entry.path)
-    )
+    locate: Callable[[str, int, int], Location] = partial(MemberLocation, Path(shard))
+    if is_url(shard):
+        locate = partial(_locate_in_object, shard, version_of(shard))
+    try:
+        with open_binary(shard) as stream:
+            return _index(stream, PurePosixPath(shard).name, shard, locate)
+    except OSError as error:
+        raise DataError(f"{shard} cannot be read ({error}).") from error
 
 
-def index_shard(
+def _locate_in_object(
+    url: str, version: str, member: str, offset: int, size: int
+) -> RemoteLocation:
+    return RemoteLocation(url, f"{version} {member}", offset, size)
+
+
+def _index(
     stream: BinaryIO, name: str, called: str, locate: Callable[[str, int, int], Location]
 ) -> list[ImageEntry]:
     """The images of one shard.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from synthaudit.errors import DataError
+from synthaudit.images.places import is_url, open_binary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,17 +28,21 @@ class VectorTable:
     labels: list[str | None]
 
 
-def open_array(file: Path) -> VectorTable:
+def open_array(place: str) -> VectorTable:
     """A ``.npy`` file of shape (n, d); rows are called by their number.
 
     Raises:
         DataError: it is no array of numbers of that shape.
     """
     try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        if is_url(place):
+            with open_binary(place) as stream:
+                array = np.load(io.BytesIO(stream.read()), allow_pickle=False)
+        else:
+            array = np.load(place, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{file} cannot be read as a .npy array: {error}") from error
-    return make_table(array, str(file))
+        raise DataError(f"{place} cannot be read as a .npy array: {error}") from error
+    return make_table(array, place)
 
 
 def make_table(array: Any, name: str) -> VectorTable:
@@ -68,7 +73,7 @@ def holds_vectors(table: pd.DataFrame) -> bool:
     return "path" not in table.columns
 
 
-def open_vector_table(file: Path, table: pd.DataFrame) -> VectorTable:
+def open_vector_table(place: str, table: pd.DataFrame) -> VectorTable:
     """A Parquet table with a column ``embedding`` of lists, or with a numeric column a dimension.
 
     ``path`` and ``class`` columns, where present, name the rows.
@@ -82,11 +87,11 @@ def open_vector_table(file: Path, table: pd.DataFrame) -> VectorTable:
             array = np.stack([np.asarray(row, np.float32) for row in table[column]])
         except (ValueError, TypeError) as error:
             raise DataError(
-                f"the lists in column {column} of {file} should be of numbers and of one length."
+                f"the lists in column {column} of {place} should be of numbers and of one length."
             ) from error
     else:
         array = table.select_dtypes("number").to_numpy()
-    base = make_table(array, str(file))
+    base = make_table(array, place)
     paths = [str(p) for p in table["path"]] if "path" in table.columns else base.paths
     labels: list[str | None] = base.labels
     if "class" in table.columns:
@@ -95,4 +100,4 @@ def open_vector_table(file: Path, table: pd.DataFrame) -> VectorTable:
             None if gone else str(value)
             for value, gone in zip(table["class"], missing, strict=True)
         ]
-    return VectorTable(name=str(file), vectors=base.vectors, paths=paths, labels=labels)
+    return VectorTable(name=place, vectors=base.vectors, paths=paths, labels=labels)

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from synthaudit.auditing.workbench import Workbench, open_cache
-from synthaudit.embedding.choice import choose_embedder
+from synthaudit.auditing.workbench import set_up
 from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source
@@ -55,14 +54,9 @@ def selftest(
     collection = open_source(real)
     if not isinstance(collection, Collection):
         raise DataError(f"{real} holds ready vectors, but faults are planted in images: give them.")
-    embedder = choose_embedder(options)
-    cache = open_cache(options)
-    bench = Workbench(embedder=embedder, cache=cache, settings=options, progress=listener)
-    try:
+    with set_up(options, listener) as bench:
         material = gather(collection, bench, images=images, seed=options.seed)
-    finally:
-        cache.close()
-    return _Runner(material, options, listener).run(collection.name, embedder.name)
+    return _Runner(material, options, listener).run(collection.name, bench.embedder.name)
 
 
 class _Runner:

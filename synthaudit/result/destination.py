@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from synthaudit.errors import StorageError, UsageError
-from synthaudit.images.remote import is_url
+from synthaudit.errors import StorageError
+from synthaudit.images.places import is_url, reach
 
 
 @contextmanager
@@ -25,12 +25,7 @@ def destination(out: str | None) -> Iterator[Path | None]:
     if out is None or not is_url(out):
         yield None if out is None else Path(out)
         return
-    import fsspec
-
-    try:
-        files, path = fsspec.core.url_to_fs(out)
-    except (ImportError, ValueError) as error:
-        raise UsageError(f"--out {out} cannot be reached: {error}") from error
+    files, path = reach(out)
     with tempfile.TemporaryDirectory(prefix="synthaudit-") as scratch:
         yield Path(scratch)
         try:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthaudit.auditing.workbench import Workbench, open_cache
-from synthaudit.embedding.choice import choose_embedder
+from synthaudit.auditing.workbench import Workbench, set_up
 from synthaudit.errors import Unfinished, UsageError
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
@@ -58,19 +57,12 @@ def sweep(
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
     prepared = prepare(read, make_settings(settings))
     store = Store(folder / "store")
-    cache = open_cache(prepared.settings)
     try:
-        bench = Workbench(
-            embedder=choose_embedder(prepared.settings),
-            cache=cache,
-            settings=prepared.settings,
-            progress=progress or NoProgress(),
-        )
-        return _Runner(
-            prepared, folder, store, bench, shard=shard or Shard(), audited=audited
-        ).run()
+        with set_up(prepared.settings, progress or NoProgress()) as bench:
+            return _Runner(
+                prepared, folder, store, bench, shard=shard or Shard(), audited=audited
+            ).run()
     finally:
-        cache.close()
         store.close()
 
 

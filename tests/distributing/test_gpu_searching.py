@@ -10,7 +10,8 @@ import pytest
 from synthaudit.distributing import gpu_searching
 from synthaudit.distributing.choice import choose_search
 from synthaudit.distributing.gpu_searching import candidates_on_gpu
-from synthaudit.measures.neighbours import Directions, nearest
+from synthaudit.distributing.searching import candidates_on_ray
+from synthaudit.measures.neighbours import Directions, find_candidates, nearest
 from synthaudit.settings import Settings
 
 
@@ -31,8 +32,8 @@ def test_torch_finds_the_same_neighbours(count: int, monkeypatch: pytest.MonkeyP
 def test_who_searches() -> None:
     import torch
 
-    assert choose_search(Settings(), 1000) is None
-    assert choose_search(Settings(device="cpu"), 10**6) is None
-    assert choose_search(Settings(engine="ray"), 10) is not None
+    assert choose_search(Settings(), 1000) is find_candidates
+    assert choose_search(Settings(device="cpu"), 10**6) is find_candidates
+    assert choose_search(Settings(engine="ray"), 10) is candidates_on_ray
     if not torch.cuda.is_available():
-        assert choose_search(Settings(), 10**6) is None
+        assert choose_search(Settings(), 10**6) is find_candidates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 import threading
 import time
@@ -16,8 +17,12 @@ import pytest
 
 import synthaudit
 from synthaudit.auditing.scoring import score_embeddings
+from synthaudit.auditing.workbench import set_up
+from synthaudit.distributing import embedding
 from synthaudit.embedding.builtin import BuiltinEmbedder
-from synthaudit.errors import UsageError
+from synthaudit.embedding.cache import VectorCache
+from synthaudit.embedding.extraction import extract
+from synthaudit.errors import EmbedderError, UsageError
 from synthaudit.images.folders import open_folder
 from synthaudit.progress import NoProgress
 from synthaudit.settings import Settings
@@ -71,13 +76,50 @@ def test_a_cluster_gives_the_same_scores(
 ) -> None:
     assert ray.cluster_resources()["CPU"] == 2
     given = [side.as_uri() if as_url else side for side in sides]
-    options: dict[str, Any] = {"embedder": "builtin", "quick": True, "use_cache": False}
-    there = synthaudit.score(*given, engine="ray", **options)
-    here = synthaudit.score(*sides, **options)
+    options: dict[str, Any] = {"embedder": "builtin", "quick": as_url, "permutations": 39}
+    there = synthaudit.score(*given, engine="ray", use_cache=False, **options)
+    here = synthaudit.score(*sides, use_cache=False, **options)
     assert json.dumps(there.to_dict()) == json.dumps(here.to_dict())
     assert there.images.equals(here.images)
     assert list(there.unreadable["path"]) == ["broken.png"]
     assert there.counts["synthetic"] == 64
+
+
+def test_permutations_and_resamples_on_the_cluster_are_the_same(cluster: Any) -> None:
+    from synthaudit.distributing.validating import cross_validate_on_ray
+    from synthaudit.measures.detection.cross_validation import assign, cross_validate, in_batches
+
+    generator = np.random.default_rng(0)
+    rows, is_synthetic = generator.standard_normal((120, 6)), np.arange(120) >= 60
+    rows[is_synthetic, 0] += 1.0
+    dealt = [assign(is_synthetic, None, folds=5, generator=generator) for _ in range(40)]
+    assert len(list(in_batches(dealt))) == 3
+    there = cross_validate_on_ray(rows, dealt, tolerance=1e-3)
+    for one, other in zip(there, cross_validate(rows, dealt, tolerance=1e-3), strict=True):
+        np.testing.assert_allclose(one.probability, other.probability, rtol=0, atol=1e-12)
+        assert np.array_equal(one.inverse_penalties, other.inverse_penalties)
+
+
+def test_what_the_cluster_has_made_is_remembered(
+    cluster: Any, sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    settings = Settings(embedder="builtin", engine="ray", cache=tmp_path)
+    collection = open_folder(sides[0], "images")
+    for file in sides[0].rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    made = []
+    for engine in ("ray", "ray", "local"):
+        with set_up(settings.model_copy(update={"engine": engine}), NoProgress()) as bench:
+            made.append((bench.extract(collection), bench.read_patterns(collection)))
+    assert [found.decoded for found, _ in made] == [60, 0, 0]
+    for found, patterns in made[1:]:
+        assert np.array_equal(found.vectors, made[0][0].vectors)
+        assert np.array_equal(patterns, made[0][1])
+
+
+def test_what_workers_cannot_load_is_said(cluster: Any) -> None:
+    with pytest.raises(EmbedderError, match=r"workers of the Ray cluster cannot load clip:local"):
+        embedding.identify_on_ray(Settings(embedder="clip:local-dir:/no/such/folder"))
 
 
 def test_search_in_parts_finds_the_same(cluster: Any) -> None:
@@ -94,8 +136,6 @@ def test_search_in_parts_finds_the_same(cluster: Any) -> None:
 def test_a_worker_that_dies_is_replaced_and_nothing_counts_twice(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from synthaudit.distributing import embedding
-
     for number in range(120):
         (tmp_path / f"{number:03d}.png").write_bytes(encoded(picture(number, 300)))
     monkeypatch.setattr(embedding, "_SHARD", 6)
@@ -114,8 +154,13 @@ def test_a_worker_that_dies_is_replaced_and_nothing_counts_twice(
         killed.set()
 
     collection = open_folder(tmp_path, "images")
+    settings = Settings(embedder="builtin")
     found = embedding.extract_on_ray(
-        collection, BuiltinEmbedder.dimension, Settings(embedder="builtin"), progress=Watch()
+        collection,
+        embedding.identify_on_ray(settings),
+        settings,
+        VectorCache(None),
+        progress=Watch(),
     )
     assert killed.wait(60)
     deadline = time.monotonic() + 60
@@ -124,9 +169,6 @@ def test_a_worker_that_dies_is_replaced_and_nothing_counts_twice(
     assert ray.cluster_resources()["CPU"] == 1
     assert list(found.kept) == list(range(120))
     assert len(found.digests) == 120
-    from synthaudit.embedding.cache import VectorCache
-    from synthaudit.embedding.extraction import extract
-
     alone = extract(
         collection,
         BuiltinEmbedder(),

@@ -162,7 +162,7 @@ def test_what_does_not_exist_or_is_unknown(tmp_path: Path) -> None:
         open_source(tmp_path / "nothing")
     with pytest.raises(UsageError, match="should be a folder of images"):
         open_source(tmp_path / "notes.txt")
-    with pytest.raises(UsageError, match=r"should match \.tar shards only"):
+    with pytest.raises(UsageError, match=r"should match \.tar or \.parquet shards"):
         open_source(tmp_path / "*.txt")
 
 

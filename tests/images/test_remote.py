@@ -70,7 +70,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         open_source(tmp_path.as_uri())
     with pytest.raises(UsageError, match="two different sets"):
         refuse_overlap(tmp_path.as_uri(), tmp_path.as_uri())
-    gone = RemoteLocation(url=(tmp_path / "gone.png").as_uri(), identity="")
+    gone = RemoteLocation(url=(tmp_path / "gone.png").as_uri(), version=None)
     with pytest.raises(OSError, match=r"gone\.png"):
         gone.read()
 
