@@ -43,7 +43,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test --editable .[fast,generate,mlflow,ray,tensorboard,wandb]
+	$(UV) $(BIN)/python --group check --group test --editable .[fast,generate,mlflow,ray,s3,tensorboard,wandb]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml

@@ -80,6 +80,8 @@ def expand(pattern: str) -> list[str]:
             [pattern] if Path(pattern).exists() else []
         )
     files, path = reach(pattern)
+    # A listing that was kept of a part of a folder would be taken for all of it.
+    files.invalidate_cache()
     try:
         if any(sign in path for sign in _WILD):
             return sorted(str(files.unstrip_protocol(match)) for match in files.glob(path))

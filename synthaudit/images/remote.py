@@ -48,6 +48,7 @@ def open_remote_folder(url: str) -> Collection:
         UsageError: there is no such place, or no way to it.
     """
     files, path = reach(url)
+    files.invalidate_cache()
     try:
         is_there = files.exists(path)
         listing = files.find(path, detail=True) if is_there else {}
