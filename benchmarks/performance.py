@@ -9,55 +9,26 @@ Every measurement runs in a process of its own, so that peak memory is its own.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
+from performance_growth import beyond_memory, growth
+from performance_parts import AUDITS, ORACLES, PEERS, PROJECT, STAGES, Place, stage, table
 
-PROJECT = Path(__file__).resolve().parents[1]
-STAGES = Path(__file__).with_name("performance_stages.py")
-PEERS = PROJECT / ".venv-peers" / "bin" / "python"
-ORACLES = PROJECT / ".venv-oracles" / "bin" / "python"
 KINDS = ("JPEG 512", "JPEG 12 MP", "PNG 512", "WebP 512")
-VECTOR_SIZES = (1_000, 10_000, 100_000, 1_000_000)
-IMAGE_SIZES = (1_000, 4_000, 16_000, 50_000)
-WIDTH = 512
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the data are, where to write, and what the machine can do."""
-
-    data: Path
-    scratch: Path
-    limits: dict[str, float]
-
-
-def stage(name: str, *arguments: object, python: Path | str = sys.executable) -> Any:
-    command = [python, STAGES, name, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def machine() -> str:
     names = ("synthaudit", "numpy", "faiss-gpu", "torch", "open_clip_torch", "pillow", "simplejpeg")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}."
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 def pixels(place: Place) -> list[str]:
@@ -72,6 +43,7 @@ def pixels(place: Place) -> list[str]:
                 f"{found['open_clip'] / found['ours_without_fast']:.1f}",
                 f"**{found['open_clip'] / found['ours']:.1f}**",
                 f"{found['mean']:.2f}, {found['p99']:.0f}, {found['most']:.0f}",
+                f"{found['beyond']:.5%}",
             ]
         )
     rates = {w: stage("pipeline", place.data, w)["rate"] for w in ("open_clip", "pipe", "ours")}
@@ -80,11 +52,12 @@ def pixels(place: Place) -> list[str]:
         "",
         "One thread, 224 pixels wanted, milliseconds an image: open_clip's own transform; Pillow's",
         "decoding alone; ours without and with the extra `fast`. Then open_clip's time over ours,",
-        "and by how many grey levels the pixels differ: mean, 99th percentile, most.",
+        "and by how many grey levels the pixels differ: mean, 99th percentile, most; and how many",
+        "of them by more than two.",
         "",
         *table(
             ["", "open_clip", "Pillow decodes", "ours", "ours, fast", "ratio", "ratio, fast",
-             "grey levels"],
+             "grey levels", "beyond two"],
             rows,
         ),
         "400 photos of 400 pixels, three times, two workers: open_clip's transform in a plain",
@@ -120,14 +93,13 @@ def search(place: Place) -> list[str]:
 
 
 def by_score_benchmark(name: str, *arguments: object, python: Path | str = sys.executable) -> Any:
-    command = [python, STAGES.with_name("score.py"), "--stage", name, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    script = STAGES.with_name("score.py")
+    return stage("--stage", name, *arguments, python=python, script=script)
 
 
 def peers(place: Place) -> list[str]:
     file = place.scratch / "measures.npy"
-    stage("make_vectors", file, 10_000)
+    stage("make_vectors", file, 10_000, script=AUDITS)
     ours, theirs = stage("our_measures", file), stage("peer_measures", file, python=PEERS)
     assert abs(ours["frechet_value"] - theirs["frechet_value"]) < 1e-4 * theirs["frechet_value"]
     assert abs(ours["coverage"] - theirs["coverage"]) < 0.02
@@ -159,107 +131,14 @@ def peers(place: Place) -> list[str]:
     ]
 
 
-def growth(place: Place) -> list[str]:
-    rows, times, last = [], [], {}
-    for size in VECTOR_SIZES:
-        file = place.scratch / "growth.npy"
-        stage("make_vectors", file, size)
-        found = stage("audit", file, "quick")
-        print(size, found, flush=True)
-        times.append(found["seconds"])
-        parts = {name: seconds for name, seconds, _ in found["stages"]}
-        searching = parts["searching near-duplicates"]
-        rows.append(
-            [f"{size:,}", f"{found['seconds']:.1f}", f"{searching:.1f}",
-             f"{parts['cross-validating the detector']:.1f}", f"{found['megabytes']:,.0f}",
-             f"{file.stat().st_size / 1e6:,.0f}", f"{found['recall']:.4f} of {found['copies']:,}"]
-        )  # fmt: skip
-        last = {"seconds": found["seconds"], "searching": searching}
-        for made in place.scratch.glob("growth.npy*"):
-            made.unlink()
-    images, rates = [], []
-    make_images(place.data, place.scratch / "many", max(IMAGE_SIZES))
-    for size in IMAGE_SIZES:
-        folder = part_of(place.scratch / "many", place.scratch / f"images-{size}", size)
-        found = stage("embed", folder, place.scratch / f"cache-{size}")
-        rates.append(found["seconds"])
-        images.append(
-            [f"{size:,}", f"{found['seconds']:.1f}", f"{found['images'] / found['seconds']:,.0f}",
-             f"{found['megabytes']:,.0f}", f"{found['disk']:,.0f}"]
-        )  # fmt: skip
-    return [
-        "## How cost grows",
-        "",
-        "`score --quick` of vectors of 512 numbers, half of them real. Recall: how many of the",
-        "planted copies across the sides found their own original as the nearest real one.",
-        "",
-        *table(["vectors", "s", "search, s", "detector, s", "peak MB", "file MB", "recall"], rows),
-        f"Seconds grow as the vectors to the power of {exponent(VECTOR_SIZES[1:], times[1:]):.2f}",
-        "(from 10,000 on). Up to 2e9 pairs every pair is looked at, above that the 8 nearest of",
-        "about 1.5 sqrt(N) cells.",
-        "",
-        "CIFAKE's 32-pixel JPEGs, turned and mirrored, to vectors by `builtin`, an empty cache:",
-        "",
-        *table(["images", "s", "images/s", "peak MB", "cache MB"], images),
-        f"Seconds grow as the images to the power of {exponent(IMAGE_SIZES, rates):.2f}.",
-        "",
-        *plan_of_100_million(last, rates[-1] / IMAGE_SIZES[-1]),
-    ]
-
-
-def exponent(sizes: tuple[int, ...], seconds: list[float]) -> float:
-    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
-
-
-def plan_of_100_million(last: dict[str, float], an_image: float) -> list[str]:
-    """A plan by multiplication, from what was measured above."""
-    count, cores = 100_000_000, os.cpu_count() or 1
-    embedding = an_image * cores * count / 3600
-    searching = last["searching"] * cores * (count / VECTOR_SIZES[-1]) ** 1.5 / 3600
-    shards = 100
-    inside = last["searching"] * cores * shards**2 / 3600
-    return [
-        "## A plan for 100 million images, by multiplication",
-        "",
-        f"Not run: the figures above, multiplied. Vectors take {count * WIDTH * 4 / 1e9:,.0f} GB.",
-        "",
-        f"- Embedding with `builtin`: {embedding:,.0f} core hours; a model on a GPU is bound by",
-        "  the slower of its own rate and the decoding above.",
-        f"- Search in cells over all vectors: {searching:,.0f} core hours if one index holds them",
-        f"  (cost to the power of 1.5); {inside:,.0f} as {shards} shards of a million, each",
-        "  searched by all, which needs 4 GB a worker and sends every vector to every worker.",
-        "- What breaks first: the driver, which holds all vectors and tables in memory, about",
-        f"  {count * (WIDTH * 8 + 200) / 1e9:,.0f} GB.",
-        "",
-    ]
-
-
-def make_images(data: Path, folder: Path, count: int) -> None:
-    """CIFAKE's photos, each in as many turns and brightnesses as are needed."""
-    folder.mkdir()
-    files = sorted((data / "cifake").rglob("*.jpg"))
-    for number in range(count):
-        with Image.open(files[number % len(files)]) as image:
-            turn = number // len(files)
-            changed = image.rotate(90 * (turn % 4)).point(lambda v, t=turn: min(v + 2 * t, 255))
-            changed.save(folder / f"{number:06d}.jpg", quality=90)
-
-
-def part_of(whole: Path, folder: Path, count: int) -> Path:
-    folder.mkdir()
-    for file in sorted(whole.iterdir())[:count]:
-        (folder / file.name).hardlink_to(file)
-    return folder
-
-
 def profile(place: Place) -> list[str]:
     """Where the time of an audit goes, by py-spy's samples."""
     file, samples = place.scratch / "profile.npy", place.scratch / "profile.txt"
-    stage("make_vectors", file, 200_000)
+    stage("make_vectors", file, 200_000, script=AUDITS)
     command = ["py-spy", "record", "--native", "--format", "raw", "--rate", "50", "--output"]
     command[0] = str(Path(sys.executable).with_name("py-spy"))
     subprocess.run(
-        [*command, samples, "--", sys.executable, STAGES, "audit", file, "quick"],
+        [*command, samples, "--", sys.executable, AUDITS, "audit", file, "quick"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     totals: dict[str, int] = {}
@@ -287,6 +166,7 @@ SECTIONS: dict[str, Callable[[Place], list[str]]] = {
     "search": search,
     "peers": peers,
     "growth": growth,
+    "memory": beyond_memory,
     "profile": profile,
 }
 

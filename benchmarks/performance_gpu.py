@@ -55,7 +55,7 @@ def timed(work: Callable[[], Any], *, runs: int = 3) -> float:
     return best
 
 
-def embedder(model: str, precision: str) -> Any:
+def embedder(model: str, precision: str, *, compiled: bool = False) -> Any:
     """A model with random weights in the library's own embedder."""
     import open_clip
     import torch
@@ -78,6 +78,7 @@ def embedder(model: str, precision: str) -> Any:
         device=torch.device("cuda"),
         dtype=kinds[precision],
         batch_size=None,
+        compiled=compiled,
     )
 
 
@@ -105,6 +106,9 @@ def embedding_tables() -> list[str]:
                 del made
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
+            for kind, rate in kernel_rates(model).items():
+                rows.append(f"| {model} | bf16, {kind} | {rate:,.0f} | |")
+        hardware = hardware_decoding(Path(scratch) / "photos")
     return [
         "## The model alone: pixels on the device, batches of 256",
         "",
@@ -117,6 +121,46 @@ def embedding_tables() -> list[str]:
         "| model | model's limit | decode limit | images/s | of the slower | device busy |",
         "|---|---|---|---|---|---|",
         *roads,
+        "",
+        *hardware,
+    ]
+
+
+def kernel_rates(model: str) -> dict[str, float]:
+    """Images a second with ``--compiled``, and with a CUDA graph of the same work besides."""
+    import torch
+
+    made = embedder(model, "bf16", compiled=True)
+    rates = {"compiled": model_rate(made)}
+    # What the library does not do: whether it should is read off here.
+    made._compiled = torch.compile(made._features, dynamic=False, mode="reduce-overhead")  # noqa: SLF001
+    rates["compiled into a graph"] = model_rate(made)
+    return rates
+
+
+def hardware_decoding(folder: Path) -> list[str]:
+    """JPEGs decoded by nvJPEG: how fast, and how far from the library's own pixels."""
+    import torch
+    from torchvision.io import decode_jpeg
+
+    from synthaudit.images.decoding import open_rgb
+
+    files = [file.read_bytes() for file in sorted(folder.glob("*.jpg"))[:512]]
+    held = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in files]
+    made = decode_jpeg(held[:64], device="cuda")
+    gaps = [
+        np.abs(
+            np.asarray(open_rgb(data), np.int16) - image.permute(1, 2, 0).cpu().numpy().astype(int)
+        )
+        for data, image in zip(files, made, strict=False)
+    ]
+    batches = [held[start : start + 64] for start in range(0, len(held), 64)]
+    seconds = timed(lambda: [decode_jpeg(batch, device="cuda") for batch in batches])
+    return [
+        "## nvJPEG, by torchvision: 512-pixel JPEGs to pixels on the device",
+        "",
+        f"{len(held) / seconds:,.0f} images/s; grey levels from the library's own pixels:",
+        f"mean {np.mean(gaps):.2f}, most {np.max(gaps)}.",
         "",
     ]
 
@@ -199,7 +243,7 @@ def model_rate(made: Any) -> float:
     def work() -> None:
         with torch.inference_mode():
             for _ in range(BATCHES):
-                made._features(batch)  # noqa: SLF001 - the road without its two ends
+                made._compute(batch)  # noqa: SLF001 - the road without its two ends
 
     work()
     return BATCHES * 256 / timed(work)

@@ -107,7 +107,7 @@ def pixels(data: str, kind: str) -> dict[str, Any]:
     }
     gaps = [np.abs(decode(data, frame) - as_bytes(data)) for data in files]
     answer |= {"mean": float(np.mean(gaps)), "p99": float(np.percentile(gaps, 99))}
-    answer["most"] = float(np.max(gaps))
+    answer["most"], answer["beyond"] = float(np.max(gaps)), float((np.array(gaps) > 2).mean())
     decoding.simplejpeg = None
     answer["ours_without_fast"] = run(lambda data: decode(data, frame))
     return answer
@@ -164,77 +164,6 @@ def decoded_by_pool(files: list[str], *, shared: bool) -> int:
         if len(pending) > 5:
             done += len(pool.collect(*pending.pop(0)).pixels)
     return done + sum(len(pool.collect(*waiting).pixels) for waiting in pending)
-
-
-def make_vectors(file: str, count: str) -> dict[str, int]:
-    """Vectors in 200 loose kinds; one in forty is a jittered copy of another, which is noted."""
-    generator = np.random.default_rng(0)
-    size = int(count)
-    centres = generator.standard_normal((KINDS, DIMENSION), dtype=np.float32)
-    vectors = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(size, DIMENSION))
-    for start in range(0, size, 50_000):
-        stop = min(start + 50_000, size)
-        kind = generator.integers(0, KINDS, stop - start)
-        noise = generator.standard_normal((stop - start, DIMENSION), dtype=np.float32)
-        vectors[start:stop] = centres[kind] + np.float32(1.2) * noise
-    copies = np.sort(generator.choice(size, size // 40, replace=False))
-    own = np.setdiff1d(np.arange(size), copies)
-    sources = own[generator.integers(0, len(own), len(copies))]
-    jitter = generator.standard_normal((len(copies), DIMENSION), dtype=np.float32)
-    vectors[copies] = vectors[sources] + np.float32(0.1) * jitter
-    vectors.flush()
-    np.save(f"{file}.real.npy", vectors[: size // 2])
-    np.save(f"{file}.synthetic.npy", vectors[size // 2 :])
-    np.savez(f"{file}.planted.npz", copies=copies, sources=sources)
-    return {"copies": len(copies)}
-
-
-class Watch:
-    """Seconds of each stage, and the peak of memory up to its end."""
-
-    def __init__(self) -> None:
-        self.stages: list[tuple[str, float, float]] = []
-        self.current: tuple[str, float] | None = None
-
-    def start(self, stage: str, total: int) -> None:  # noqa: ARG002
-        """Note how long the last stage took."""
-        now = time.perf_counter()
-        if self.current is not None:
-            name, begun = self.current
-            self.stages.append((name, now - begun, peak_megabytes()))
-        self.current = (stage, now)
-
-    def advance(self, count: int) -> None:
-        """Nothing: only whole stages are timed."""
-
-
-def audit(file: str, speed: str) -> dict[str, Any]:
-    """The audit of two files of vectors; recall by what was planted."""
-    import synthaudit
-
-    half = len(np.load(f"{file}.real.npy", mmap_mode="r"))
-    watch = Watch()
-    warm = np.random.default_rng(0).standard_normal((2, 50, 8))
-    synthaudit.score_embeddings(*warm, quick=True)
-    start = time.perf_counter()
-    found = synthaudit.score(
-        f"{file}.real.npy", f"{file}.synthetic.npy", quick=speed == "quick", progress=watch
-    )
-    seconds = time.perf_counter() - start
-    planted = np.load(f"{file}.planted.npz")
-    across = (planted["copies"] >= half) & (planted["sources"] < half)
-    copies, sources = planted["copies"][across] - half, planted["sources"][across]
-    synthetic = found.images[found.images["side"] == "synthetic"].set_index("path")
-    rows = synthetic.loc[[str(row) for row in copies]]
-    right = rows["nearest_real"].to_numpy() == np.array([str(row) for row in sources])
-    return {
-        "seconds": seconds,
-        "megabytes": peak_megabytes(),
-        "stages": watch.stages,
-        "recall": float(right.mean()) if len(right) else None,
-        "copies": int(across.sum()),
-        "flagged": float(rows["is_unoriginal"].mean()) if len(rows) else None,
-    }
 
 
 def embed(folder: str, cache: str) -> dict[str, float]:

@@ -55,6 +55,7 @@ class Settings(BaseModel):
         workers: decoding processes; None for one a core.
         batch_size: images that the embedder takes at once; None for a size that suits it.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
+        compiled: have ``torch.compile`` make kernels for the model.
         local_files_only: never ask a model hub.
         engine: ``ray`` embeds, searches and cross-validates on the Ray cluster that is running; no
             score changes.
@@ -87,6 +88,7 @@ class Settings(BaseModel):
     workers: int | None = Field(default=None, ge=1, le=1024)
     batch_size: int | None = Field(default=None, ge=1)
     device: str = Field(default="auto", min_length=1)
+    compiled: bool = False
     local_files_only: bool = False
     engine: Literal["local", "ray"] = "local"
     memory: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)

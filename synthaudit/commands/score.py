@@ -84,6 +84,10 @@ def score(
     precision: Annotated[
         Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="Arithmetic of the model.")
     ] = "auto",
+    compiled: Annotated[
+        bool,
+        typer.Option("--compiled", help="Make kernels for the model first: for very many images."),
+    ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="ray: on the Ray cluster that is running.")
@@ -138,6 +142,7 @@ def score(
         "local_files_only": offline,
         "engine": engine,
         "memory": memory,
+        "compiled": compiled,
     }
     # A policy that is wrong should be told before the work, not after it.
     policy = None if gate is None else choose_policy(gate, [], certain=False)

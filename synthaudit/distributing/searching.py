@@ -1,7 +1,8 @@
-"""Search on a Ray cluster: each worker holds a part of the candidates, and all are asked."""
+"""Search on a Ray cluster: every machine holds the vectors, every worker searches for some."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,10 +11,11 @@ import numpy.typing as npt
 
 from synthaudit.distributing.connecting import connect
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.neighbours import Found, Integers, most_similar
+from synthaudit.measures.cells import search_in_cells
+from synthaudit.measures.neighbours import Found, Integers, Manner, choose_manner, look_at_all
 
-_QUERIES: Final = 4096
-_LEAST: Final = 2000
+_QUERIES: Final = 16_384
+_AHEAD: Final = 2
 
 
 def candidates_on_ray(
@@ -23,10 +25,10 @@ def candidates_on_ray(
     width: int,
     start: int = 0,
 ) -> Iterator[Found]:
-    """For blocks of queries the nearest candidates by float32, found by all workers together.
+    """For blocks of queries the nearest candidates by float32, in the manner of one machine.
 
-    Every pair is looked at, as on one machine up to 2e9 pairs; what is nearest of all the parts
-    is nearest of the whole. A search is a task of its own: one that is lost is done again.
+    The vectors lie once in the shared memory of each machine. A block of queries is a task of its
+    own: one that is lost is done again.
 
     Args:
         unit: (n, d) rows of length 1.
@@ -36,20 +38,32 @@ def candidates_on_ray(
         start: the first query.
     """
     ray = connect()
-    workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
-    count = max(min(workers, len(candidates) // _LEAST), 1)
-    parts = np.array_split(candidates, count)
-    held = [ray.put(unit[part]) for part in parts]
+    manner = choose_manner(unit, queries, candidates)
+    held = [ray.put(each) for each in (unit, candidates, manner)]
     search = ray.remote(_search).options(max_retries=-1)
+    workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    pending: deque[tuple[slice, Any]] = deque()
     for block in blocks(len(queries), _QUERIES, start):
-        rows = ray.put(unit[queries[block]])
-        found = ray.get([search.remote(shard, rows, width) for shard in held])
-        names = [part[places] for part, (_, places) in zip(parts, found, strict=True)]
-        yield Found(block, most_similar([similar for similar, _ in found], names, width)[1])
+        pending.append((block, search.remote(*held, queries[block], width)))
+        if len(pending) > _AHEAD * workers:
+            yield _collect(ray, pending, manner)
+    while pending:
+        yield _collect(ray, pending, manner)
 
 
-def _search(shard: npt.NDArray[Any], rows: npt.NDArray[Any], width: int) -> Any:
-    """Similarities and places of the nearest; without an index, which would copy the shard."""
-    import faiss
+def _collect(ray: Any, pending: deque[tuple[slice, Any]], manner: Manner) -> Found:
+    block, task = pending.popleft()
+    return Found(block, ray.get(task), manner.recall)
 
-    return faiss.knn(rows, shard, min(width, len(shard)), faiss.METRIC_INNER_PRODUCT)
+
+def _search(
+    unit: npt.NDArray[np.float32],
+    candidates: Integers,
+    manner: Manner,
+    queries: Integers,
+    width: int,
+) -> Integers:
+    width = min(width, len(candidates))
+    if manner.cells is None:
+        return look_at_all(unit, queries, candidates, width)[1]
+    return search_in_cells(unit, queries, manner.cells, manner.probes, width)

@@ -35,7 +35,10 @@ def choose_embedder(settings: Settings) -> Embedder:
     if name == "builtin":
         return BuiltinEmbedder(batch_size=settings.batch_size)
     placement = Placement(
-        device=settings.device, precision=settings.precision, batch_size=settings.batch_size
+        device=settings.device,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+        compiled=settings.compiled,
     )
     if kind in ("clip", "timm") and first == "local-dir" and second:
         load_folder = clip.load_clip_folder if kind == "clip" else timm_model.load_timm_folder

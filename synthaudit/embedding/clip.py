@@ -179,6 +179,7 @@ def _load(
         device=device,
         dtype=dtype,
         batch_size=placement.batch_size,
+        compiled=placement.compiled,
     )
 
 

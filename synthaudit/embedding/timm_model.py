@@ -105,4 +105,5 @@ def _load(
         device=device,
         dtype=dtype,
         batch_size=placement.batch_size,
+        compiled=placement.compiled,
     )

@@ -33,11 +33,13 @@ class Placement:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
         precision: ``auto`` is bf16 or fp16 on a GPU, else fp32.
         batch_size: None for a size that suits the device.
+        compiled: whether kernels are made for the model: minutes at first, faster from then on.
     """
 
     device: str
     precision: Precision
     batch_size: int | None
+    compiled: bool = False
 
     def resolve(self) -> tuple[torch.device, torch.dtype]:
         """The first GPU, in bf16 where it has it and fp16 elsewhere, or else the CPU.
@@ -83,6 +85,7 @@ class TorchEmbedder:
         device: where the module is.
         dtype: of the module's input.
         batch_size: None for a size that suits the device.
+        compiled: whether ``torch.compile`` makes kernels for batches of that size.
     """
 
     def __init__(
@@ -97,18 +100,23 @@ class TorchEmbedder:
         device: torch.device,
         dtype: torch.dtype,
         batch_size: int | None,
+        compiled: bool = False,
     ) -> None:
         import torch
 
         self.name, self.frame, self.device = name, frame, str(device)
         self.batch_size = batch_size or (_BATCH_ON_CPU if device.type == "cpu" else _BATCH_ON_GPU)
-        self.fingerprint = f"{identity}/mean={mean}/std={std}/{str(dtype).removeprefix('torch.')}"
+        kind = str(dtype).removeprefix("torch.") + ("/compiled" if compiled else "")
+        self.fingerprint = f"{identity}/mean={mean}/std={std}/{kind}"
         self._encode, self._place, self._dtype = encode, device, dtype
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(mean, device=device, dtype=torch.float32).reshape(shape)
         self._std = torch.tensor(std, device=device, dtype=torch.float32).reshape(shape)
+        self._compiled: Callable[[torch.Tensor], torch.Tensor] | None = None
         blank = np.zeros((1, frame.height, frame.width, 3), np.uint8)
         self.dimension = int(self._run(blank).shape[1])
+        if compiled:
+            self._compiled = torch.compile(self._features, dynamic=False)
         self.busy_seconds = 0.0
         self._stages: list[_Stage] = []
 
@@ -170,7 +178,7 @@ class TorchEmbedder:
         batch = stage.send(pixels)
         with torch.inference_mode():
             stage.started.record()
-            features = self._features(batch)
+            features = self._compute(batch)
             stage.ended.record()
             stage.fetch(features)
 
@@ -186,7 +194,16 @@ class TorchEmbedder:
 
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._place)
-            return np.asarray(self._features(batch).cpu().numpy(), np.float32)
+            return np.asarray(self._compute(batch).cpu().numpy(), np.float32)
+
+    def _compute(self, batch: torch.Tensor) -> torch.Tensor:
+        """Vectors of a batch; kernels are made for full ones, to which others are filled up."""
+        if self._compiled is None:
+            return self._features(batch)
+        import torch
+
+        blank = batch.new_zeros((max(self.batch_size - len(batch), 0), *batch.shape[1:]))
+        return self._compiled(torch.cat([batch, blank]))[: len(batch)]
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         """Bytes (B, height, width, 3) on the device, widened and normalised there, to vectors."""

@@ -141,7 +141,7 @@ def nearest_in_cells(
     probes = min(probes, len(cells.centres))
 
     def search(block: slice) -> Integers:
-        return _search_block(unit, queries[block], cells, probes, width)
+        return search_in_cells(unit, queries[block], cells, probes, width)
 
     waiting = list(blocks(len(queries), _QUERIES, start))
     with ThreadPoolExecutor(count) as threads:
@@ -164,14 +164,15 @@ def _nearest_cells(unit: Singles, queries: Integers, centres: Singles, probes: i
     return found
 
 
-def _search_block(
+def search_in_cells(
     unit: Singles, queries: Integers, cells: Cells, probes: int, width: int
 ) -> Integers:
-    """The nearest cell first: what it holds says what is worth keeping of the others."""
+    """(m, width) the nearest rows of the probed cells by float32, -1 where there are fewer."""
     probed = _nearest_cells(unit, queries, cells.centres, probes)
     everyone = np.arange(len(queries))
     found: list[tuple[Integers, Integers, Singles]] = []
     least = np.full(len(queries), -np.inf, np.float32)
+    # The nearest cell first: what it holds says what is worth keeping of the others.
     for cell, looking in _by_cell(probed[:, 0], everyone):
         members = cells.of(cell)
         kept = min(width, len(members))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.measures.blocks import Allocate, blocks
-from synthaudit.measures.cells import PROBES, measure_reach, nearest_in_cells, part
+from synthaudit.measures.cells import PROBES, Cells, measure_reach, nearest_in_cells, part
 from synthaudit.measures.randomness import sample_rows
 
 Floats = npt.NDArray[np.float64]
@@ -181,6 +181,45 @@ def is_exact(queries: int, candidates: int) -> bool:
     return queries * candidates <= _EXACT_PRODUCT
 
 
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a search is done: among all candidates, or in the cells nearest to each query.
+
+    Attributes:
+        cells: of the candidates; None to look at all of them.
+        probes: how many cells each query looks into.
+        recall: measured share of near neighbours that are found so; None with all candidates.
+    """
+
+    cells: Cells | None = None
+    probes: int = 0
+    recall: float | None = None
+
+
+def choose_manner(unit: npt.NDArray[np.float32], queries: Integers, candidates: Integers) -> Manner:
+    """Up to 2e9 pairs are all looked at; of more, as many cells as a sample asks for.
+
+    That many find 99.9 % of the sample's near neighbours; where it takes very many cells, all
+    candidates are looked at after all.
+    """
+    if is_exact(len(queries), len(candidates)) or len(candidates) <= 2:
+        return Manner()
+    cells = part(unit, candidates)
+    sample = sample_rows(queries, _SAMPLED, np.random.default_rng(_SEED))
+    similar, rows = look_at_all(unit, sample, candidates, 2)
+    other = np.where(rows[:, 0] == sample, 1, 0)[:, None]
+    reach = measure_reach(
+        unit,
+        cells,
+        sample,
+        np.take_along_axis(rows, other, axis=1)[:, 0],
+        np.take_along_axis(similar, other, axis=1)[:, 0],
+    )
+    if reach.probes > max(_CELL_SHARE * len(cells.centres), PROBES):
+        return Manner()
+    return Manner(cells=cells, probes=reach.probes, recall=reach.recall)
+
+
 def find_candidates(
     unit: npt.NDArray[np.float32],
     queries: Integers,
@@ -190,33 +229,20 @@ def find_candidates(
 ) -> Iterator[Found]:
     """For blocks of queries the nearest candidates by float32, in any order.
 
-    Up to 2e9 pairs are all looked at. Of more, only those in the cells nearest to a query, as many
-    cells as find 99.9 % of the near neighbours of a sample; where that takes very many cells,
-    every pair again.
+    All are looked at, or some, as ``choose_manner`` says.
     """
-    if not is_exact(len(queries), len(candidates)) and len(candidates) > 2:
-        cells = part(unit, candidates)
-        sample = sample_rows(queries, _SAMPLED, np.random.default_rng(_SEED))
-        similar, rows = _look_at_all(unit, sample, candidates, 2)
-        other = np.where(rows[:, 0] == sample, 1, 0)[:, None]
-        reach = measure_reach(
-            unit,
-            cells,
-            sample,
-            np.take_along_axis(rows, other, axis=1)[:, 0],
-            np.take_along_axis(similar, other, axis=1)[:, 0],
-        )
-        if reach.probes <= max(_CELL_SHARE * len(cells.centres), PROBES):
-            for block, found in nearest_in_cells(
-                unit, queries, cells, width=width, probes=reach.probes, start=start
-            ):
-                yield Found(block, found, reach.recall)
-            return
+    manner = choose_manner(unit, queries, candidates)
+    if manner.cells is not None:
+        for block, found in nearest_in_cells(
+            unit, queries, manner.cells, width=width, probes=manner.probes, start=start
+        ):
+            yield Found(block, found, manner.recall)
+        return
     for block in blocks(len(queries), _QUERIES, start):
-        yield Found(block, _look_at_all(unit, queries[block], candidates, width)[1])
+        yield Found(block, look_at_all(unit, queries[block], candidates, width)[1])
 
 
-def _look_at_all(
+def look_at_all(
     unit: npt.NDArray[np.float32], queries: Integers, candidates: Integers, width: int
 ) -> tuple[npt.NDArray[np.float32], Integers]:
     """Cosines and row numbers of the nearest candidates, (m, width) each; every pair counts."""
@@ -231,25 +257,12 @@ def _look_at_all(
         flat.add(unit[own])
         for block in blocks(len(queries), _ROWS):
             similar, place = flat.search(unit[queries[block]], min(width, len(own)))
-            best[block], found[block] = most_similar(
-                [best[block], similar], [found[block], own[place]], width
-            )
+            both = np.concatenate([best[block], similar], axis=1)
+            names = np.concatenate([found[block], own[place]], axis=1)
+            order = np.argsort(-both, axis=1, kind="stable")[:, :width]
+            best[block] = np.take_along_axis(both, order, axis=1)
+            found[block] = np.take_along_axis(names, order, axis=1)
     return best, found
-
-
-def most_similar(
-    similar: Sequence[npt.NDArray[np.float32]], names: Sequence[Integers], width: int
-) -> tuple[npt.NDArray[np.float32], Integers]:
-    """The ``width`` most similar of what several parts have found, (n, width) each, in order.
-
-    Args:
-        similar: by part, (n, k) similarities.
-        names: by part, (n, k) what they belong to.
-        width: how many are kept.
-    """
-    both = np.concatenate(similar, axis=1), np.concatenate(names, axis=1)
-    order = np.argsort(-both[0], axis=1, kind="stable")[:, :width]
-    return np.take_along_axis(both[0], order, axis=1), np.take_along_axis(both[1], order, axis=1)
 
 
 def is_near(distance: Floats, radius: Floats | float) -> Flags:

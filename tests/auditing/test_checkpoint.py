@@ -69,7 +69,7 @@ def test_a_search_goes_on_where_it_stopped(
     assert whole.to_dict()["duplicates"]["search_recall"] is not None
     with pytest.raises(KeyboardInterrupt):
         synthaudit.score_embeddings(*sides, progress=Stopping(rows=rows), **options)
-    searched = counted(cells, "_search_block", monkeypatch)
+    searched = counted(cells, "search_in_cells", monkeypatch)
     resumed = synthaudit.score_embeddings(*sides, **options)
     # 1,600 queries; a thread more or less may have been at work when it stopped.
     assert len(searched) <= 16 - rows // 100 + 1
@@ -86,7 +86,7 @@ def test_nothing_that_was_finished_is_done_again(
     with pytest.raises(KeyboardInterrupt):
         synthaudit.score_embeddings(*sides, progress=Stopping(stage="drawing"), **options)
     assert len(trained) == 1
-    searched = counted(cells, "_search_block", monkeypatch)
+    searched = counted(cells, "search_in_cells", monkeypatch)
     resumed = synthaudit.score_embeddings(*sides, **options)
     assert searched == []
     assert len(trained) == 1

@@ -18,12 +18,13 @@ import pytest
 import synthaudit
 from synthaudit.auditing.scoring import score_embeddings
 from synthaudit.auditing.workbench import set_up
-from synthaudit.distributing import embedding
+from synthaudit.distributing import embedding, searching
 from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.embedding.cache import VectorCache
 from synthaudit.embedding.extraction import extract
 from synthaudit.errors import EmbedderError, UsageError
 from synthaudit.images.folders import open_folder
+from synthaudit.measures import neighbours
 from synthaudit.progress import NoProgress
 from synthaudit.settings import Settings
 from tests.pictures import encoded, picture
@@ -122,13 +123,20 @@ def test_what_workers_cannot_load_is_said(cluster: Any) -> None:
         embedding.identify_on_ray(Settings(embedder="clip:local-dir:/no/such/folder"))
 
 
-def test_search_in_parts_finds_the_same(cluster: Any) -> None:
+@pytest.mark.parametrize("exact_up_to", [2e9, 0])
+def test_search_by_all_workers_finds_the_same(
+    exact_up_to: float, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "_EXACT_PRODUCT", exact_up_to)
+    monkeypatch.setattr(searching, "_QUERIES", 700)
     generator = np.random.default_rng(0)
-    real = generator.standard_normal((4100, 24)).astype(np.float32)
-    synthetic = generator.standard_normal((4000, 24)).astype(np.float32)
+    kinds = 4.0 * generator.standard_normal((30, 24))
+    sides = kinds[generator.integers(0, 30, (2, 4100))]
+    real, synthetic = (sides + generator.standard_normal(sides.shape)).astype(np.float32)
     synthetic[:50] = real[:50] + 1e-3
-    there = score_embeddings(real, synthetic, quick=True, engine="ray")
-    here = score_embeddings(real, synthetic, quick=True)
+    there = score_embeddings(real, synthetic, quick=True, use_cache=False, engine="ray")
+    here = score_embeddings(real, synthetic, quick=True, use_cache=False)
+    assert (here.duplicates["search_recall"] is None) == (exact_up_to > 0)
     assert json.dumps(there.to_dict()) == json.dumps(here.to_dict())
     assert there.images.equals(here.images)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,25 @@ def test_a_text_tower_without_its_tokenizer_leaves_the_baseline_out(
     )
     assert "zero_shot" not in found.usefulness
     assert "no such vocabulary" in caplog.text
+
+
+def test_compiled_kernels_are_made_once_and_give_the_same_vectors(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    plain = load(model_folder)
+    made: list[tuple[int, ...]] = []
+
+    def note(graph: Any, inputs: Any) -> Any:
+        made.append(tuple(inputs[-1].shape))
+        return graph.forward
+
+    # Making kernels takes a compiler and a minute; which graphs they are made for does not.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=note))
+    compiled = load(model_folder, compiled=True, batch_size=4)
+    assert compiled.fingerprint != plain.fingerprint
+    pixels = batch(plain.frame, 11)
+    assert np.abs(compiled.encode(pixels) - plain.encode(pixels)).max() < 1e-6
+    assert np.abs(compiled.encode(pixels[:1]) - plain.encode(pixels[:1])).max() < 1e-6
+    assert len(made) == 1
