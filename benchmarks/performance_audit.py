@@ -101,7 +101,7 @@ class Work:
 
         def counted(inner: Any) -> Any:
             def run(problem: Any, values: Any) -> Any:
-                self.detecting += 2.0 * problem.rows.size * values.shape[1]
+                self.detecting += 2.0 * np.prod(problem.rows.shape) * values.shape[1]
                 return inner(problem, values)
 
             return run

@@ -52,7 +52,7 @@ def start_engine(settings: Settings, *, room: Room, rows: int, key: str) -> Engi
     checkpoint = Checkpoint(kept, key)
     return Engine(
         search=checkpoint.search(choose_search(settings, rows)),
-        validate=checkpoint.validate(choose_cross_validation(settings)),
+        validate=checkpoint.validate(choose_cross_validation(settings, rows)),
         allocate=room.allocate,
         checkpoint=checkpoint,
     )

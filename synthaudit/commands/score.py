@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from synthaudit.result.audit import Audit
 
 _SOURCE = (
-    "a folder or its URL, a .csv/.jsonl/.parquet manifest, .tar shards (or a quoted glob), or "
-    "vectors"
+    "a folder, a .csv/.jsonl/.parquet manifest, .tar or .parquet shards (or a quoted glob), or "
+    "vectors; by path or URL"
 )
 
 

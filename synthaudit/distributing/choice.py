@@ -5,9 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from synthaudit.distributing.gpu_searching import candidates_on_gpu
+from synthaudit.distributing.gpu_validating import cross_validate_on_gpu
 from synthaudit.distributing.searching import candidates_on_ray
 from synthaudit.distributing.validating import cross_validate_on_ray
-from synthaudit.measures.detection.cross_validation import CrossValidate, cross_validate
+from synthaudit.measures.detection.cross_validation import (
+    SINGLE_FROM,
+    CrossValidate,
+    cross_validate,
+)
 from synthaudit.measures.neighbours import CandidateSearch, find_candidates, is_exact
 from synthaudit.settings import Settings
 
@@ -21,16 +26,30 @@ def choose_search(settings: Settings, rows: int) -> CandidateSearch:
     """
     if settings.engine == "ray":
         return candidates_on_ray
+    device = None if is_exact(rows, rows // 2) else _gpu(settings)
+    return find_candidates if device is None else partial(candidates_on_gpu, device=device)
+
+
+def choose_cross_validation(settings: Settings, rows: int) -> CrossValidate:
+    """The cluster where one is asked for, a GPU for very many rows, or else this machine's cores.
+
+    Args:
+        settings: the engine and the device.
+        rows: how many images there are.
+    """
+    if settings.engine == "ray":
+        return cross_validate_on_ray
+    device = None if rows <= SINGLE_FROM else _gpu(settings)
+    return cross_validate if device is None else partial(cross_validate_on_gpu, device=device)
+
+
+def _gpu(settings: Settings) -> str | None:
+    """The GPU that the settings allow, if there is one."""
     device = settings.device
-    if is_exact(rows, rows // 2) or not (device == "auto" or device.startswith("cuda")):
-        return find_candidates
+    if not (device == "auto" or device.startswith("cuda")):
+        return None
     import torch
 
     if not torch.cuda.is_available():
-        return find_candidates
-    return partial(candidates_on_gpu, device="cuda" if device == "auto" else device)
-
-
-def choose_cross_validation(settings: Settings) -> CrossValidate:
-    """The cluster where one is asked for, or else this machine."""
-    return cross_validate_on_ray if settings.engine == "ray" else cross_validate
+        return None
+    return "cuda" if device == "auto" else device

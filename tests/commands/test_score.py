@@ -85,6 +85,20 @@ def test_vectors(synthaudit: Run, tmp_path: Path) -> None:
     assert "Cleanlab Studio's definitions" in done.stdout
 
 
+def test_vectors_on_disk_change_no_number(synthaudit: Run, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for side in ("real", "synthetic"):
+        np.save(tmp_path / f"{side}.npy", generator.standard_normal((60, 8)))
+    run = ("score", "real.npy", "synthetic.npy", "--quick", "--format", "json")
+    inside, outside = synthaudit(*run), synthaudit(*run, "--memory", "0")
+    assert (inside.returncode, outside.returncode) == (0, 0), outside.stderr
+    assert "kept in files" in outside.stderr
+    assert inside.stdout == outside.stdout
+    done = synthaudit(*run, "--memory", "-1")
+    assert done.returncode == 2
+    assert "memory" in done.stderr
+
+
 def test_keep_writes_a_verdict_on_every_synthetic_image(
     synthaudit: Run, two_sides: tuple[Path, Path], tmp_path: Path
 ) -> None:

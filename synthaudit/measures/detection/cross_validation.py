@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.measures.blocks import Allocate, blocks
+from synthaudit.measures.detection.design import ArrayDesign, Design
 from synthaudit.measures.detection.folds import grouped_folds, plain_folds
 from synthaudit.measures.detection.logistic import Coefficients, fit, sigmoid
 from synthaudit.measures.neighbours import Flags, Floats, Integers
@@ -154,7 +155,7 @@ def assign(
 
 
 def cross_validate(
-    rows: Floats,
+    rows: Floats | Design,
     assignments: Sequence[Assignment],
     *,
     balanced: bool = True,
@@ -164,7 +165,7 @@ def cross_validate(
     """Cross-validate each assignment, the penalty of each fold chosen inside its training rows.
 
     Args:
-        rows: (n, d) from ``principal_axes``, float64 or float32.
+        rows: (n, d) from ``principal_axes``, or the design matrix that is made of them.
         assignments: T ways to cross-validate.
         balanced: whether both sides weigh the same.
         penalties: the values of C to choose from, ascending.
@@ -174,9 +175,10 @@ def cross_validate(
         T outcomes.
     """
     outcomes: list[Outcome] = []
+    design = ArrayDesign(rows) if isinstance(rows, np.ndarray) else rows
     for batch in in_batches(assignments):
-        chosen = _choose_penalties(rows, batch, balanced=balanced, penalties=penalties)
-        outcomes.extend(_predict(rows, batch, chosen, balanced=balanced, tolerance=tolerance))
+        chosen = _choose_penalties(design, batch, balanced=balanced, penalties=penalties)
+        outcomes.extend(_predict(design, batch, chosen, balanced=balanced, tolerance=tolerance))
     return outcomes
 
 
@@ -204,7 +206,7 @@ def _deal(
 
 
 def _fit(
-    rows: Floats,
+    rows: Design,
     labels: Floats,
     weights: Floats,
     penalty: float,
@@ -229,7 +231,7 @@ def _both_sides(training: Flags, is_synthetic: Flags) -> Flags:
 
 
 def _choose_penalties(
-    rows: Floats,
+    rows: Design,
     assignments: Sequence[Assignment],
     *,
     balanced: bool,
@@ -237,7 +239,7 @@ def _choose_penalties(
 ) -> Floats:
     """(T, folds) C by the least inner log-loss along the grid, from strong to weak."""
     subset = _sample(assignments[0])
-    rows = rows[subset]
+    rows = rows.take(subset)
     labels, fitting, held = (
         np.concatenate(parts, axis=1)
         for parts in zip(*(_inner_columns(a, subset, balanced) for a in assignments), strict=True)
@@ -307,7 +309,7 @@ def _sample(assignment: Assignment) -> Integers:
 
 
 def _predict(
-    rows: Floats,
+    rows: Design,
     assignments: Sequence[Assignment],
     chosen: Floats,
     *,
@@ -322,7 +324,7 @@ def _predict(
     if balanced:
         each = [w * side_weights(w, a.is_synthetic) for w, a in zip(each, assignments, strict=True)]
     weights = np.concatenate(each, axis=1)
-    probability = np.full((len(rows), len(assignments)), 0.5)
+    probability = np.full((rows.shape[0], len(assignments)), 0.5)
     for penalty in np.unique(chosen.ravel()[learnable]):
         columns = np.flatnonzero((chosen.ravel() == penalty) & learnable)
         model = _fit(
@@ -331,8 +333,8 @@ def _predict(
         for position, column in enumerate(columns):
             task, held = divmod(int(column), folds)
             inside = assignments[task].fold == held
-            odds = rows[inside] @ model.slope[:, position] + model.intercept[position]
-            probability[inside, task] = sigmoid(odds)
+            odds = rows.take(inside).times(model.slope[:, [position]]) + model.intercept[position]
+            probability[inside, task] = sigmoid(odds[:, 0])
     return [
         Outcome(
             probability=probability[:, task],

@@ -12,10 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.blocks import blocks
+from synthaudit.measures.detection.design import Design
 from synthaudit.measures.neighbours import Floats
 
-_BLOCK: Final = 65_536
 _NEWTON_STEPS: Final = 60
 _HALVINGS: Final = 30
 
@@ -27,14 +26,14 @@ class Coefficients:
     slope: Floats
     intercept: Floats
 
-    def log_odds(self, rows: Floats) -> Floats:
+    def log_odds(self, rows: Design) -> Floats:
         """Log-odds of the positive side: (n, d) to (n, K)."""
-        odds: Floats = rows @ self.slope + self.intercept
+        odds: Floats = rows.times(self.slope) + self.intercept
         return odds
 
 
 def fit(
-    rows: Floats,
+    rows: Design,
     labels: Floats,
     weights: Floats,
     *,
@@ -49,7 +48,7 @@ def fit(
     ``rows`` are principal axes.
 
     Args:
-        rows: (n, d) features; their type, float64 or float32, is that of the arithmetic.
+        rows: (n, d) features.
         labels: (n, K) in {0, 1}.
         weights: (n, K) non-negative; 0 leaves a row out of a model.
         inverse_penalty: C, as in scikit-learn. The intercept is not penalised.
@@ -84,7 +83,7 @@ class _Problem:
     """The objective of some columns, with the intercept as a last unpenalised coordinate."""
 
     def __init__(
-        self, rows: Floats, labels: Floats, weights: Floats, inverse_penalty: float
+        self, rows: Design, labels: Floats, weights: Floats, inverse_penalty: float
     ) -> None:
         self.rows, self.labels, self.weights = rows, labels, weights
         self.inverse_penalty = inverse_penalty
@@ -101,11 +100,11 @@ class _Problem:
         )
 
     def log_odds(self, theta: Floats) -> Floats:
-        odds: Floats = self.rows @ theta[:-1] + theta[-1]
+        odds: Floats = self.rows.times(theta[:-1]) + theta[-1]
         return odds
 
     def pull(self, values: Floats) -> Floats:
-        return np.vstack([self.rows.T @ values, values.sum(axis=0)])
+        return np.vstack([self.rows.transposed_times(values), values.sum(axis=0)])
 
     def objective(self, theta: Floats, log_odds: Floats) -> Floats:
         loss = np.logaddexp(0.0, log_odds) - self.labels * log_odds
@@ -124,9 +123,7 @@ class _Problem:
 
     def newton_step(self, gradient: Floats, curvature: Floats) -> Floats:
         """Solve Hessian x step = -gradient by preconditioned conjugate gradients."""
-        diagonal = np.zeros((self.rows.shape[1], curvature.shape[1]), self.rows.dtype)
-        for block in blocks(len(self.rows), _BLOCK):
-            diagonal += np.square(self.rows[block]).T @ curvature[block]
+        diagonal = self.rows.squares_times(curvature)
         scale = np.vstack([diagonal, curvature.sum(axis=0)]) + self.penalty
         step, residual = np.zeros_like(gradient), -gradient
         direction = residual / scale

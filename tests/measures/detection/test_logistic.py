@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from synthaudit.measures.detection.design import ArrayDesign
 from synthaudit.measures.detection.logistic import fit, sigmoid
 
 
@@ -27,30 +28,41 @@ def test_it_agrees_with_scikit_learn(
         [np.ones(count), generator.integers(0, 2, count), generator.uniform(0, 3, count)], axis=1
     )
     models = fit(
-        rows, np.repeat(labels[:, None], 3, axis=1), weights, inverse_penalty=inverse_penalty
+        ArrayDesign(rows),
+        np.repeat(labels[:, None], 3, axis=1),
+        weights,
+        inverse_penalty=inverse_penalty,
     )
     for column in range(3):
         oracle = LogisticRegression(C=inverse_penalty, tol=1e-10, max_iter=20_000)
         oracle.fit(rows, labels, sample_weight=weights[:, column])
         expected = oracle.predict_proba(rows)[:, 1]
-        assert np.abs(sigmoid(models.log_odds(rows))[:, column] - expected).max() < 2e-5
+        assert (
+            np.abs(sigmoid(models.log_odds(ArrayDesign(rows)))[:, column] - expected).max() < 2e-5
+        )
 
 
 def test_models_do_not_disturb_one_another() -> None:
     rows, labels = problem(200, 10, 1.0)
     weights = np.random.default_rng(2).uniform(0, 2, (200, 4))
     columns = np.stack([labels, 1 - labels, labels, np.roll(labels, 1)], axis=1)
-    together = fit(rows, columns, weights, inverse_penalty=0.1, tolerance=1e-10)
+    together = fit(ArrayDesign(rows), columns, weights, inverse_penalty=0.1, tolerance=1e-10)
     for column in range(4):
         part = slice(column, column + 1)
-        alone = fit(rows, columns[:, part], weights[:, part], inverse_penalty=0.1, tolerance=1e-10)
+        alone = fit(
+            ArrayDesign(rows),
+            columns[:, part],
+            weights[:, part],
+            inverse_penalty=0.1,
+            tolerance=1e-10,
+        )
         assert np.allclose(together.slope[:, part], alone.slope, atol=1e-8)
 
 
 def test_separable_and_one_sided_data_stay_finite() -> None:
     rows, labels = problem(50, 60, 50.0)
     for column in (labels, np.ones(50)):
-        model = fit(rows, column[:, None], np.ones((50, 1)), inverse_penalty=10.0)
+        model = fit(ArrayDesign(rows), column[:, None], np.ones((50, 1)), inverse_penalty=10.0)
         assert np.isfinite(model.slope).all()
         assert np.isfinite(model.intercept).all()
 
@@ -58,7 +70,9 @@ def test_separable_and_one_sided_data_stay_finite() -> None:
 def test_a_start_changes_the_way_and_not_the_end() -> None:
     rows, labels = problem(200, 10, 1.0)
     ones = np.ones((200, 1))
-    cold = fit(rows, labels[:, None], ones, inverse_penalty=1.0, tolerance=1e-10)
-    start = fit(rows, labels[:, None], ones, inverse_penalty=0.01)
-    warm = fit(rows, labels[:, None], ones, inverse_penalty=1.0, tolerance=1e-10, start=start)
+    cold = fit(ArrayDesign(rows), labels[:, None], ones, inverse_penalty=1.0, tolerance=1e-10)
+    start = fit(ArrayDesign(rows), labels[:, None], ones, inverse_penalty=0.01)
+    warm = fit(
+        ArrayDesign(rows), labels[:, None], ones, inverse_penalty=1.0, tolerance=1e-10, start=start
+    )
     assert np.allclose(cold.slope, warm.slope, atol=1e-7)
