@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +18,15 @@ from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
 from synthaudit.embedding.recollection import Extraction, Recollection, full_fingerprint
 from synthaudit.errors import EmbedderError
-from synthaudit.images.collection import Collection
+from synthaudit.images.collection import Collection, Stamp
 from synthaudit.measures.blocks import blocks
 from synthaudit.progress import NoProgress, Progress
 from synthaudit.settings import Settings
 
 _SHARD: Final = 512
+_COLUMNS: Final = ("position", "digest", "vector", "reason")
+# The position in a row by which a worker says that its vectors are not those that are wanted.
+_NOBODY: Final = -1
 _READERS: Final = {reader.name: reader for reader in (HASH_READER, TRAIT_READER)}
 
 
@@ -90,6 +93,7 @@ def extract_on_ray(
 
     Raises:
         UsageError: there is no cluster.
+        EmbedderError: a worker embeds otherwise than the one that was asked for its identity.
     """
     ray = connect()
     entries = collection.entries
@@ -103,23 +107,32 @@ def extract_on_ray(
         shards.append(
             {"positions": own, "entries": pickle.dumps([entries[position] for position in own])}
         )
-    for row in _run(ray, shards, settings, reader) if shards else ():
-        position = int(row["position"])
-        if row["reason"]:
-            known.unread[position] = str(row["reason"])
-        elif position not in known.digest_of:
-            _learn(known, position, bytes(row["digest"]), row["vector"])
-        progress.advance(1)
+    for rows in _run(ray, shards, settings, identity, reader) if shards else ():
+        if _NOBODY in rows["position"]:
+            raise EmbedderError(
+                f"workers of the Ray cluster make different vectors of {settings.embedder}: give "
+                "them the same versions and devices, or name --device and --precision."
+            )
+        _learn(known, rows)
+        progress.advance(len(rows["position"]))
     return known.result(collection)
 
 
-def _learn(known: Recollection, position: int, digest: bytes, vector: bytes) -> None:
-    known.digest_of[position] = digest
-    if not known.is_settled(digest):
-        known.learn({digest: np.frombuffer(vector, np.float32)})
-    stamp = known.stamps[position]
-    if stamp is not None:
-        known.cache.remember_files([(stamp, digest)])
+def _learn(known: Recollection, rows: Mapping[str, Sequence[Any]]) -> None:
+    """Keep what a worker has made, by position, so that a shard that comes twice counts once."""
+    fresh: dict[bytes, npt.NDArray[np.float32]] = {}
+    files: list[tuple[Stamp, bytes]] = []
+    for position, digest, vector, reason in zip(*(rows[name] for name in _COLUMNS), strict=True):
+        if reason:
+            known.unread[position] = str(reason)
+            continue
+        known.digest_of[position] = content = bytes(digest)
+        if not known.is_settled(content):
+            fresh[content] = np.frombuffer(vector, np.float32)
+        if (stamp := known.stamps[position]) is not None:
+            files.append((stamp, content))
+    known.learn(fresh)
+    known.cache.remember_files(files)
 
 
 def _devices(ray: Any, settings: Settings) -> int:
@@ -141,8 +154,12 @@ def _identify(settings: Settings) -> Identity:
 
 
 def _run(
-    ray: Any, shards: Sequence[dict[str, Any]], settings: Settings, reader: FileReader | None
-) -> Iterator[dict[str, Any]]:
+    ray: Any,
+    shards: Sequence[dict[str, Any]],
+    settings: Settings,
+    identity: Identity,
+    reader: FileReader | None,
+) -> Iterator[dict[str, Sequence[Any]]]:
     devices = 0 if reader is not None else _devices(ray, settings)
     workers = devices or int(ray.cluster_resources().get("CPU", 1))
     shards_at_once = ray.data.from_items(list(shards), override_num_blocks=len(shards))
@@ -157,26 +174,30 @@ def _run(
         fn_constructor_kwargs={
             "settings": _alone(settings),
             "reader": None if reader is None else reader.name,
+            "fingerprint": identity.fingerprint,
         },
     )
-    yield from made.iter_rows()
+    for batch in made.iter_batches(batch_size=_SHARD, batch_format="pyarrow"):
+        yield batch.to_pydict()
 
 
 class _Worker:
     """Holds a model, and embeds one shard after another."""
 
-    def __init__(self, settings: Settings, reader: str | None) -> None:
+    def __init__(self, settings: Settings, reader: str | None, fingerprint: str) -> None:
         from synthaudit.embedding.choice import choose_embedder
 
         self._settings = settings
         self._reader = None if reader is None else _READERS[reader]
         self._embedder = self._reader or choose_embedder(settings)
+        self._is_other = full_fingerprint(self._embedder) != fingerprint
 
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, list[Any]]:
         """The shards of a batch to a row an image."""
-        rows: dict[str, list[Any]] = {
-            name: [] for name in ("position", "digest", "vector", "reason")
-        }
+        rows: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+        if self._is_other:
+            _add(rows, _NOBODY, b"", b"", "")
+            return rows
         for positions, held in zip(batch["positions"], batch["entries"], strict=True):
             entries = pickle.loads(held)  # noqa: S301 - what the driver has just pickled
             found = extract(

@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,16 @@ def test_what_the_cluster_has_made_is_remembered(
     for found, patterns in made[1:]:
         assert np.array_equal(found.vectors, made[0][0].vectors)
         assert np.array_equal(patterns, made[0][1])
+
+
+def test_workers_that_embed_otherwise_are_refused(cluster: Any, sides: tuple[Path, Path]) -> None:
+    settings = Settings(embedder="builtin")
+    identity = replace(embedding.identify_on_ray(settings), fingerprint="another model")
+    collection = open_folder(sides[0], "images")
+    with pytest.raises(EmbedderError, match="make different vectors of builtin"):
+        embedding.extract_on_ray(
+            collection, identity, settings, VectorCache(None), progress=NoProgress()
+        )
 
 
 def test_what_workers_cannot_load_is_said(cluster: Any) -> None:
