@@ -9,7 +9,7 @@ import numpy as np
 from synthaudit.auditing.checkpoint import Checkpoint
 from synthaudit.auditing.room import Room
 from synthaudit.distributing.choice import choose_cross_validation, choose_search
-from synthaudit.embedding.cache import default_folder
+from synthaudit.embedding.cache import cache_folder
 from synthaudit.measures.blocks import Allocate
 from synthaudit.measures.detection.cross_validation import CrossValidate, cross_validate
 from synthaudit.measures.neighbours import CandidateSearch, find_candidates
@@ -36,7 +36,7 @@ class Engine:
 def make_room(settings: Settings) -> Room:
     """Room for vectors: what the settings allow of memory, then files beside the cache."""
     limit = None if settings.memory is None else int(settings.memory * 1e9)
-    return Room(limit, settings.cache or default_folder())
+    return Room(limit, cache_folder(settings))
 
 
 def start_engine(settings: Settings, *, room: Room, rows: int, key: str) -> Engine:
@@ -48,8 +48,7 @@ def start_engine(settings: Settings, *, room: Room, rows: int, key: str) -> Engi
         rows: how many images there are.
         key: of the images and their vectors, for resuming.
     """
-    kept = (settings.cache or default_folder()) if settings.use_cache else None
-    checkpoint = Checkpoint(kept, key)
+    checkpoint = Checkpoint(cache_folder(settings) if settings.use_cache else None, key)
     return Engine(
         search=checkpoint.search(choose_search(settings, rows)),
         validate=checkpoint.validate(choose_cross_validation(settings, rows)),

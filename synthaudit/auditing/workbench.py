@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.distributing.embedding import Identity, extract_on_ray, identify_on_ray
-from synthaudit.embedding.cache import VectorCache, default_folder
+from synthaudit.embedding.cache import VectorCache, cache_folder
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
@@ -106,7 +106,7 @@ def set_up(settings: Settings, progress: Progress) -> Iterator[Workbench]:
     there = None
     if settings.engine == "ray":
         there = identify_on_ray(settings.model_copy(update={"embedder": embedder.name}))
-    cache = VectorCache((settings.cache or default_folder()) if settings.use_cache else None)
+    cache = VectorCache(cache_folder(settings) if settings.use_cache else None)
     try:
         yield Workbench(
             embedder=embedder, cache=cache, settings=settings, progress=progress, there=there

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from synthaudit.images.collection import Stamp
 from synthaudit.progress import LOGGER
+from synthaudit.settings import Settings
 
 T = TypeVar("T")
 Vector = npt.NDArray[np.float32]
@@ -44,6 +45,11 @@ def default_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("synthaudit"))
+
+
+def cache_folder(settings: Settings) -> Path:
+    """The cache folder that the settings name, or else the platform's."""
+    return settings.cache or default_folder()
 
 
 class VectorCache:

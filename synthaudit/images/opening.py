@@ -41,10 +41,10 @@ def open_source(source: Source) -> Collection | VectorTable:
     name = os.fspath(source)
     if not is_url(name) and Path(name).is_dir():
         return _require_images(open_folder(Path(name), name))
-    places = expand(name)
-    suffixes = {suffix_of(place) for place in places}
     if is_url(name) and suffix_of(name) not in _SUFFIXES:
         return _require_images(open_remote_folder(name))
+    places = expand(name)
+    suffixes = {suffix_of(place) for place in places}
     if not places:
         raise UsageError(f"{name} does not exist; expected {_KINDS}.")
     if suffixes == {".tar"}:
