@@ -25,8 +25,8 @@ from synthaudit.auditing.certainty import share_p_values
 from synthaudit.measures.copies.duplicates import find_duplicates
 from synthaudit.measures.detection.folds import fold_groups
 from synthaudit.measures.detection.permutation import detector_null
-from synthaudit.measures.neighbours import Directions
 from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.measures.search.neighbours import Directions
 
 PROJECT = Path(__file__).resolve().parents[1]
 JITTER = 0.02
@@ -54,12 +54,12 @@ def main() -> None:
     print(target.read_text())
 
 
-def side(generator: np.random.Generator, count: int, dimension: int, copies: int) -> np.ndarray:
+def side(rng: np.random.Generator, count: int, dimension: int, copies: int) -> np.ndarray:
     """About ``count`` vectors, each source followed by its jittered copies."""
-    sources = generator.standard_normal((count // copies, dimension))
+    sources = rng.standard_normal((count // copies, dimension))
     vectors = np.repeat(sources, copies, axis=0)
     if copies > 1:
-        vectors += JITTER * generator.standard_normal(vectors.shape)
+        vectors += JITTER * rng.standard_normal(vectors.shape)
     return vectors
 
 
@@ -67,8 +67,8 @@ def same_p_values(
     seed: int, real: int, synthetic: int, dimension: int, copies: int
 ) -> list[float | None]:
     """The p-values of one audit of two alike sides, by the audit's own steps."""
-    generator = np.random.default_rng(seed)
-    parts = [side(generator, count, dimension, copies) for count in (real, synthetic)]
+    rng = np.random.default_rng(seed)
+    parts = [side(rng, count, dimension, copies) for count in (real, synthetic)]
     vectors = np.concatenate(parts)
     is_synthetic = np.arange(len(vectors)) >= len(parts[0])
     directions = Directions(vectors)
@@ -115,13 +115,13 @@ def p_values(runs: int) -> list[str]:
 
 def shifted(seed: int) -> Audit:
     """An easy difference in one direction, plus repeats and copies at given rates."""
-    generator = np.random.default_rng(seed)
-    real = generator.standard_normal((200, 32))
-    synthetic = generator.standard_normal((200, 32))
+    rng = np.random.default_rng(seed)
+    real = rng.standard_normal((200, 32))
+    synthetic = rng.standard_normal((200, 32))
     synthetic[:, 0] += 1.0
     # As many as chance gives, as they would be in a set drawn from a generator with these rates.
-    pairs, copies = generator.binomial(100, 0.2), generator.binomial(100, 0.1)
-    noise = JITTER * generator.standard_normal((200, 32))
+    pairs, copies = rng.binomial(100, 0.2), rng.binomial(100, 0.1)
+    noise = JITTER * rng.standard_normal((200, 32))
     synthetic[:pairs] = synthetic[50 : 50 + pairs] + noise[:pairs]
     synthetic[100 : 100 + copies] = real[:copies] + noise[100 : 100 + copies]
     return audit(real, synthetic, seed)
@@ -129,15 +129,15 @@ def shifted(seed: int) -> Audit:
 
 def alike(seed: int) -> Audit:
     """No difference at all."""
-    generator = np.random.default_rng(seed)
-    return audit(*generator.standard_normal((2, 200, 32)), seed)
+    rng = np.random.default_rng(seed)
+    return audit(*rng.standard_normal((2, 200, 32)), seed)
 
 
 def far(seed: int) -> Audit:
     """Sides of different size and a large difference."""
-    generator = np.random.default_rng(seed)
-    real = generator.standard_normal((150, 128))
-    return audit(real, generator.standard_normal((450, 128)) * 1.0 + 0.25, seed)
+    rng = np.random.default_rng(seed)
+    real = rng.standard_normal((150, 128))
+    return audit(real, rng.standard_normal((450, 128)) * 1.0 + 0.25, seed)
 
 
 def audit(real: np.ndarray, synthetic: np.ndarray, seed: int) -> Audit:

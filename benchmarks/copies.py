@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.images.decoding import UnreadableImage, decode, fit_to_frame
 from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius
-from synthaudit.measures.neighbours import Directions, nearest
+from synthaudit.measures.search.neighbours import Directions, nearest
 
 PROJECT = Path(__file__).resolve().parents[1]
 EMBEDDER = BuiltinEmbedder()
@@ -164,12 +164,12 @@ def false_alarms() -> list[str]:
         "| N | dimension | budget | learnt radius | quantile |",
         "|---|---|---|---|---|",
     ]
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for count in (50, 200, 1000):
         for dimension in (16, 512):
             rates: dict[float, list[tuple[float, float]]] = {0.005: [], 0.02: []}
             for _ in range(IMAGES_IN_ALL // count):
-                vectors = generator.standard_normal((count + FRESH, dimension))
+                vectors = rng.standard_normal((count + FRESH, dimension))
                 directions, real = Directions(vectors), np.arange(count)
                 found = nearest(directions, real, real)
                 fresh = nearest(directions, np.arange(count, count + FRESH), real).distance

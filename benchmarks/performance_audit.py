@@ -17,19 +17,19 @@ from synthaudit.measures.scores import SCORE_NAMES
 
 def make_vectors(file: str, count: str) -> dict[str, int]:
     """Vectors in 200 loose kinds; one in forty is a jittered copy of another, which is noted."""
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     size = int(count)
-    centres = generator.standard_normal((KINDS, DIMENSION), dtype=np.float32)
+    centres = rng.standard_normal((KINDS, DIMENSION), dtype=np.float32)
     vectors = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(size, DIMENSION))
     for start in range(0, size, 50_000):
         stop = min(start + 50_000, size)
-        kind = generator.integers(0, KINDS, stop - start)
-        noise = generator.standard_normal((stop - start, DIMENSION), dtype=np.float32)
+        kind = rng.integers(0, KINDS, stop - start)
+        noise = rng.standard_normal((stop - start, DIMENSION), dtype=np.float32)
         vectors[start:stop] = centres[kind] + np.float32(1.2) * noise
-    copies = np.sort(generator.choice(size, size // 40, replace=False))
+    copies = np.sort(rng.choice(size, size // 40, replace=False))
     own = np.setdiff1d(np.arange(size), copies)
-    sources = own[generator.integers(0, len(own), len(copies))]
-    jitter = generator.standard_normal((len(copies), DIMENSION), dtype=np.float32)
+    sources = own[rng.integers(0, len(own), len(copies))]
+    jitter = rng.standard_normal((len(copies), DIMENSION), dtype=np.float32)
     vectors[copies] = vectors[sources] + np.float32(0.1) * jitter
     vectors.flush()
     np.save(f"{file}.real.npy", vectors[: size // 2])
@@ -85,8 +85,8 @@ class Work:
     """Counts the multiplications that an audit cannot do without."""
 
     def __init__(self) -> None:
-        from synthaudit.measures import neighbours
         from synthaudit.measures.detection import logistic
+        from synthaudit.measures.search import neighbours
 
         self.searching = self.detecting = 0.0
         inner_reach, problem = neighbours.measure_reach, logistic._Problem  # noqa: SLF001

@@ -168,9 +168,9 @@ def hardware_decoding(folder: Path) -> list[str]:
 def make_photos(folder: Path) -> None:
     """Noisy 512-pixel JPEGs."""
     folder.mkdir()
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for number in range(IMAGES):
-        coarse = generator.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+        coarse = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
         image = Image.fromarray(coarse).resize((512, 512), Image.Resampling.BICUBIC)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=90, comment=str(number).encode())
@@ -254,10 +254,10 @@ def search_table() -> list[str]:
     import faiss
     import torch
 
-    from synthaudit.measures.neighbours import Directions, nearest
+    from synthaudit.measures.search.neighbours import Directions, nearest
 
-    generator = np.random.default_rng(0)
-    vectors = generator.standard_normal((VECTORS, WIDTH), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((VECTORS, WIDTH), dtype=np.float32)
     directions, everyone = Directions(vectors), np.arange(VECTORS)
     few = everyone[:2048]
     by_cpu = nearest(directions, few, everyone)

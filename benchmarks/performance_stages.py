@@ -63,11 +63,11 @@ def pictures(data: str, kind: str) -> list[bytes]:
         "PNG 512": ("PNG", {}),
         "WebP 512": ("WEBP", {"quality": 90}),
     }[kind]
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     made = []
     for file in sorted(Path(data, "clothing").rglob("*.jpg"))[: 4 if size[0] > 512 else 16]:
         image = Image.open(file).convert("RGB").resize(size, Image.Resampling.BICUBIC)
-        noisy = np.asarray(image) + generator.normal(0, 5, (size[1], size[0], 3))
+        noisy = np.asarray(image) + rng.normal(0, 5, (size[1], size[0], 3))
         buffer = io.BytesIO()
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(buffer, codec, **options)
         made.append(buffer.getvalue())
@@ -197,7 +197,7 @@ def our_measures(file: str) -> dict[str, float]:
     """Coverage and fidelity, Frechet and kernel distances of two halves of some vectors."""
     from synthaudit.measures.fidelity.frechet import frechet_distance
     from synthaudit.measures.fidelity.kernel_distance import kernel_distance
-    from synthaudit.measures.fidelity.neighbourhoods import neighbourhoods
+    from synthaudit.measures.fidelity.prdc import neighbourhoods
 
     real, synthetic = np.split(np.load(file).astype(np.float64), 2)
     start = time.perf_counter()

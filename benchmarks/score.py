@@ -98,14 +98,14 @@ def save_vectors(file: str, count: str) -> dict[str, Any]:
     """Vectors in 200 loose clusters, of which one in forty is a jittered copy of another."""
     import numpy as np
 
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     size = int(count)
-    centres = generator.standard_normal((200, DIMENSION))
-    vectors = centres[generator.integers(0, 200, size)]
-    vectors += 1.2 * generator.standard_normal((size, DIMENSION))
-    copies = generator.choice(size, size // 40, replace=False)
-    sources = generator.integers(0, size, len(copies))
-    vectors[copies] = vectors[sources] + 0.1 * generator.standard_normal((len(copies), DIMENSION))
+    centres = rng.standard_normal((200, DIMENSION))
+    vectors = centres[rng.integers(0, 200, size)]
+    vectors += 1.2 * rng.standard_normal((size, DIMENSION))
+    copies = rng.choice(size, size // 40, replace=False)
+    sources = rng.integers(0, size, len(copies))
+    vectors[copies] = vectors[sources] + 0.1 * rng.standard_normal((len(copies), DIMENSION))
     np.save(file, vectors.astype(np.float32))
     return {}
 
@@ -136,8 +136,8 @@ def search_pairs(file: str, threshold: str) -> dict[str, Any]:
     """Our search of all pairs nearer than a given distance."""
     import numpy as np
 
-    from synthaudit.measures.neighbours import Directions
-    from synthaudit.measures.pairs import pairs_within
+    from synthaudit.measures.search.neighbours import Directions
+    from synthaudit.measures.search.pairs import pairs_within
 
     vectors = np.load(file)
     list(pairs_within(Directions(vectors[:50]), 0.1))

@@ -17,8 +17,8 @@ from scipy.stats import ttest_ind
 
 import synthaudit
 from synthaudit.measures.comparison.evidence import MEASURES, ArmEvidence, gather_evidence
-from synthaudit.measures.comparison.exchange import compare_arms, holm
-from synthaudit.sweeping.comparing import excluded_by_race, rank_arms
+from synthaudit.measures.comparison.paired_permutation import compare_arms, holm
+from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
 
 PROJECT = Path(__file__).resolve().parents[1]
 SLOTS, REAL, WIDTH = 96, 300, 16
@@ -28,12 +28,12 @@ RACE_ARMS, RACE_SLOTS = 8, 160
 
 def arms_of(seed: int, shifts: list[float], slots: int) -> ArmEvidence:
     """Arms around the same seeds, shifted along an axis of their own."""
-    generator = np.random.default_rng(seed)
-    real = generator.standard_normal((REAL, WIDTH))
-    shared = np.sqrt(0.5) * generator.standard_normal((slots, WIDTH))
+    rng = np.random.default_rng(seed)
+    real = rng.standard_normal((REAL, WIDTH))
+    shared = np.sqrt(0.5) * rng.standard_normal((slots, WIDTH))
     arms = []
     for shift in shifts:
-        arm = shared + np.sqrt(0.5) * generator.standard_normal((slots, WIDTH))
+        arm = shared + np.sqrt(0.5) * rng.standard_normal((slots, WIDTH))
         arm[:, 0] += 0.5  # no arm is perfect
         arm[:, 1] += shift
         arms.append(arm)

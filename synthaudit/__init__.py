@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     )
     from synthaudit.gating.judging import Verdict, judge
     from synthaudit.gating.policy import Policy, read_policy
-    from synthaudit.proving.outcome import SelfTest
-    from synthaudit.proving.running import selftest
     from synthaudit.reporting.files import write_report
     from synthaudit.result.audit import Audit, ClassScores, Score
+    from synthaudit.selftesting.result import SelfTest
+    from synthaudit.selftesting.running import selftest
     from synthaudit.settings import Settings
-    from synthaudit.sweeping.outcome import Sweep
     from synthaudit.sweeping.plan import Plan, read_plan
+    from synthaudit.sweeping.result import Sweep
     from synthaudit.sweeping.running import sweep
 
 __all__ = [
@@ -63,19 +63,19 @@ _HOMES = {
     "Audit": "synthaudit.result.audit",
     "ClassScores": "synthaudit.result.audit",
     "Score": "synthaudit.result.audit",
-    "SelfTest": "synthaudit.proving.outcome",
+    "SelfTest": "synthaudit.selftesting.result",
     "Settings": "synthaudit.settings",
     "Policy": "synthaudit.gating.policy",
     "Verdict": "synthaudit.gating.judging",
     "judge": "synthaudit.gating.judging",
     "read_policy": "synthaudit.gating.policy",
     "Plan": "synthaudit.sweeping.plan",
-    "Sweep": "synthaudit.sweeping.outcome",
+    "Sweep": "synthaudit.sweeping.result",
     "read_plan": "synthaudit.sweeping.plan",
     "sweep": "synthaudit.sweeping.running",
     "score": "synthaudit.auditing.scoring",
     "score_embeddings": "synthaudit.auditing.scoring",
-    "selftest": "synthaudit.proving.running",
+    "selftest": "synthaudit.selftesting.running",
     "write_report": "synthaudit.reporting.files",
 }
 

@@ -13,13 +13,13 @@ PACKAGE = Path(synthaudit.__file__).parent
 
 # From the lowest floor to the highest; a module may import from its own floor and those below.
 FLOORS = (
-    {"errors", "progress"},
+    {"arrays", "errors", "progress"},
     {"settings"},
     {"images"},
     {"embedding", "measures"},
-    {"result", "generation", "distributing"},
+    {"result", "generation", "backends"},
     {"auditing"},
-    {"proving", "sweeping", "gating"},
+    {"selftesting", "sweeping", "gating"},
     {"reporting"},
     {"commands"},
 )

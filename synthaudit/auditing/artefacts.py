@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.auditing.workbench import Workbench
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.auditing.context import Workbench
 from synthaudit.images.collection import Collection
 from synthaudit.images.reencoding import Recipe, reencoded
 from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS, look_at
-from synthaudit.measures.artefacts import SUSPICIOUS_AUC, WITHIN, ArtefactAudit, audit_artefacts
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
-from synthaudit.measures.neighbours import Flags, Floats, Integers
+from synthaudit.measures.detection.file_artefacts import (
+    SUSPICIOUS_AUC,
+    WITHIN,
+    ArtefactAudit,
+    audit_artefacts,
+)
 from synthaudit.measures.randomness import stream
 
 _CONTROL_IMAGES: Final = 1000
@@ -85,7 +89,7 @@ class Artefacts:
 
 def inspect_artefacts(
     sides: tuple[Collection, Collection],
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
     groups: Integers,
     *,
@@ -164,7 +168,7 @@ def harmonised(
 
 def _control(
     real: Collection,
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
     container: Floats,
     bench: Workbench,
@@ -178,10 +182,10 @@ def _control(
     if count < _CONTROL_LEAST:
         return None
     settings = bench.settings
-    generator = stream(settings.seed, "control")
-    rows = generator.permutation(len(real.entries))[:count]
+    rng = stream(settings.seed, "control")
+    rows = rng.permutation(len(real.entries))[:count]
     treated, untouched = np.sort(rows[: count // 2]), np.sort(rows[count // 2 :])
-    models = generator.permutation(len(fakes))[: len(treated)]
+    models = rng.permutation(len(fakes))[: len(treated)]
     part = replace(
         real, name="the control", entries=[real.entries[row] for row in treated], unreadable=()
     )
@@ -192,7 +196,7 @@ def _control(
     if len(found.kept) < len(treated):
         return None
 
-    def reach(others: npt.NDArray[np.floating[Any]]) -> float:
+    def reach(others: Vectors) -> float:
         both = np.concatenate([real_vectors[untouched], others])
         is_other = np.arange(len(both)) >= len(untouched)
         alone = np.full(len(both), -1)

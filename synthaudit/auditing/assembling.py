@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from synthaudit.arrays import Flags, Names
 from synthaudit.auditing.copying import Copying
 from synthaudit.auditing.finding import Findings
 from synthaudit.auditing.keeping import Keeping
@@ -154,9 +154,7 @@ def _score(found: Measurement, name: str) -> Score:
     )
 
 
-def _kept(
-    keeping: Keeping, paths: npt.NDArray[np.object_], is_synthetic: npt.NDArray[np.bool_]
-) -> pd.DataFrame:
+def _kept(keeping: Keeping, paths: Names, is_synthetic: Flags) -> pd.DataFrame:
     chosen = keeping.selection
     return pd.DataFrame(
         {
@@ -167,7 +165,7 @@ def _kept(
     )
 
 
-def _missed(found: Measurement, paths: npt.NDArray[np.object_]) -> list[dict[str, Any]]:
+def _missed(found: Measurement, paths: Names) -> list[dict[str, Any]]:
     if found.support is None:
         return []
     return [
@@ -184,9 +182,7 @@ def _detector_p_value(found: Measurement) -> dict[str, float | None]:
     return {} if found.certainty is None else {"p_value": found.certainty.p_values["auc"]}
 
 
-def _copies(
-    copying: Copying, paths: npt.NDArray[np.object_], is_synthetic: npt.NDArray[np.bool_]
-) -> pd.DataFrame:
+def _copies(copying: Copying, paths: Names, is_synthetic: Flags) -> pd.DataFrame:
     """A row a discovered copy, the surest first."""
     by, rows = copying.found_by, np.flatnonzero(is_synthetic)
     own, patterns = copying.embedding, copying.patterns
@@ -216,9 +212,9 @@ def _copies(
 
 def _images(
     findings: Findings,
-    paths: npt.NDArray[np.object_],
-    names: npt.NDArray[np.object_],
-    labels: npt.NDArray[np.object_],
+    paths: Names,
+    names: Names,
+    labels: Names,
 ) -> Any:
     found = findings.measured
     copy_p_value = np.full(len(paths), np.nan)

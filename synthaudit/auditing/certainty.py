@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Integers, Vectors
 from synthaudit.measures.bootstrap import (
     Interval,
     detector_intervals,
@@ -21,8 +20,7 @@ from synthaudit.measures.copies.rates import excess_p_value
 from synthaudit.measures.detection.cross_validation import CrossValidate, cross_validate
 from synthaudit.measures.detection.detector import Detection
 from synthaudit.measures.detection.permutation import detector_null, unit_numbers
-from synthaudit.measures.floor import floor
-from synthaudit.measures.neighbours import Flags, Integers
+from synthaudit.measures.detection.real_against_real import floor
 from synthaudit.measures.scores import FourScores
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
@@ -48,7 +46,7 @@ class Certainty:
 
 
 def ascertain(
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
     *,
     groups: Integers,

@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.arrays import Floats, Integers, Singles
 from synthaudit.measures.detection.cross_validation import Assignment, CrossValidate, Outcome
-from synthaudit.measures.neighbours import CandidateSearch, Found, Integers, is_exact
+from synthaudit.measures.search.neighbours import CandidateSearch, Found, is_exact
 from synthaudit.progress import LOGGER
 
 FOLDER_NAME: Final = "unfinished"
@@ -46,7 +47,7 @@ class Checkpoint:
         """The same search, which goes on where it was interrupted."""
 
         def resumed(
-            unit: npt.NDArray[np.float32],
+            unit: Singles,
             queries: Integers,
             candidates: Integers,
             width: int,
@@ -75,7 +76,7 @@ class Checkpoint:
         """The same cross-validation, whose outcomes are remembered."""
 
         def resumed(
-            rows: npt.NDArray[np.float64], assignments: Sequence[Assignment], **options: Any
+            rows: Floats, assignments: Sequence[Assignment], **options: Any
         ) -> list[Outcome]:
             if len(rows) < _ROWS:
                 return inner(rows, assignments, **options)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Names, Singles
 from synthaudit.images.perceptual_hash import COMPARISONS, MIRROR
 from synthaudit.measures.copies.duplicates import Duplicates
 from synthaudit.measures.copies.memorisation import (
@@ -18,7 +18,6 @@ from synthaudit.measures.copies.memorisation import (
     without_duplicates,
 )
 from synthaudit.measures.copies.patterns import match_patterns, pattern_distances
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 from synthaudit.settings import Settings
 
@@ -61,7 +60,7 @@ class Copying:
     false_discoveries: float
 
     @property
-    def found_by(self) -> npt.NDArray[np.object_]:
+    def found_by(self) -> Names:
         """(M,) ``both``, ``embedding``, ``pattern``, or empty for what is no copy."""
         by = np.where(self.embedding.is_copy, "embedding", "").astype(object)
         if self.patterns is not None:
@@ -96,7 +95,7 @@ class Copying:
 def judge_copying(
     is_synthetic: Flags,
     duplicates: Duplicates,
-    patterns: npt.NDArray[np.float32] | None,
+    patterns: Singles | None,
     *,
     settings: Settings,
 ) -> Copying:
@@ -131,15 +130,15 @@ def judge_copying(
 
 
 def _judge_patterns(
-    patterns: npt.NDArray[np.float32],
+    patterns: Singles,
     real: Integers,
     synthetic: Integers,
     by_embedding: Memorisation,
     settings: Settings,
 ) -> PatternVerdict:
     how: dict[str, Any] = {"comparisons": COMPARISONS, "mirror": MIRROR}
-    generator = stream(settings.seed, "held-out patterns")
-    left_out = np.sort(generator.permutation(real)[:_HELD_OUT])
+    rng = stream(settings.seed, "held-out patterns")
+    left_out = np.sort(rng.permutation(real)[:_HELD_OUT])
     usual = match_patterns(patterns, left_out, real, **how).distance
     held_out = without_duplicates(usual[np.isfinite(usual)])
     matched = match_patterns(patterns, synthetic, real, **how)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synthaudit.auditing.allocation import Room
 from synthaudit.auditing.checkpoint import Checkpoint
-from synthaudit.auditing.room import Room
-from synthaudit.distributing.choice import choose_cross_validation, choose_search
+from synthaudit.backends.choice import choose_cross_validation, choose_search
 from synthaudit.embedding.cache import cache_folder
 from synthaudit.measures.blocks import Allocate
 from synthaudit.measures.detection.cross_validation import CrossValidate, cross_validate
-from synthaudit.measures.neighbours import CandidateSearch, find_candidates
+from synthaudit.measures.search.neighbours import CandidateSearch, find_candidates
 from synthaudit.settings import Settings
 
 

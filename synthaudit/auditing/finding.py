@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Vectors
 from synthaudit.auditing.artefacts import Artefacts, inspect_artefacts
+from synthaudit.auditing.context import Workbench
 from synthaudit.auditing.copying import Copying, judge_copying
 from synthaudit.auditing.engine import Engine
 from synthaudit.auditing.keeping import Keeping, keep_the_best
 from synthaudit.auditing.measuring import Measurement, measure
 from synthaudit.auditing.sides import EmbeddedSide
 from synthaudit.auditing.usefulness import Usefulness, judge_usefulness
-from synthaudit.auditing.workbench import Workbench
 from synthaudit.measures.projection import Plane, project
 from synthaudit.measures.usefulness.label_fidelity import label_fidelity
 from synthaudit.progress import Progress
@@ -46,7 +45,7 @@ class Findings:
 def find(
     real: EmbeddedSide,
     synthetic: EmbeddedSide,
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     *,
     settings: Settings,
     progress: Progress,

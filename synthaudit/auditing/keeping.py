@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Names, Vectors
 from synthaudit.auditing.engine import Engine
 from synthaudit.auditing.measuring import Measurement, measure
-from synthaudit.measures.neighbours import Flags
 from synthaudit.measures.scores import FourScores
 from synthaudit.measures.selection import Selection, select
 from synthaudit.measures.usefulness.label_fidelity import LabelFidelity
@@ -32,9 +30,9 @@ class Keeping:
 
 
 def keep_the_best(
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
-    classes: npt.NDArray[np.object_],
+    classes: Names,
     found: Measurement,
     labels: LabelFidelity | None,
     *,

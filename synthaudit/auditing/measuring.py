@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Names, Vectors
 from synthaudit.auditing.certainty import Certainty, ascertain
 from synthaudit.auditing.engine import Engine
 from synthaudit.auditing.supporting import Support, support
@@ -17,9 +17,9 @@ from synthaudit.measures.copies.studio import find_studio_duplicates
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import Detection, detect
 from synthaudit.measures.detection.folds import fold_groups
-from synthaudit.measures.neighbours import Directions, Floats, Neighbours, nearest
-from synthaudit.measures.pairs import Pairs
 from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
+from synthaudit.measures.search.neighbours import Directions, Neighbours, nearest
+from synthaudit.measures.search.pairs import Pairs
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
 
@@ -49,10 +49,10 @@ class Measurement:
     classes: Mapping[str, FourScores]
     detection: Detection
     nearest: Mapping[str, Neighbours]
-    cluster: npt.NDArray[np.int64]
-    fold_group: npt.NDArray[np.int64] | None
-    is_unvaried: npt.NDArray[np.bool_]
-    is_unoriginal: npt.NDArray[np.bool_]
+    cluster: Integers
+    fold_group: Integers | None
+    is_unvaried: Flags
+    is_unoriginal: Flags
     pairs: Pairs
     duplicates: Duplicates | None
     duplicate_summary: Mapping[str, Any]
@@ -66,10 +66,10 @@ class _Copies:
     """The duplicate search of either definition, brought to one form."""
 
     nearest: Mapping[str, Neighbours]
-    cluster: npt.NDArray[np.int64]
-    fold_group: npt.NDArray[np.int64] | None
-    is_unvaried: npt.NDArray[np.bool_]
-    is_unoriginal: npt.NDArray[np.bool_]
+    cluster: Integers
+    fold_group: Integers | None
+    is_unvaried: Flags
+    is_unoriginal: Flags
     pairs: Pairs
     summary: dict[str, Any]
     chance: float | None
@@ -78,9 +78,9 @@ class _Copies:
 
 
 def measure(
-    vectors: npt.NDArray[np.floating[Any]],
-    is_synthetic: npt.NDArray[np.bool_],
-    labels: npt.NDArray[np.object_],
+    vectors: Vectors,
+    is_synthetic: Flags,
+    labels: Names,
     settings: Settings,
     progress: Progress,
     *,
@@ -172,8 +172,8 @@ def measure(
 
 
 def _search(
-    vectors: npt.NDArray[np.floating[Any]],
-    is_synthetic: npt.NDArray[np.bool_],
+    vectors: Vectors,
+    is_synthetic: Flags,
     settings: Settings,
     progress: Progress,
     engine: Engine,
@@ -218,8 +218,8 @@ def _search(
 
 
 def _search_as_studio(
-    vectors: npt.NDArray[np.floating[Any]],
-    is_synthetic: npt.NDArray[np.bool_],
+    vectors: Vectors,
+    is_synthetic: Flags,
 ) -> _Copies:
     found = find_studio_duplicates(vectors, is_synthetic)
     directions, everyone = Directions(vectors), np.arange(len(vectors))
@@ -262,7 +262,7 @@ def _search_notes(found: Duplicates) -> tuple[str, ...]:
     return (note,)
 
 
-def _detector_notes(detection: Detection, is_synthetic: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+def _detector_notes(detection: Detection, is_synthetic: Flags) -> tuple[str, ...]:
     lost = detection.undetermined
     if not lost.any():
         return ()

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy.typing as npt
 
+from synthaudit.auditing.allocation import Room
 from synthaudit.auditing.artefacts import harmonised
 from synthaudit.auditing.assembling import Origin, assemble
+from synthaudit.auditing.context import Workbench, set_up
 from synthaudit.auditing.engine import make_room, start_engine
 from synthaudit.auditing.finding import find
-from synthaudit.auditing.room import Room
 from synthaudit.auditing.sides import EmbeddedSide, embed, join, keep_usable, short_digest
-from synthaudit.auditing.workbench import Workbench, set_up
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap

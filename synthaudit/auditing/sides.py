@@ -6,17 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.auditing.workbench import Workbench
+from synthaudit.arrays import Integers, Vectors
+from synthaudit.auditing.context import Workbench
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.vectors import VectorTable
 from synthaudit.measures.blocks import Allocate, blocks
-from synthaudit.measures.clusters import row_digests
+from synthaudit.measures.search.clusters import row_digests
 
 _BLOCK: Final = 65_536
 
@@ -31,13 +31,13 @@ class EmbeddedSide:
 
     name: str
     root: Path
-    vectors: npt.NDArray[np.floating[Any]]
+    vectors: Vectors
     paths: Sequence[str]
     labels: Sequence[str | None]
     unreadable: Sequence[Unreadable]
     digest: str
     readable: Collection | None = None
-    position: npt.NDArray[np.int64] | None = None
+    position: Integers | None = None
 
 
 def embed(side: str, collection: Collection, bench: Workbench) -> EmbeddedSide:
@@ -112,7 +112,7 @@ def keep_usable(
 
 def join(
     sides: list[EmbeddedSide], allocate: Allocate
-) -> tuple[EmbeddedSide, EmbeddedSide, npt.NDArray[np.floating[Any]]]:
+) -> tuple[EmbeddedSide, EmbeddedSide, Vectors]:
     """Both sides' vectors as one array, of which the sides are then parts.
 
     The list is emptied: nobody is to hold the vectors twice.
@@ -129,7 +129,7 @@ def join(
     )
 
 
-def _by_content(table: VectorTable, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _by_content(table: VectorTable, rows: Integers) -> Integers:
     """Rows in an order that does not depend on theirs, so that shuffling them changes no score."""
     content = row_digests(table.vectors, rows)
     labels = np.array([str(table.labels[row]) for row in rows], dtype=str)

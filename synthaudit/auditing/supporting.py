@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.measures.clusters import identical_groups
+from synthaudit.arrays import Flags, Floats, Integers, Names, Vectors
 from synthaudit.measures.fidelity.frechet import frechet
 from synthaudit.measures.fidelity.kernel_distance import kernel_distance
-from synthaudit.measures.fidelity.neighbourhoods import neighbourhoods
+from synthaudit.measures.fidelity.prdc import neighbourhoods
 from synthaudit.measures.fidelity.vendi import vendi_score
-from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers
 from synthaudit.measures.randomness import sample_rows, stream
+from synthaudit.measures.search.clusters import identical_groups
+from synthaudit.measures.search.neighbours import Directions
 from synthaudit.settings import Settings
 
 # Quadratic in the rows: beyond this many of a side a random sample stands for them.
@@ -84,9 +84,9 @@ class Support:
 
 
 def support(
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
-    labels: npt.NDArray[np.object_],
+    labels: Names,
     settings: Settings,
 ) -> Support | None:
     """Measure fidelity, coverage and variety beside the four scores.
@@ -103,10 +103,9 @@ def support(
     Returns:
         ``Support``; None with fewer than ten images on a side.
     """
-    generator = stream(settings.seed, "supporting")
+    rng = stream(settings.seed, "supporting")
     sides = [
-        sample_rows(np.flatnonzero(side), _ROWS, generator)
-        for side in (~is_synthetic, is_synthetic)
+        sample_rows(np.flatnonzero(side), _ROWS, rng) for side in (~is_synthetic, is_synthetic)
     ]
     if min(len(rows) for rows in sides) < 10:
         return None
@@ -146,7 +145,7 @@ def support(
     same_size = min(len(real), len(synthetic))
     for name, rows in (("vendi_real", real), ("vendi_synthetic", synthetic)):
         measures[name] = Supporting(
-            value=vendi_score(rows[generator.permutation(len(rows))[:same_size]]),
+            value=vendi_score(rows[rng.permutation(len(rows))[:same_size]]),
             better="higher",
             least=1.0,
             most=float(same_size),
@@ -173,7 +172,7 @@ def _group(
     directions: Directions,
     uncoveredness: Floats,
     names: Integers,
-    labels: npt.NDArray[np.object_],
+    labels: Names,
     seed: int,
 ) -> list[MissedKind]:
     """Uncovered real images, the first of the directions, by what they look like: by k-means.

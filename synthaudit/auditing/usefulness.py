@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Names, Singles, Vectors
 from synthaudit.embedding.protocol import Embedder, TextEmbedder
 from synthaudit.errors import EmbedderError
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.usefulness.label_fidelity import LabelFidelity
 from synthaudit.measures.usefulness.shared_classes import shared_classes
-from synthaudit.measures.usefulness.training_value import TrainingValue, training_value
+from synthaudit.measures.usefulness.train_synthetic_test_real import TrainingValue, training_value
 from synthaudit.measures.usefulness.zero_shot import TEMPLATES, ZeroShot, zero_shot
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
@@ -43,9 +42,9 @@ class Usefulness:
 
 def judge_usefulness(
     axes: Floats,
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
-    classes: npt.NDArray[np.object_],
+    classes: Names,
     *,
     groups: Integers,
     clusters: Integers,
@@ -92,7 +91,7 @@ def judge_usefulness(
     return Usefulness(training=value, zero_shot=baselines, labels=labels)
 
 
-def _read_classes(embedder: TextEmbedder, names: list[str]) -> npt.NDArray[np.float32]:
+def _read_classes(embedder: TextEmbedder, names: list[str]) -> Singles:
     """(T, K, d) vectors of the class names in every template."""
     spoken = [name.replace("_", " ").replace("-", " ") for name in names]
     return np.stack(

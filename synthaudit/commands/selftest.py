@@ -42,9 +42,9 @@ def selftest(
     """
     from rich.console import Console
 
-    from synthaudit.proving.running import selftest as run
     from synthaudit.reporting.selftest import print_selftest, selftest_markdown
     from synthaudit.result.writing import json_text, write_files
+    from synthaudit.selftesting.running import selftest as run
 
     settings: dict[str, Any] = {
         "embedder": embedder,

@@ -74,9 +74,9 @@ def sweep(
     from synthaudit.reporting.sweep import print_estimate, print_state, print_sweep
     from synthaudit.result.writing import json_text
     from synthaudit.settings import make_settings
-    from synthaudit.sweeping.estimating import estimate, state_of
+    from synthaudit.sweeping.cost import estimate, state_of
     from synthaudit.sweeping.plan import read_plan
-    from synthaudit.sweeping.preparing import default_out, prepare
+    from synthaudit.sweeping.preparation import default_out, prepare
     from synthaudit.sweeping.running import sweep as run
 
     if example:
@@ -127,7 +127,7 @@ def sweep(
 
 def _shard(text: str) -> Any:
     from synthaudit.errors import UsageError
-    from synthaudit.sweeping.producing import Shard
+    from synthaudit.sweeping.production import Shard
 
     own, _, count = text.partition("/")
     if not (own.isdigit() and count.isdigit() and 1 <= int(own) <= int(count)):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.images.decoding import Frame, Pixels
 
-Array = npt.NDArray[np.float32]
+Array = Singles
 
 VERSION: Final = 1
 """Part of the fingerprint: raise it whenever a number of the descriptor changes."""

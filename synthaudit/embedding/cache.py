@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.images.collection import Stamp
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
 
 T = TypeVar("T")
-Vector = npt.NDArray[np.float32]
+Vector = Singles
 
 FILE_NAME: Final = "vectors-1.sqlite"
 _AT_ONCE: Final = 500

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.embedding import hub
 from synthaudit.embedding.torch_model import Placement, TorchEmbedder
 from synthaudit.errors import EmbedderError
@@ -39,7 +39,7 @@ class ClipEmbedder(TorchEmbedder):
         super().__init__(**others)
         self._read = read
 
-    def encode_text(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def encode_text(self, texts: Sequence[str]) -> Singles:
         """Texts to float32 (n, d) with rows of length 1; those over the model's length are cut.
 
         Raises:

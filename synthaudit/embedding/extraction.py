@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.embedding.cache import VectorCache
+from synthaudit.embedding.cache_index import Extraction, Recollection, full_fingerprint
 from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder
-from synthaudit.embedding.recollection import Extraction, Recollection, full_fingerprint
 from synthaudit.images.collection import Collection, Stamp
 from synthaudit.images.decoding import Pixels
 from synthaudit.images.decoding_pool import CHUNK_IMAGES, DecodedChunk, DecodingPool, Work
@@ -25,7 +25,7 @@ _READERS: Final = 4
 # Batches that a GPU may have before it, while the next one is made ready.
 _AHEAD: Final = 1
 
-Vectors = npt.NDArray[np.float32]
+Vectors = Singles
 
 
 def extract(

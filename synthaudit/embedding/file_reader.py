@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.images.decoding import Frame
 from synthaudit.images.decoding_pool import Work
 from synthaudit.images.perceptual_hash import (
@@ -45,7 +45,7 @@ class FileReader:
         """Changes whenever a number could."""
         return f"{self.name}/v{self.version}"
 
-    def encode(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def encode(self, pixels: Singles) -> Singles:
         """Hand on the numbers (B, dimension)."""
         return np.asarray(pixels, np.float32)
 

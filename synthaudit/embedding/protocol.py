@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.images.decoding import Frame
 
 
@@ -41,7 +41,7 @@ class Embedder(Protocol):
     def batch_size(self) -> int:
         """How many images ``encode`` likes at once."""
 
-    def encode(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    def encode(self, pixels: npt.NDArray[Any]) -> Singles:
         """uint8 (B, height, width, 3) to float32 (B, d) with rows of length 1."""
 
 
@@ -55,7 +55,7 @@ class AsynchronousEmbedder(Embedder, Protocol):
 
     busy_seconds: float
 
-    def begin(self, pixels: npt.NDArray[Any]) -> Callable[[], npt.NDArray[np.float32]]:
+    def begin(self, pixels: npt.NDArray[Any]) -> Callable[[], Singles]:
         """Start on a batch; what comes back waits for its vectors. At most two at once."""
 
 
@@ -63,5 +63,5 @@ class AsynchronousEmbedder(Embedder, Protocol):
 class TextEmbedder(Embedder, Protocol):
     """An embedder that puts texts into the same space as images."""
 
-    def encode_text(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def encode_text(self, texts: Sequence[str]) -> Singles:
         """Texts to float32 (n, d) with rows of length 1."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Singles
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame, Pixels
 from synthaudit.progress import LOGGER
@@ -120,7 +120,7 @@ class TorchEmbedder:
         self.busy_seconds = 0.0
         self._stages: list[_Stage] = []
 
-    def encode(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+    def encode(self, pixels: Pixels) -> Singles:
         """uint8 (B, height, width, 3) to float32 (B, d), rows of length 1.
 
         When the device runs out of memory the batch is halved, for good, and the work goes on.
@@ -130,7 +130,7 @@ class TorchEmbedder:
         """
         import torch
 
-        parts: list[npt.NDArray[np.float32]] = []
+        parts: list[Singles] = []
         start = 0
         while start < len(pixels):
             try:
@@ -148,7 +148,7 @@ class TorchEmbedder:
                     torch.cuda.empty_cache()
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
-    def begin(self, pixels: Pixels) -> Callable[[], npt.NDArray[np.float32]]:
+    def begin(self, pixels: Pixels) -> Callable[[], Singles]:
         """Start on at most ``batch_size`` images; what comes back waits for their vectors.
 
         On a GPU the next batch is copied while this one is computed. Without one, or when it has
@@ -166,7 +166,7 @@ class TorchEmbedder:
         self.busy_seconds += time.perf_counter() - started
         return lambda: vectors
 
-    def _begin_on_gpu(self, pixels: Pixels) -> Callable[[], npt.NDArray[np.float32]]:
+    def _begin_on_gpu(self, pixels: Pixels) -> Callable[[], Singles]:
         import torch
 
         if len(self._stages) < _STAGES:
@@ -182,14 +182,14 @@ class TorchEmbedder:
             stage.ended.record()
             stage.fetch(features)
 
-        def finish() -> npt.NDArray[np.float32]:
+        def finish() -> Singles:
             vectors = stage.receive(len(pixels))
             self.busy_seconds += stage.started.elapsed_time(stage.ended) / 1000.0
             return vectors
 
         return finish
 
-    def _run(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+    def _run(self, pixels: Pixels) -> Singles:
         import torch
 
         with torch.inference_mode():
@@ -251,7 +251,7 @@ class _Stage:
         self._vectors[: len(features)].copy_(features, non_blocking=True)
         self._fetched.record()
 
-    def receive(self, count: int) -> npt.NDArray[np.float32]:
+    def receive(self, count: int) -> Singles:
         """Wait for the vectors."""
         self._fetched.synchronize()
         return np.array(self._vectors[:count].numpy())

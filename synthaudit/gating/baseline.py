@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from synthaudit.arrays import Floats
 from synthaudit.errors import DataError
 from synthaudit.measures.bootstrap import Interval, difference_interval, wilson_interval
-from synthaudit.measures.neighbours import Floats
 from synthaudit.measures.scores import SCORE_NAMES
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Floats
 from synthaudit.errors import StorageError, UsageError
 
 _MARKER: Final = ".synthaudit-demo"
@@ -58,7 +58,7 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / part, ignore_errors=True)
 
 
-def _write(folder: Path, generator: np.random.Generator) -> Planted:
+def _write(folder: Path, rng: np.random.Generator) -> Planted:
     from sklearn.datasets import load_digits
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,12 +67,12 @@ def _write(folder: Path, generator: np.random.Generator) -> Planted:
     pictures, classes = digits.data / 16.0, digits.target
     synthetic = 0
     for digit in range(10):
-        rows = generator.permutation(np.flatnonzero(classes == digit))
+        rows = rng.permutation(np.flatnonzero(classes == digit))
         real, rest = pictures[rows[:_REAL_PER_CLASS]], pictures[rows[_REAL_PER_CLASS:]]
-        drawn = _draw(rest, _DRAWN_PER_CLASS, generator)
+        drawn = _draw(rest, _DRAWN_PER_CLASS, rng)
         copies = np.clip(real[: _COPIES // 10] * 1.1, 0.0, 1.0)
         repeats = np.repeat(drawn[: _REPEATED // 10], _TIMES, axis=0)
-        repeats = np.clip(repeats + generator.normal(0.0, 0.01, repeats.shape), 0.0, 1.0)
+        repeats = np.clip(repeats + rng.normal(0.0, 0.01, repeats.shape), 0.0, 1.0)
         faked = np.concatenate([drawn, copies, repeats])
         _save(folder / "real" / str(digit), real)
         _save(folder / "synthetic" / str(digit), faked)
@@ -85,20 +85,18 @@ def _write(folder: Path, generator: np.random.Generator) -> Planted:
     )
 
 
-def _draw(
-    pictures: npt.NDArray[np.float64], count: int, generator: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _draw(pictures: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Sample a Gaussian fitted to the leading principal axes of some pictures."""
     mean = pictures.mean(axis=0)
     _, spread, axes = np.linalg.svd(pictures - mean, full_matrices=False)
     kept = 20
     deviation = spread[:kept] / np.sqrt(len(pictures) - 1)
-    noise = generator.standard_normal((count, kept)) * deviation
-    drawn: npt.NDArray[np.float64] = np.clip(mean + noise @ axes[:kept], 0.0, 1.0)
+    noise = rng.standard_normal((count, kept)) * deviation
+    drawn: Floats = np.clip(mean + noise @ axes[:kept], 0.0, 1.0)
     return drawn
 
 
-def _save(folder: Path, pictures: npt.NDArray[np.float64]) -> None:
+def _save(folder: Path, pictures: Floats) -> None:
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from pydantic import Field
 
+from synthaudit.arrays import Floats
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
 from synthaudit.generation.references import References
 
@@ -34,9 +34,9 @@ class GaussianOptions(GeneratorOptions):
 class _Model:
     """A Gaussian of images: mean (p,), axes (k, p), deviations (k,), and (width, height)."""
 
-    mean: npt.NDArray[np.float64]
-    axes: npt.NDArray[np.float64]
-    deviation: npt.NDArray[np.float64]
+    mean: Floats
+    axes: Floats
+    deviation: Floats
     size: tuple[int, int]
 
 

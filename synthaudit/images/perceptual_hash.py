@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy.fft import dctn
 
+from synthaudit.arrays import Singles
 from synthaudit.images.decoding import Frame, open_rgb
 from synthaudit.images.decoding_pool import DecodedChunk, read_each
 
@@ -41,7 +41,7 @@ squashed), square with square, and the whole with the middle of the real one, of
 crop."""
 
 
-def perceptual_hash(image: Image.Image) -> npt.NDArray[np.float32]:
+def perceptual_hash(image: Image.Image) -> Singles:
     """Low frequencies of the luma of an RGB picture, each framing of length 1.
 
     The cosine transform of 32 x 32 grey values, 8 x 8 waves of it without the mean, as in pHash
@@ -62,7 +62,7 @@ def _boxes(width: int, height: int) -> list[tuple[float, float, float, float]]:
     ]
 
 
-def _waves(grey: Image.Image, box: tuple[float, float, float, float]) -> npt.NDArray[np.float32]:
+def _waves(grey: Image.Image, box: tuple[float, float, float, float]) -> Singles:
     small = grey.resize((_GRID, _GRID), Image.Resampling.BILINEAR, box=box)
     waves = dctn(np.asarray(small, np.float64), norm="ortho")[:_WAVES, :_WAVES].ravel()[1:]
     weighted = waves * _WEIGHT
@@ -78,7 +78,7 @@ def hash_chunk(files: Sequence[bytes], _: Frame, max_pixels: int) -> DecodedChun
         ``pixels`` is float32 (k, FRAMINGS * HASH_LENGTH).
     """
 
-    def read(data: bytes) -> npt.NDArray[np.float32]:
+    def read(data: bytes) -> Singles:
         picture = open_rgb(data, frame=HASH_FRAME, max_pixels=max_pixels)
         return perceptual_hash(picture).ravel()
 

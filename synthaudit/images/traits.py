@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 from scipy.fft import dctn
 
+from synthaudit.arrays import Floats, Singles
 from synthaudit.images.collection import Collection
 from synthaudit.images.decoding import Frame, UnreadableImage, fit_to_frame, open_rgb
 from synthaudit.images.decoding_pool import DecodedChunk, read_each
@@ -48,7 +49,7 @@ def trait_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> Decode
         ``pixels`` is float32 (k, len(TRAITS)).
     """
 
-    def read(data: bytes) -> npt.NDArray[np.float32]:
+    def read(data: bytes) -> Singles:
         picture = open_rgb(data, max_pixels=max_pixels)
         container = read_container(data)
         traces = block_energies(fit_to_frame(picture, frame))
@@ -123,7 +124,7 @@ def jpeg_quality(tables: dict[int, list[int]]) -> float:
 
 
 @cache
-def _tables_by_quality() -> npt.NDArray[np.float64]:
+def _tables_by_quality() -> Floats:
     """(100, 64) sorted luminance tables of the qualities 1 to 100."""
     quality = np.arange(1, 101)
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
@@ -131,11 +132,11 @@ def _tables_by_quality() -> npt.NDArray[np.float64]:
     return np.sort(np.clip(tables, 1, 255), axis=1).astype(np.float64)
 
 
-def block_energies(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+def block_energies(pixels: npt.NDArray[np.uint8]) -> Floats:
     """Log mean energy of the 63 alternating DCT bands of the 8 x 8 blocks of the luma."""
     luma = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
     blocks = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2)
     bands = dctn(blocks, axes=(2, 3), norm="ortho")
-    energy: npt.NDArray[np.float64] = np.log10(np.square(bands).mean(axis=(0, 1)) + 1e-3)
+    energy: Floats = np.log10(np.square(bands).mean(axis=(0, 1)) + 1e-3)
     return energy.ravel()[1:]

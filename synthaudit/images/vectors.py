@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Vectors
 from synthaudit.errors import DataError
 from synthaudit.images.places import is_url, open_binary
 
@@ -23,7 +23,7 @@ class VectorTable:
     """Ready vectors of one side: ``vectors`` (n, d), a path and a class or None for each row."""
 
     name: str
-    vectors: npt.NDArray[np.floating[Any]]
+    vectors: Vectors
     paths: list[str]
     labels: list[str | None]
 
@@ -57,7 +57,7 @@ def make_table(array: Any, name: str) -> VectorTable:
     if vectors.dtype.kind not in "fiu":
         raise DataError(f"{name} should hold real numbers, not {vectors.dtype}.")
     kind: type[np.floating[Any]] = np.float64 if vectors.dtype.itemsize >= 8 else np.float32
-    wide: npt.NDArray[np.floating[Any]] = vectors.astype(kind, copy=False)
+    wide: Vectors = vectors.astype(kind, copy=False)
     return VectorTable(
         name=name,
         vectors=wide,

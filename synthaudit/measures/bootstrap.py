@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import norm
 
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.copies.radius import radius_of_distances
 from synthaudit.measures.detection.cross_validation import (
     INVERSE_PENALTIES,
@@ -19,8 +19,8 @@ from synthaudit.measures.detection.cross_validation import (
 )
 from synthaudit.measures.detection.detector import Detection, label_quality
 from synthaudit.measures.detection.permutation import sample_units, unit_numbers
-from synthaudit.measures.neighbours import Flags, Floats, Integers, is_near
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.search.neighbours import is_near
 
 _ROWS: Final = 2500
 
@@ -34,7 +34,7 @@ class Interval:
 
 
 def detector_intervals(
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     detection: Detection,
     is_synthetic: Flags,
     groups: Integers,
@@ -72,10 +72,10 @@ def detector_intervals(
     names = ("unrealistic", "unrepresentative")
     if not detection.assignments:
         return {name: Interval(low=0.0, high=1.0) for name in names}
-    generator = stream(seed, "bootstrap")
+    rng = stream(seed, "bootstrap")
     units = unit_numbers(is_synthetic, groups)
-    rows = sample_units(is_synthetic, units, _ROWS, generator)
-    drawn = draw_units(is_synthetic[rows], units[rows], resamples, generator)
+    rows = sample_units(is_synthetic, units, _ROWS, rng)
+    drawn = draw_units(is_synthetic[rows], units[rows], resamples, rng)
     folds = detection.assignments[0].take(rows)
     outcomes = validate(
         # Twice as fast as float64, and spreads agree to 1e-7.
@@ -132,13 +132,13 @@ def share_interval(
     Returns:
         ``Interval``.
     """
-    generator = stream(seed, "shares")
+    rng = stream(seed, "shares")
     numbers, unit = np.unique(units, return_inverse=True)
     sizes = np.bincount(unit)
     shares = np.empty(len(radii))
     for draw, own in enumerate(radii):
         hits = np.bincount(unit, weights=is_near(flagged_at, own))
-        times = generator.multinomial(len(numbers), np.full(len(numbers), 1.0 / len(numbers)))
+        times = rng.multinomial(len(numbers), np.full(len(numbers), 1.0 / len(numbers)))
         shares[draw] = float(hits @ times) / max(float(sizes @ times), 1.0)
     share = float(is_near(flagged_at, radius).mean())
     tail = (1.0 - confidence) / 2.0
@@ -154,12 +154,10 @@ def resample_radii(
 
     Neighbours come in pairs, so each draw takes half as many, each twice.
     """
-    generator = stream(seed, "radii")
+    rng = stream(seed, "radii")
     half = max(len(distances) // 2, 1)
     drawn = [
-        radius_of_distances(
-            np.repeat(generator.choice(distances, half), 2), false_alarms=false_alarms
-        )
+        radius_of_distances(np.repeat(rng.choice(distances, half), 2), false_alarms=false_alarms)
         for _ in range(resamples)
     ]
     radii, dimensions = np.array(drawn).T
@@ -167,14 +165,14 @@ def resample_radii(
 
 
 def draw_units(
-    is_synthetic: Flags, units: Integers, resamples: int, generator: np.random.Generator
+    is_synthetic: Flags, units: Integers, resamples: int, rng: np.random.Generator
 ) -> Floats:
     """(n, B) how often each image is drawn when its side's units are drawn with replacement."""
     counts = np.empty((len(units), resamples))
     for side in (is_synthetic, ~is_synthetic):
         numbers, own = np.unique(units[side], return_inverse=True)
         chances = np.full(len(numbers), 1.0 / len(numbers))
-        counts[side] = generator.multinomial(len(numbers), chances, size=resamples).T[own]
+        counts[side] = rng.multinomial(len(numbers), chances, size=resamples).T[own]
     return counts
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.measures.neighbours import Flags, Floats, Integers
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.randomness import sample_rows, stream
 
 _SHOWN: Final = 10_000
@@ -38,7 +37,7 @@ class Plane:
 
 
 def project(
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
     *,
     method: Method = "t-SNE",
@@ -57,9 +56,9 @@ def project(
     """
     from sklearn.decomposition import PCA
 
-    generator = stream(seed, "map")
+    rng = stream(seed, "map")
     sides = [np.flatnonzero(side) for side in (~is_synthetic, is_synthetic)]
-    shown = np.concatenate([sample_rows(rows, _SHOWN, generator) for rows in sides])
+    shown = np.concatenate([sample_rows(rows, _SHOWN, rng) for rows in sides])
     place = np.full((len(vectors), 2), np.nan)
     rows = vectors[shown].astype(np.float64)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -77,7 +76,7 @@ def project(
         return Plane(place=place, method="principal axes")
     own = is_synthetic[shown]
     landmarks = np.concatenate(
-        [sample_rows(np.flatnonzero(side), _LANDMARKS, generator) for side in (~own, own)]
+        [sample_rows(np.flatnonzero(side), _LANDMARKS, rng) for side in (~own, own)]
     )
     place[shown] = _to_unit_square(_between(axes, landmarks, _neighbour_map(axes[landmarks], seed)))
     return Plane(place=place, method="t-SNE")

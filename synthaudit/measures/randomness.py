@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
-import numpy.typing as npt
+
+from synthaudit.arrays import Integers
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -17,10 +18,8 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
 
 
-def sample_rows(
-    rows: npt.NDArray[np.int64], most: int, generator: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def sample_rows(rows: Integers, most: int, rng: np.random.Generator) -> Integers:
     """At most so many of some row numbers, in their order; all of them where they are no more."""
     if len(rows) <= most:
         return rows
-    return np.sort(generator.choice(rows, most, replace=False))
+    return np.sort(rng.choice(rows, most, replace=False))

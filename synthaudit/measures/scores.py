@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from synthaudit.measures.neighbours import Flags, Floats
+from synthaudit.arrays import Flags, Floats, Names
 
 SCORE_NAMES: Final = ("unrealistic", "unrepresentative", "unvaried", "unoriginal")
 
@@ -72,7 +69,7 @@ def four_scores(evidence: Evidence) -> FourScores:
     )
 
 
-def scores_by_class(classes: npt.NDArray[np.object_], evidence: Evidence) -> dict[str, FourScores]:
+def scores_by_class(classes: Names, evidence: Evidence) -> dict[str, FourScores]:
     """The scores of each class that both sides have, by name in sorted order.
 
     The detector and the radius are those of the whole audit; ``classes`` (n,) holds names, None

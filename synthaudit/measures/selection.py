@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.measures.neighbours import Flags, Floats, Integers
+from synthaudit.arrays import Flags, Floats, Integers, Names
 
 KEPT: Final = ""
 
@@ -23,7 +22,7 @@ class Selection:
     """
 
     is_kept: Flags
-    reason: npt.NDArray[np.object_]
+    reason: Names
 
 
 def select(

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.reporting.readings import readings, severity
+from synthaudit.reporting.interpretation import readings, severity
 from synthaudit.reporting.sections import entry, sections
 from synthaudit.result.audit import Audit
 

@@ -15,8 +15,8 @@ from synthaudit.reporting.markdown import report_markdown
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import AuditFiles, files_of, read_files
 from synthaudit.result.writing import write_files
-from synthaudit.sweeping.outcome import Sweep
 from synthaudit.sweeping.reading import read_sweep_files, sweep_files_of
+from synthaudit.sweeping.result import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

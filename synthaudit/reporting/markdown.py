@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.galleries import galleries_of
-from synthaudit.reporting.readings import readings, verdict_of
+from synthaudit.reporting.interpretation import readings, verdict_of
 from synthaudit.result.reading import AuditFiles
 
 _LARGEST = 60_000

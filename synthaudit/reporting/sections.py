@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from rich.text import Text
 
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.reporting.culprits import copies, obvious_fakes, repeats, worst_classes
+from synthaudit.reporting.worst_images import copies, obvious_fakes, repeats, worst_classes
 from synthaudit.result.audit import Audit
 
 _SHOWN = 5

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.proving.outcome import Outcome, SelfTest
+from synthaudit.selftesting.result import Outcome, SelfTest
 
 _TITLES: Final = {
     "unvaried": "unvaried",

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from synthaudit.measures.comparison.evidence import MEASURES
-from synthaudit.reporting.readings import lead_of_sweep
-from synthaudit.sweeping.comparing import Effect
-from synthaudit.sweeping.estimating import ArmState, Estimate
-from synthaudit.sweeping.outcome import Sweep
+from synthaudit.reporting.interpretation import lead_of_sweep
+from synthaudit.sweeping.comparison import Effect
+from synthaudit.sweeping.cost import ArmState, Estimate
+from synthaudit.sweeping.result import Sweep
 
 _ARMS = 30
 _EFFECTS = 20

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from synthaudit.arrays import Floats, Integers, Names
+
 IMAGE_COLUMNS = (
     "path",
     "side",
@@ -32,11 +34,11 @@ IMAGE_COLUMNS = (
 
 def image_table(
     *,
-    paths: npt.NDArray[np.object_],
-    sides: npt.NDArray[np.object_],
-    labels: npt.NDArray[np.object_],
-    nearest: Mapping[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]],
-    cluster: npt.NDArray[np.int64],
+    paths: Names,
+    sides: Names,
+    labels: Names,
+    nearest: Mapping[str, tuple[Integers, Floats]],
+    cluster: Integers,
     columns: Mapping[str, npt.NDArray[Any]],
 ) -> pd.DataFrame:
     """A row an image, all arrays (n,).
@@ -62,12 +64,12 @@ def image_table(
 
 
 def pair_table(
-    paths: npt.NDArray[np.object_],
-    sides: npt.NDArray[np.object_],
+    paths: Names,
+    sides: Names,
     *,
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    distance: npt.NDArray[np.float64],
+    first: Integers,
+    second: Integers,
+    distance: Floats,
 ) -> pd.DataFrame:
     """A row a near-duplicate pair, in the order given."""
     return pd.DataFrame(

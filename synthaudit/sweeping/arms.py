@@ -87,12 +87,12 @@ def _combinations(plan: Plan) -> list[dict[str, int]]:
 
 def _fraction(sizes: Mapping[str, int], arms: int, seed: int) -> list[dict[str, int]]:
     """Balanced columns: every value of an axis about equally often, pairs of values spread."""
-    generator = stream(seed, "fractional design")
+    rng = stream(seed, "fractional design")
     best: list[dict[str, int]] = []
     fewest = np.inf
     for _ in range(200):
         columns = {
-            name: generator.permutation(np.resize(generator.permutation(size), arms))
+            name: rng.permutation(np.resize(rng.permutation(size), arms))
             for name, size in sizes.items()
         }
         rows = [{name: int(column[n]) for name, column in columns.items()} for n in range(arms)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaudit.result.reading import complete, read_contents, read_thumbnails
-from synthaudit.sweeping.outcome import SWEEP_SCHEMA, Sweep
+from synthaudit.sweeping.result import SWEEP_SCHEMA, Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

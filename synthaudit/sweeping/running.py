@@ -6,19 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthaudit.auditing.workbench import Workbench, set_up
+from synthaudit.auditing.context import Workbench, set_up
 from synthaudit.errors import Unfinished, UsageError
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
 from synthaudit.settings import make_settings
-from synthaudit.sweeping.comparing import excluded_by_race, rank_arms
-from synthaudit.sweeping.concluding import Conclusion, Progressed
-from synthaudit.sweeping.laying import common_slots, lay, measure_together
-from synthaudit.sweeping.outcome import Sweep
+from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
+from synthaudit.sweeping.layout import common_slots, lay, measure_together
 from synthaudit.sweeping.plan import Plan, read_plan
-from synthaudit.sweeping.preparing import Prepared, default_out, prepare
-from synthaudit.sweeping.producing import Production, Shard
+from synthaudit.sweeping.preparation import Prepared, default_out, prepare
+from synthaudit.sweeping.production import Production, Shard
+from synthaudit.sweeping.result import Sweep
 from synthaudit.sweeping.store import Store
+from synthaudit.sweeping.summary import Conclusion, Progressed
 
 _LEAST_SLOTS = 8
 _RACE_SHARES = (0.25, 0.5, 1.0)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import synthaudit
-from synthaudit.measures.artefacts import audit_artefacts
+from synthaudit.measures.detection.file_artefacts import audit_artefacts
 from synthaudit.result.audit import Audit
 from tests.pictures import encoded
 
@@ -90,13 +90,13 @@ def test_photos_of_one_kind_raise_no_suspicion(data: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("shift", [0.0, 3.0])
 def test_traits_decide_on_arrays(shift: float) -> None:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     is_synthetic = np.arange(200) >= 100
-    container = generator.standard_normal((200, 3))
+    container = rng.standard_normal((200, 3))
     container[is_synthetic, 1] += shift
     found = audit_artefacts(
         container,
-        generator.standard_normal((200, 4)),
+        rng.standard_normal((200, 4)),
         is_synthetic,
         np.full(200, -1),
         container_names=["a", "b", "c"],

@@ -13,9 +13,9 @@ import pytest
 import synthaudit
 from synthaudit.auditing import checkpoint
 from synthaudit.auditing.checkpoint import FOLDER_NAME, Checkpoint
-from synthaudit.distributing import choice
-from synthaudit.measures import cells, neighbours
+from synthaudit.backends import choice
 from synthaudit.measures.detection.cross_validation import cross_validate
+from synthaudit.measures.search import inverted_file, neighbours
 from synthaudit.progress import NoProgress
 
 
@@ -23,11 +23,11 @@ from synthaudit.progress import NoProgress
 def sides(monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, np.ndarray]:
     """Enough for several blocks, were these very many."""
     monkeypatch.setattr(neighbours, "_EXACT_PRODUCT", 0)
-    monkeypatch.setattr(cells, "_QUERIES", 100)
+    monkeypatch.setattr(inverted_file, "_QUERIES", 100)
     monkeypatch.setattr(checkpoint, "_ROWS", 0)
-    generator = np.random.default_rng(0)
-    kinds = 4.0 * generator.standard_normal((8, 16))
-    rows = kinds[generator.integers(0, 8, 800)] + generator.standard_normal((800, 16))
+    rng = np.random.default_rng(0)
+    kinds = 4.0 * rng.standard_normal((8, 16))
+    rows = kinds[rng.integers(0, 8, 800)] + rng.standard_normal((800, 16))
     rows[:10] = rows[400:410] + 1e-3
     return rows[:400], rows[400:]
 
@@ -69,7 +69,7 @@ def test_a_search_goes_on_where_it_stopped(
     assert whole.to_dict()["duplicates"]["search_recall"] is not None
     with pytest.raises(KeyboardInterrupt):
         synthaudit.score_embeddings(*sides, progress=Stopping(rows=rows), **options)
-    searched = counted(cells, "search_in_cells", monkeypatch)
+    searched = counted(inverted_file, "search_block", monkeypatch)
     resumed = synthaudit.score_embeddings(*sides, **options)
     # 1,600 queries; a thread more or less may have been at work when it stopped.
     assert len(searched) <= 16 - rows // 100 + 1
@@ -86,7 +86,7 @@ def test_nothing_that_was_finished_is_done_again(
     with pytest.raises(KeyboardInterrupt):
         synthaudit.score_embeddings(*sides, progress=Stopping(stage="drawing"), **options)
     assert len(trained) == 1
-    searched = counted(cells, "search_in_cells", monkeypatch)
+    searched = counted(inverted_file, "search_block", monkeypatch)
     resumed = synthaudit.score_embeddings(*sides, **options)
     assert searched == []
     assert len(trained) == 1
@@ -98,9 +98,9 @@ def test_outcomes_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     from synthaudit.measures.detection.cross_validation import assign
 
     monkeypatch.setattr(checkpoint, "_ROWS", 0)
-    generator = np.random.default_rng(0)
-    rows, is_synthetic = generator.standard_normal((60, 4)), np.arange(60) >= 30
-    dealt = [assign(is_synthetic, None, folds=3, generator=generator) for _ in range(2)]
+    rng = np.random.default_rng(0)
+    rows, is_synthetic = rng.standard_normal((60, 4)), np.arange(60) >= 30
+    dealt = [assign(is_synthetic, None, folds=3, rng=rng) for _ in range(2)]
     calls: list[None] = []
 
     def inner(*arguments: Any, **options: Any) -> Any:

@@ -15,7 +15,7 @@ import pytest
 
 import synthaudit
 from synthaudit.errors import DataError, SettingsError, UsageError
-from synthaudit.reporting.culprits import worst_classes
+from synthaudit.reporting.worst_images import worst_classes
 from synthaudit.result.audit import Audit
 from synthaudit.result.tables import IMAGE_COLUMNS
 from tests.pictures import encoded, picture
@@ -223,10 +223,10 @@ def test_scores_by_class_are_means_over_the_class(two_sides: tuple[Path, Path]) 
 
 
 def gaussians(real: int, synthetic: int, dimension: int = 16) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     return (
-        generator.standard_normal((real, dimension)),
-        generator.standard_normal((synthetic, dimension)),
+        rng.standard_normal((real, dimension)),
+        rng.standard_normal((synthetic, dimension)),
     )
 
 

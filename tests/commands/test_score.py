@@ -77,18 +77,18 @@ def test_every_input_format_gives_the_same_scores(
 
 
 def test_vectors(synthaudit: Run, tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for name in ("real", "synthetic"):
-        np.save(tmp_path / f"{name}.npy", generator.standard_normal((50, 8)))
+        np.save(tmp_path / f"{name}.npy", rng.standard_normal((50, 8)))
     done = synthaudit("score", "real.npy", "synthetic.npy", "--definition", "cleanlab")
     assert done.returncode == 0, done.stderr
     assert "Cleanlab Studio's definitions" in done.stdout
 
 
 def test_vectors_on_disk_change_no_number(synthaudit: Run, tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for side in ("real", "synthetic"):
-        np.save(tmp_path / f"{side}.npy", generator.standard_normal((60, 8)))
+        np.save(tmp_path / f"{side}.npy", rng.standard_normal((60, 8)))
     run = ("score", "real.npy", "synthetic.npy", "--quick", "--format", "json")
     inside, outside = synthaudit(*run), synthaudit(*run, "--memory", "0")
     assert (inside.returncode, outside.returncode) == (0, 0), outside.stderr

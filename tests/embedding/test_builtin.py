@@ -12,7 +12,7 @@ from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.images.decoding import decode, fit_to_frame
 from synthaudit.measures.copies.radius import duplicate_radius
 from synthaudit.measures.detection.detector import area_under_curve
-from synthaudit.measures.neighbours import Directions, nearest
+from synthaudit.measures.search.neighbours import Directions, nearest
 from tests.pictures import encoded, picture
 
 EMBEDDER = BuiltinEmbedder()

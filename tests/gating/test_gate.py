@@ -22,9 +22,9 @@ from tests.conftest import PROJECT, Run
 
 
 def sides(seed: int = 0, *, repeats: int = 0, copies: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    real, synthetic = generator.standard_normal((2, 300, 24))
-    noise = 0.02 * generator.standard_normal((300, 24))
+    rng = np.random.default_rng(seed)
+    real, synthetic = rng.standard_normal((2, 300, 24))
+    noise = 0.02 * rng.standard_normal((300, 24))
     synthetic[:repeats] = synthetic[150 : 150 + repeats] + noise[:repeats]
     synthetic[80 : 80 + copies] = real[:copies] + noise[80 : 80 + copies]
     return real, synthetic

@@ -237,11 +237,11 @@ PHOTO_SIZES = ((512, 512), (640, 480), (300, 900), (2000, 1500))
 
 def photo(size: tuple[int, int], seed: int = 0) -> Image.Image:
     """Something like a photograph: smooth shapes, edges, and noise."""
-    generator = np.random.default_rng(seed)
-    coarse = generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)
     smooth = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC), np.int64)
     smooth[:, size[0] // 2 :] //= 2
-    noisy = smooth + generator.normal(0, 5, smooth.shape).astype(np.int64)
+    noisy = smooth + rng.normal(0, 5, smooth.shape).astype(np.int64)
     return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
 
 

@@ -41,8 +41,8 @@ def test_intervals_shrink_with_the_root_of_the_size() -> None:
 
 
 def test_copies_count_once() -> None:
-    generator = np.random.default_rng(2)
-    vectors = generator.standard_normal((100, 8))
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal((100, 8))
     vectors[50:, 0] += 1.5
     widths = []
     for copies in (1, 4):

@@ -11,10 +11,10 @@ from synthaudit.measures.projection import Plane, project
 
 def kinds(count: int = 60, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Five kinds of image, of which the synthetic side lacks the last."""
-    generator = np.random.default_rng(seed)
-    centres = 3.0 * generator.standard_normal((5, 32))
+    rng = np.random.default_rng(seed)
+    centres = 3.0 * rng.standard_normal((5, 32))
     kind = np.repeat(np.arange(5), count)
-    vectors = centres[kind] + generator.standard_normal((len(kind), 32))
+    vectors = centres[kind] + rng.standard_normal((len(kind), 32))
     is_synthetic = (np.arange(len(kind)) % 2 == 1) & (kind < 4)
     return vectors, is_synthetic, kind
 
@@ -30,9 +30,9 @@ def test_kinds_stay_together() -> None:
 
 
 def test_copies_lie_on_their_originals_also_beyond_the_landmarks() -> None:
-    generator = np.random.default_rng(1)
-    real = generator.standard_normal((1500, 24))
-    synthetic = np.concatenate([real[:300], generator.standard_normal((1200, 24))])
+    rng = np.random.default_rng(1)
+    real = rng.standard_normal((1500, 24))
+    synthetic = np.concatenate([real[:300], rng.standard_normal((1200, 24))])
     is_synthetic = np.arange(3000) >= 1500
     place = project(np.concatenate([real, synthetic]), is_synthetic).place
     gap = np.linalg.norm(place[:300] - place[1500:1800], axis=1)
@@ -52,8 +52,8 @@ def test_places_fill_the_unit_square_and_depend_on_the_seed_alone() -> None:
 
 
 def test_large_sides_are_sampled() -> None:
-    generator = np.random.default_rng(2)
-    vectors = generator.standard_normal((12_050, 4)).astype(np.float32)
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal((12_050, 4)).astype(np.float32)
     is_synthetic = np.arange(len(vectors)) >= 12_000
     place = project(vectors, is_synthetic, method="principal axes").place
     shown = np.isfinite(place).all(axis=1)

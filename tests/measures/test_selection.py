@@ -71,9 +71,9 @@ def test_no_classes_no_verdict() -> None:
 
 
 def test_keeping_mends_the_scores_of_repeats_and_copies() -> None:
-    generator = np.random.default_rng(3)
-    real, synthetic = generator.standard_normal((2, 200, 16))
-    synthetic[:40] = synthetic[40:80] + 0.01 * generator.standard_normal((40, 16))
+    rng = np.random.default_rng(3)
+    real, synthetic = rng.standard_normal((2, 200, 16))
+    synthetic[:40] = synthetic[40:80] + 0.01 * rng.standard_normal((40, 16))
     synthetic[80:100] = real[:20]
     audit = synthaudit.score_embeddings(real, synthetic, keep=True, quick=True)
     assert audit.kept is not None

@@ -26,8 +26,8 @@ import numpy as np
 from PIL import Image
 asked = json.load(sys.stdin)
 for job in asked["jobs"]:
-    generator = np.random.default_rng(zlib.crc32(job["prompt"].encode()) + job["seed"] % 1000)
-    pixels = generator.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    rng = np.random.default_rng(zlib.crc32(job["prompt"].encode()) + job["seed"] % 1000)
+    pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
     file = pathlib.Path(asked["folder"]) / f"{job['file']}.png"
     Image.fromarray(pixels).resize((64, 64)).save(file)
 """

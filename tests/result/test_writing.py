@@ -75,8 +75,8 @@ def test_a_notebook_shows_scores_and_nothing_hostile() -> None:
 
 def test_small_p_values_are_written_as_they_are() -> None:
     """Three hundred repeats: the p-value is far below what nine decimals can hold."""
-    generator = np.random.default_rng(1)
-    real, fresh = generator.standard_normal((2, 300, 16))
-    synthetic = np.repeat(fresh[:100], 3, axis=0) + 0.001 * generator.standard_normal((300, 16))
+    rng = np.random.default_rng(1)
+    real, fresh = rng.standard_normal((2, 300, 16))
+    synthetic = np.repeat(fresh[:100], 3, axis=0) + 0.001 * rng.standard_normal((300, 16))
     found = synthaudit.score_embeddings(real, synthetic, permutations=19).to_dict()
     assert 0.0 < found["p_values"]["unvaried"] < 1e-9

@@ -15,7 +15,7 @@ from synthaudit.generation.jobs import seed_of
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, compose, expand
 from synthaudit.sweeping.plan import Plan, read_plan
-from synthaudit.sweeping.preparing import prepare
+from synthaudit.sweeping.preparation import prepare
 
 OPTIONS = ("model", "steps", "guidance_scale")
 SNACKS = Path(synthaudit.__file__).parent / "sweeping" / "snacks.yaml"

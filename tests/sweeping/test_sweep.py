@@ -22,7 +22,7 @@ import synthaudit as package
 from synthaudit.errors import GeneratorError, StorageError, Unfinished
 from synthaudit.generation.jobs import Made
 from synthaudit.sweeping.plan import Plan
-from synthaudit.sweeping.producing import Shard
+from synthaudit.sweeping.production import Shard
 from synthaudit.sweeping.store import Codec, Store
 from tests.conftest import Run
 from tests.pictures import encoded, picture

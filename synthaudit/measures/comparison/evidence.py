@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.measures.clusters import identical_groups
+from synthaudit.arrays import Flags, Floats, Integers, Singles, Vectors
 from synthaudit.measures.copies.duplicates import find_duplicates
 from synthaudit.measures.copies.radius import DuplicateRadius, denser_radius
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
-from synthaudit.measures.neighbours import Directions, Flags, Floats, Integers, is_near
+from synthaudit.measures.search.clusters import identical_groups
+from synthaudit.measures.search.neighbours import Directions, is_near
 
 MEASURES = ("unrealistic", "uncovered", "unvaried", "unoriginal")
 """Each in [0, 1], higher is worse: mean probability of being synthetic by one detector for all
@@ -45,7 +44,7 @@ class ArmEvidence:
 
     fakeness: Floats
     is_copy: Flags
-    covers: Sequence[npt.NDArray[np.float32]]
+    covers: Sequence[Singles]
     vectors: Sequence[Floats]
     repeat_radius: float
 
@@ -91,8 +90,8 @@ class ArmEvidence:
 
 
 def gather_evidence(
-    real: npt.NDArray[np.floating[Any]],
-    arms: Sequence[npt.NDArray[np.floating[Any]]],
+    real: Vectors,
+    arms: Sequence[Vectors],
     *,
     false_alarms: float = 0.005,
     folds: int = 5,

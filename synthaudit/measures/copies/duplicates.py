@@ -8,17 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.clusters import identical_groups, merge, number_clusters
+from synthaudit.arrays import Flags, Integers
 from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius
-from synthaudit.measures.neighbours import (
-    Directions,
-    Flags,
-    Integers,
-    Neighbours,
-    is_near,
-    nearest,
-)
-from synthaudit.measures.pairs import Pairs, pairs_within
+from synthaudit.measures.search.clusters import identical_groups, merge, number_clusters
+from synthaudit.measures.search.neighbours import Directions, Neighbours, is_near, nearest
+from synthaudit.measures.search.pairs import Pairs, pairs_within
 
 MAX_LISTED_PAIRS: Final = 1_000_000
 

@@ -8,14 +8,9 @@ from typing import Final
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.copies.radius import DUPLICATE_SHARE
-from synthaudit.measures.neighbours import (
-    Flags,
-    Floats,
-    Integers,
-    Neighbours,
-    is_near,
-)
+from synthaudit.measures.search.neighbours import Neighbours, is_near
 
 _TAIL_SHARE: Final = 0.2
 _TAIL_LEAST: Final = 20

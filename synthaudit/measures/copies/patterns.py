@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Singles, Vectors
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 
-Patterns = npt.NDArray[np.floating[Any]]
+Patterns = Vectors
 Comparisons = Sequence[tuple[int, int]]
 
 _BLOCK: Final = 4096
@@ -74,7 +73,7 @@ def match_patterns(
 
 def _nearest_other(
     queries: Patterns, asked: Integers, candidates: Patterns, real: Integers
-) -> tuple[Integers, npt.NDArray[np.float32]]:
+) -> tuple[Integers, Singles]:
     """Position and cosine of each query's nearest candidate that is not the image itself."""
     queries, candidates = queries.astype(np.float32), candidates.astype(np.float32)
     position, cosine = np.empty(len(asked), np.int64), np.empty(len(asked), np.float32)

@@ -7,15 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.clusters import identical_groups, merge
-from synthaudit.measures.neighbours import (
-    Directions,
-    Floats,
-    Integers,
-    Neighbours,
-    nearest,
-)
-from synthaudit.measures.pairs import pairs_within
+from synthaudit.arrays import Floats, Integers
+from synthaudit.measures.search.clusters import identical_groups, merge
+from synthaudit.measures.search.neighbours import Directions, Neighbours, nearest
+from synthaudit.measures.search.pairs import pairs_within
 
 DUPLICATE_SHARE: Final = 0.13
 """Real images nearer than this share of the median nearest distance are one image (cleanlab's)."""

@@ -9,23 +9,16 @@ that is why it is not the default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import KDTree
 
-from synthaudit.measures.clusters import identical_groups, merge, number_clusters
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.copies.duplicates import MAX_LISTED_PAIRS
-from synthaudit.measures.neighbours import (
-    Directions,
-    Flags,
-    Floats,
-    Integers,
-    Neighbours,
-    nearest,
-)
-from synthaudit.measures.pairs import Pairs
+from synthaudit.measures.search.clusters import identical_groups, merge, number_clusters
+from synthaudit.measures.search.neighbours import Directions, Neighbours, nearest
+from synthaudit.measures.search.pairs import Pairs
 
 NEIGHBOURS: Final = 10
 SHARE_OF_MEDIAN: Final = 0.13
@@ -56,9 +49,7 @@ class StudioDuplicates:
     pair_count: int
 
 
-def find_studio_duplicates(
-    vectors: npt.NDArray[np.floating[Any]], is_synthetic: Flags
-) -> StudioDuplicates:
+def find_studio_duplicates(vectors: Vectors, is_synthetic: Flags) -> StudioDuplicates:
     """Apply Cleanlab's near-duplicate rule to the pooled images.
 
     Each image looks at its 10 nearest others; those nearer than 0.13 times the median nearest
@@ -102,9 +93,7 @@ def find_studio_duplicates(
     )
 
 
-def _pooled_neighbours(
-    vectors: npt.NDArray[np.floating[Any]], count: int, metric: str
-) -> Neighbours:
+def _pooled_neighbours(vectors: Vectors, count: int, metric: str) -> Neighbours:
     everyone = np.arange(len(vectors))
     if metric == "euclidean":
         found = _euclidean(vectors.astype(np.float64), count)
@@ -124,7 +113,7 @@ def _euclidean(vectors: Floats, count: int) -> Neighbours:
     )
 
 
-def _put_identical_first(vectors: npt.NDArray[np.floating[Any]], found: Neighbours) -> Neighbours:
+def _put_identical_first(vectors: Vectors, found: Neighbours) -> Neighbours:
     """Let each row list its identical rows first, at distance 0.
 
     Where more rows are identical than a list can hold, all of them list the group's first ones,

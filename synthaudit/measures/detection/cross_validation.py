@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.blocks import Allocate, blocks
 from synthaudit.measures.detection.design import ArrayDesign, Design
 from synthaudit.measures.detection.folds import grouped_folds, plain_folds
 from synthaudit.measures.detection.logistic import Coefficients, fit, sigmoid
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 
 INVERSE_PENALTIES: Final = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _INNER_FOLDS: Final = 3
@@ -96,7 +95,7 @@ class CrossValidate(Protocol):
         """Outcomes of the assignments, in their order."""
 
 
-def principal_axes(vectors: npt.NDArray[np.floating[Any]], allocate: Allocate = np.empty) -> Floats:
+def principal_axes(vectors: Vectors, allocate: Allocate = np.empty) -> Floats:
     """Standardised columns, turned to their principal axes: (n, d) to (n, rank).
 
     A rotation changes no penalised fit, but it makes the Hessian nearly diagonal, and axes along
@@ -122,7 +121,7 @@ def principal_axes(vectors: npt.NDArray[np.floating[Any]], allocate: Allocate = 
     return np.asarray(rows @ axes[:, values > 1e-10 * values[-1]])
 
 
-def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]], allocate: Allocate) -> Floats:
+def _principal_axes_of_many(vectors: Vectors, allocate: Allocate) -> Floats:
     count, width = vectors.shape
     parts = list(blocks(count, _BLOCK))
     mean = sum(vectors[block].sum(axis=0, dtype=np.float64) for block in parts) / count
@@ -142,15 +141,15 @@ def _principal_axes_of_many(vectors: npt.NDArray[np.floating[Any]], allocate: Al
 
 
 def assign(
-    is_synthetic: Flags, groups: Integers | None, *, folds: int, generator: np.random.Generator
+    is_synthetic: Flags, groups: Integers | None, *, folds: int, rng: np.random.Generator
 ) -> Assignment:
     """Deal outer and inner folds; ``groups`` (n,) are never cut, None deals without regard."""
-    fold = _deal(is_synthetic, groups, folds, generator)
+    fold = _deal(is_synthetic, groups, folds, rng)
     inner = np.full((len(fold), folds), -1, np.int64)
     for held in range(folds):
         inside = fold != held
         own = None if groups is None else groups[inside]
-        inner[inside, held] = _deal(is_synthetic[inside], own, _INNER_FOLDS, generator)
+        inner[inside, held] = _deal(is_synthetic[inside], own, _INNER_FOLDS, rng)
     return Assignment(is_synthetic=is_synthetic, fold=fold, inner=inner)
 
 
@@ -198,11 +197,11 @@ def side_weights(counts: Floats, is_synthetic: Flags) -> Floats:
 
 
 def _deal(
-    is_synthetic: Flags, groups: Integers | None, folds: int, generator: np.random.Generator
+    is_synthetic: Flags, groups: Integers | None, folds: int, rng: np.random.Generator
 ) -> Integers:
     if groups is None:
-        return plain_folds(is_synthetic, folds=folds, generator=generator)
-    return grouped_folds(is_synthetic, groups, folds=folds, generator=generator)
+        return plain_folds(is_synthetic, folds=folds, rng=rng)
+    return grouped_folds(is_synthetic, groups, folds=folds, rng=rng)
 
 
 def _fit(
@@ -298,13 +297,11 @@ def _sample(assignment: Assignment) -> Integers:
     is_synthetic = assignment.is_synthetic
     if len(is_synthetic) <= _CHOICE_ROWS:
         return np.arange(len(is_synthetic))
-    generator = np.random.default_rng(len(is_synthetic))
+    rng = np.random.default_rng(len(is_synthetic))
     sides = [np.flatnonzero(~is_synthetic), np.flatnonzero(is_synthetic)]
     fewer = min(*(len(side) for side in sides), _CHOICE_ROWS // 2)
     sizes = [min(len(side), max(_CHOICE_ROWS - fewer, _CHOICE_ROWS // 2)) for side in sides]
-    drawn = [
-        generator.choice(side, size, replace=False) for side, size in zip(sides, sizes, strict=True)
-    ]
+    drawn = [rng.choice(side, size, replace=False) for side, size in zip(sides, sizes, strict=True)]
     return np.sort(np.concatenate(drawn))
 
 

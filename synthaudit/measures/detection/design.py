@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 
 _BLOCK: Final = 65_536
 
@@ -44,7 +43,7 @@ class ArrayDesign:
         rows: (n, d).
     """
 
-    def __init__(self, rows: npt.NDArray[np.floating[Any]]) -> None:
+    def __init__(self, rows: Vectors) -> None:
         self.rows = rows
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.detection.cross_validation import (
     Assignment,
     CrossValidate,
@@ -15,7 +16,6 @@ from synthaudit.measures.detection.cross_validation import (
     assign,
     cross_validate,
 )
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 
 
@@ -77,10 +77,8 @@ def detect(
     folds = min(folds, int(is_synthetic.sum()), int((~is_synthetic).sum()))
     if folds < 2:
         return _nothing_learnt(is_synthetic)
-    generator = stream(seed, "folds")
-    assignments = [
-        assign(is_synthetic, groups, folds=folds, generator=generator) for _ in range(repeats)
-    ]
+    rng = stream(seed, "folds")
+    assignments = [assign(is_synthetic, groups, folds=folds, rng=rng) for _ in range(repeats)]
     outcomes = validate(rows, assignments, balanced=balanced)
     return _summarise(outcomes, is_synthetic, assignments)
 

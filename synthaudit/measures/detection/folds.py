@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.measures.clusters import merge, number_clusters
-from synthaudit.measures.neighbours import Directions, Flags, Integers
-from synthaudit.measures.pairs import pairs_within
+from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.measures.search.clusters import merge, number_clusters
+from synthaudit.measures.search.neighbours import Directions
+from synthaudit.measures.search.pairs import pairs_within
 
 _HALVINGS: Final = 3
 
@@ -73,7 +74,7 @@ def grouped_folds(
     cluster: Integers,
     *,
     folds: int,
-    generator: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Integers:
     """Deal images to folds so that all strata are spread evenly and clusters stay whole.
 
@@ -84,7 +85,7 @@ def grouped_folds(
         stratum: (n,) the side of each image, or its class by number.
         cluster: (n,) cluster number, -1 for an image alone.
         folds: how many folds, at least 2.
-        generator: the source of randomness.
+        rng: the source of randomness.
 
     Returns:
         (n,) fold numbers in [0, folds). A fold may lack a stratum when a cluster is very large.
@@ -99,7 +100,7 @@ def grouped_folds(
         sizes = np.stack(
             [np.bincount(cluster[side & grouped], minlength=count) for side in sides], axis=1
         )
-        order = generator.permutation(count)
+        order = rng.permutation(count)
         order = order[np.argsort(-(sizes[order] / target).max(axis=1), kind="stable")]
         home = np.empty(count, np.int64)
         for number in order:
@@ -109,14 +110,12 @@ def grouped_folds(
             filled[home[number]] += sizes[number]
         fold[grouped] = home[cluster[grouped]]
     for column, side in enumerate(sides):
-        alone = generator.permutation(np.flatnonzero(side & ~grouped))
-        fold[alone] = _fill_up(filled[:, column], len(alone), generator)
+        alone = rng.permutation(np.flatnonzero(side & ~grouped))
+        fold[alone] = _fill_up(filled[:, column], len(alone), rng)
     return fold
 
 
-def _fill_up(
-    filled: npt.NDArray[np.float64], count: int, generator: np.random.Generator
-) -> Integers:
+def _fill_up(filled: Floats, count: int, rng: np.random.Generator) -> Integers:
     """Fold numbers of ``count`` images that bring all folds to one level, lowest first."""
     level = np.sort(filled)
     room = np.arange(1, len(level) + 1) * level - np.cumsum(level)
@@ -125,15 +124,13 @@ def _fill_up(
     share = np.clip(height - filled, 0.0, None)
     whole = np.floor(share + 1e-9).astype(np.int64)
     left = count - int(whole.sum())
-    extra = generator.permutation(np.flatnonzero(share > 0.0))
+    extra = rng.permutation(np.flatnonzero(share > 0.0))
     # Rounding leaves fewer images than there are open folds: one more to some of them.
     whole[np.resize(extra, left)] += 1
     return np.repeat(np.arange(len(filled)), whole)
 
 
-def plain_folds(
-    is_synthetic: npt.NDArray[np.bool_], *, folds: int, generator: np.random.Generator
-) -> Integers:
+def plain_folds(is_synthetic: Flags, *, folds: int, rng: np.random.Generator) -> Integers:
     """Folds stratified by side that take no notice of copies (Cleanlab Studio's way)."""
     alone = np.full(len(is_synthetic), -1, np.int64)
-    return grouped_folds(is_synthetic, alone, folds=folds, generator=generator)
+    return grouped_folds(is_synthetic, alone, folds=folds, rng=rng)

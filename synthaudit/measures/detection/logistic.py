@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from synthaudit.arrays import Floats
 from synthaudit.measures.detection.design import Design
-from synthaudit.measures.neighbours import Floats
 
 _NEWTON_STEPS: Final = 60
 _HALVINGS: Final = 30

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.measures.clusters import number_clusters
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.detection.cross_validation import (
     CrossValidate,
     Outcome,
@@ -18,8 +17,8 @@ from synthaudit.measures.detection.cross_validation import (
     principal_axes,
 )
 from synthaudit.measures.detection.detector import area_under_curve, label_quality
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.search.clusters import number_clusters
 
 # Bounds the cost; the test then speaks of these images and is as honest, if less sharp.
 _ROWS: Final = 3000
@@ -45,7 +44,7 @@ class PermutationNull:
 
 
 def detector_null(
-    vectors: npt.NDArray[np.floating[Any]],
+    vectors: Vectors,
     is_synthetic: Flags,
     groups: Integers,
     *,
@@ -71,9 +70,9 @@ def detector_null(
     Returns:
         ``PermutationNull``; None when a side has fewer than two units to permute.
     """
-    generator = stream(seed, "permutation")
+    rng = stream(seed, "permutation")
     units = unit_numbers(is_synthetic, groups)
-    rows = sample_units(is_synthetic, units, _ROWS, generator)
+    rows = sample_units(is_synthetic, units, _ROWS, rng)
     total = len(is_synthetic)
     # Clusters are numbered anew: dealing folds takes as long as the largest number.
     is_synthetic, groups = is_synthetic[rows], groups[rows]
@@ -87,13 +86,13 @@ def detector_null(
     folds = min(folds, int(is_synthetic.sum()), int((~is_synthetic).sum()))
     sides = [is_synthetic]
     while len(sides) <= permutations:
-        permuted = generator.permutation(side_of_unit)[units]
+        permuted = rng.permutation(side_of_unit)[units]
         if 2 <= permuted.sum() <= len(permuted) - 2:
             sides.append(permuted)
     outcomes = validate(
         # Twice as fast as float64, and ranks agree to 1e-7.
         principal_axes(vectors[rows]).astype(np.float32),
-        [assign(side, groups, folds=folds, generator=generator) for side in sides],
+        [assign(side, groups, folds=folds, rng=rng) for side in sides],
         tolerance=1e-3,
     )
     values = [_statistics(outcome, side) for outcome, side in zip(outcomes, sides, strict=True)]
@@ -118,7 +117,7 @@ def unit_numbers(is_synthetic: Flags, groups: Integers) -> Integers:
 
 
 def sample_units(
-    is_synthetic: Flags, units: Integers, limit: int, generator: np.random.Generator
+    is_synthetic: Flags, units: Integers, limit: int, rng: np.random.Generator
 ) -> Integers:
     """Rows of whole units drawn at random, about ``limit`` of them, the sides as even as can be."""
     if len(units) <= limit:
@@ -129,7 +128,7 @@ def sample_units(
     kept = np.zeros(len(units), bool)
     for side, target in ((~is_synthetic, room[0]), (is_synthetic, room[1])):
         numbers, sizes = np.unique(units[side], return_counts=True)
-        order = generator.permutation(len(numbers))
+        order = rng.permutation(len(numbers))
         taken = order[: int(np.searchsorted(np.cumsum(sizes[order]), target)) + 1]
         kept |= side & np.isin(units, numbers[taken])
     return np.flatnonzero(kept)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthaudit.measures.neighbours import Floats
+from synthaudit.arrays import Floats
 from synthaudit.measures.randomness import stream
 
 
@@ -55,12 +55,12 @@ def frechet(real: Floats, synthetic: Floats, *, seed: int = 0, sizes: int = 5) -
     count = min(len(real), len(synthetic))
     if count < 50:
         return Frechet(value=value, limit=None)
-    generator = stream(seed, "frechet")
+    rng = stream(seed, "frechet")
     steps = np.linspace(count / 2, count, sizes).astype(int)
     found = [
         frechet_distance(
-            real[generator.permutation(len(real))[:size]],
-            synthetic[generator.permutation(len(synthetic))[:size]],
+            real[rng.permutation(len(real))[:size]],
+            synthetic[rng.permutation(len(synthetic))[:size]],
         )
         for size in steps
     ]

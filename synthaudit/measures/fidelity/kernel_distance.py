@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import norm
 
-from synthaudit.measures.neighbours import Floats
+from synthaudit.arrays import Floats
 from synthaudit.measures.randomness import stream
 
 Kernel = Literal["polynomial", "gaussian"]
@@ -64,14 +64,14 @@ def kernel_distance(
     Returns:
         ``KernelDistance``.
     """
-    generator = stream(seed, "kernel")
+    rng = stream(seed, "kernel")
     smaller = min(len(real), len(synthetic))
     size = max(min(size, smaller // 2), 2)
     values = np.array(
         [
             squared_discrepancy(
-                real[generator.permutation(len(real))[:size]],
-                synthetic[generator.permutation(len(synthetic))[:size]],
+                real[rng.permutation(len(real))[:size]],
+                synthetic[rng.permutation(len(synthetic))[:size]],
                 kernel=kernel,
                 bandwidth=bandwidth,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthaudit.measures.neighbours import Floats
+from synthaudit.arrays import Floats
 
 
 def vendi_score(unit: Floats) -> float:

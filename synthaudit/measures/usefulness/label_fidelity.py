@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Floats, Integers, Names
 from synthaudit.measures.detection.folds import grouped_folds
-from synthaudit.measures.neighbours import Flags, Floats, Integers
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
 from synthaudit.measures.usefulness.shared_classes import shared_classes
@@ -40,7 +39,7 @@ class LabelFidelity:
 def label_fidelity(
     rows: Floats,
     is_synthetic: Flags,
-    classes: npt.NDArray[np.object_],
+    classes: Names,
     groups: Integers,
     *,
     false_alarms: float = 0.01,
@@ -71,7 +70,7 @@ def label_fidelity(
     synthetic = np.flatnonzero(shared.known & is_synthetic)
     axes = rows[:, -PROBE_AXES:]
     fold = grouped_folds(
-        target[real], groups[real], folds=_FOLDS, generator=stream(seed, "label fidelity")
+        target[real], groups[real], folds=_FOLDS, rng=stream(seed, "label fidelity")
     )
     held_out = np.empty((len(real), count))
     for number in range(_FOLDS):

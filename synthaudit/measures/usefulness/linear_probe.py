@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.neighbours import Floats, Integers
+from synthaudit.arrays import Floats, Integers
 
 PROBE_AXES: Final = 512
 """Leading principal axes that a probe sees: those beyond cost time and add next to nothing."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from synthaudit.measures.neighbours import Flags, Integers
+from synthaudit.arrays import Flags, Integers, Names
 
 _LEAST_REAL: Final = 5
 
@@ -28,7 +27,7 @@ class SharedClasses:
     target: Integers
 
 
-def shared_classes(classes: npt.NDArray[np.object_], is_synthetic: Flags) -> SharedClasses | None:
+def shared_classes(classes: Names, is_synthetic: Flags) -> SharedClasses | None:
     """Number the classes of which both sides have images, the real one at least five.
 
     Args:

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.measures.neighbours import Directions, Floats, Integers, Vectors
+from synthaudit.arrays import Floats, Integers, Vectors
+from synthaudit.measures.search.neighbours import Directions
 
 TEMPLATES: Final = (
     "a photo of a {}.",

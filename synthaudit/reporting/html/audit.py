@@ -13,7 +13,7 @@ from synthaudit.reporting.html.galleries import Card, Gallery, galleries_of
 from synthaudit.reporting.html.map import map_of, points_of
 from synthaudit.reporting.html.page import data_uri, flat, render
 from synthaudit.reporting.html.plots import audit_plots
-from synthaudit.reporting.readings import (
+from synthaudit.reporting.interpretation import (
     command_of,
     next_steps,
     readings,

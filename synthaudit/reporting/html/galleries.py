@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthaudit.reporting.culprits import obvious_fakes, repeats, uncovered
+from synthaudit.reporting.worst_images import obvious_fakes, repeats, uncovered
 from synthaudit.result.reading import AuditFiles
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL
 from synthaudit.reporting.html.page import flat, render
 from synthaudit.reporting.html.sweep_plots import sweep_plots
-from synthaudit.reporting.readings import lead_of_sweep
+from synthaudit.reporting.interpretation import lead_of_sweep
 from synthaudit.sweeping.reading import SweepFiles
 
 _NO_SUBJECT: Final = "all"

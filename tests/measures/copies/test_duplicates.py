@@ -7,7 +7,7 @@ import pytest
 
 from synthaudit.measures.copies import duplicates
 from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
-from synthaudit.measures.neighbours import Directions
+from synthaudit.measures.search.neighbours import Directions
 
 
 def search(real: np.ndarray, synthetic: np.ndarray, **options: float) -> Duplicates:
@@ -19,21 +19,21 @@ def search(real: np.ndarray, synthetic: np.ndarray, **options: float) -> Duplica
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.6, 0.8, 0.95])
 @pytest.mark.parametrize("dimension", [64, 512])
 def test_collapse_is_seen_at_every_share(share: float, dimension: int) -> None:
-    generator = np.random.default_rng(0)
-    real = generator.standard_normal((200, dimension))
-    modes = generator.standard_normal((10, dimension))
+    rng = np.random.default_rng(0)
+    real = rng.standard_normal((200, dimension))
+    modes = rng.standard_normal((10, dimension))
     collapsed = round(1800 * share)
-    synthetic = generator.standard_normal((1800, dimension))
+    synthetic = rng.standard_normal((1800, dimension))
     jitter = 0.02 * synthetic[:collapsed]
-    synthetic[:collapsed] = modes[generator.integers(0, 10, collapsed)] + jitter
+    synthetic[:collapsed] = modes[rng.integers(0, 10, collapsed)] + jitter
     assert search(real, synthetic).is_unvaried[200:].mean() == pytest.approx(share, abs=0.03)
 
 
 def test_copies_of_a_few_real_images_are_unoriginal() -> None:
-    generator = np.random.default_rng(1)
-    real = generator.standard_normal((200, 64))
-    noise = 0.02 * generator.standard_normal((1500, 64))
-    copies = real[generator.integers(0, 5, 1500)] + noise
+    rng = np.random.default_rng(1)
+    real = rng.standard_normal((200, 64))
+    noise = 0.02 * rng.standard_normal((1500, 64))
+    copies = real[rng.integers(0, 5, 1500)] + noise
     found = search(real, copies)
     assert found.is_unoriginal[200:].mean() > 0.99
     sizes = np.sort(np.bincount(found.cluster[found.cluster >= 0]))[::-1]
@@ -42,8 +42,8 @@ def test_copies_of_a_few_real_images_are_unoriginal() -> None:
 
 
 def test_flags_pairs_and_clusters_of_planted_truth() -> None:
-    generator = np.random.default_rng(2)
-    real, synthetic = generator.standard_normal((2, 60, 32))
+    rng = np.random.default_rng(2)
+    real, synthetic = rng.standard_normal((2, 60, 32))
     synthetic[0] = real[7] * 3.0
     synthetic[2] = synthetic[1] + 0.01
     synthetic[3] = synthetic[1] - 0.01
@@ -63,9 +63,9 @@ def test_flags_pairs_and_clusters_of_planted_truth() -> None:
 
 def test_identical_rows_cost_no_quadratic_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "MAX_LISTED_PAIRS", 100)
-    generator = np.random.default_rng(3)
-    real = generator.standard_normal((50, 16))
-    synthetic = np.tile(generator.standard_normal((1, 16)), (3000, 1))
+    rng = np.random.default_rng(3)
+    real = rng.standard_normal((50, 16))
+    synthetic = np.tile(rng.standard_normal((1, 16)), (3000, 1))
     found = search(real, synthetic)
     assert found.pair_count == 3000 * 2999 // 2
     assert len(found.pairs) == 100
@@ -74,10 +74,10 @@ def test_identical_rows_cost_no_quadratic_list(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_repeated_and_near_rows_are_counted_together() -> None:
-    generator = np.random.default_rng(4)
-    real = generator.standard_normal((50, 16))
-    base = generator.standard_normal(16)
-    synthetic = np.stack([base, base, base, base + 0.001, generator.standard_normal(16)])
+    rng = np.random.default_rng(4)
+    real = rng.standard_normal((50, 16))
+    base = rng.standard_normal(16)
+    synthetic = np.stack([base, base, base, base + 0.001, rng.standard_normal(16)])
     found = search(real, synthetic)
     assert found.pair_count == 6
     assert found.is_unvaried[50:].tolist() == [True] * 4 + [False]
@@ -85,12 +85,12 @@ def test_repeated_and_near_rows_are_counted_together() -> None:
 
 
 def test_denser_synthetic_sets_use_a_smaller_radius() -> None:
-    generator = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     for dimension in (16, 512):
         rates = [
             search(
-                generator.standard_normal((200, dimension)),
-                generator.standard_normal((1800, dimension)),
+                rng.standard_normal((200, dimension)),
+                rng.standard_normal((1800, dimension)),
             )
             for _ in range(8)
         ]
@@ -101,13 +101,13 @@ def test_denser_synthetic_sets_use_a_smaller_radius() -> None:
 
 
 def test_rotation_scale_and_order_change_nothing() -> None:
-    generator = np.random.default_rng(6)
-    real, synthetic = generator.standard_normal((2, 80, 24))
-    synthetic[:10] = real[:10] + 0.02 * generator.standard_normal((10, 24))
+    rng = np.random.default_rng(6)
+    real, synthetic = rng.standard_normal((2, 80, 24))
+    synthetic[:10] = real[:10] + 0.02 * rng.standard_normal((10, 24))
     base = search(real, synthetic)
-    turn = np.linalg.qr(generator.standard_normal((24, 24)))[0]
-    order = generator.permutation(80)
-    lengths = generator.uniform(0.5, 2.0, (80, 1))
+    turn = np.linalg.qr(rng.standard_normal((24, 24)))[0]
+    order = rng.permutation(80)
+    lengths = rng.uniform(0.5, 2.0, (80, 1))
     turned = search(real @ turn, (synthetic * lengths)[order] @ turn)
     assert turned.radius.real == pytest.approx(base.radius.real, rel=1e-9)
     assert np.array_equal(turned.is_unoriginal[80:], base.is_unoriginal[80:][order])

@@ -11,7 +11,7 @@ from synthaudit.measures.copies.memorisation import (
     nearness_p_values,
     without_duplicates,
 )
-from synthaudit.measures.neighbours import Directions, Neighbours, nearest
+from synthaudit.measures.search.neighbours import Directions, Neighbours, nearest
 
 
 def judge(real: np.ndarray, synthetic: np.ndarray, **how: float):  # type: ignore[no-untyped-def]
@@ -31,12 +31,12 @@ def test_few_copies_are_found_and_false_discoveries_stay_few(
 ) -> None:
     shares, recalls = [], []
     for seed in range(12):
-        generator = np.random.default_rng([seed, dimension, *sizes])
-        real = generator.standard_normal((sizes[0], dimension))
-        synthetic = generator.standard_normal((sizes[1], dimension))
+        rng = np.random.default_rng([seed, dimension, *sizes])
+        real = rng.standard_normal((sizes[0], dimension))
+        synthetic = rng.standard_normal((sizes[1], dimension))
         copies = sizes[1] // 20
-        source = generator.integers(0, len(real), copies)
-        noise = 0.1 * generator.standard_normal((copies, dimension))
+        source = rng.integers(0, len(real), copies)
+        noise = 0.1 * rng.standard_normal((copies, dimension))
         synthetic[:copies] = real[source] + noise
         found = judge(real, synthetic)
         assert (found.original[:copies] == source).mean() > 0.95
@@ -50,8 +50,8 @@ def test_few_copies_are_found_and_false_discoveries_stay_few(
 def test_p_values_of_fresh_images_are_uniform_far_into_the_tail() -> None:
     p_values = []
     for seed in range(40):
-        generator = np.random.default_rng(seed)
-        real, fresh = (generator.standard_normal((500, 16)) for _ in range(2))
+        rng = np.random.default_rng(seed)
+        real, fresh = (rng.standard_normal((500, 16)) for _ in range(2))
         p_values.append(judge(real, fresh).p_value)
     found = np.concatenate(p_values)
     for level, slack in ((0.5, 0.05), (0.1, 0.02), (0.01, 0.004), (0.002, 0.0012)):

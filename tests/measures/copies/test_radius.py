@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius, intrinsic_dimension
-from synthaudit.measures.neighbours import Directions, nearest
+from synthaudit.measures.search.neighbours import Directions, nearest
 
 
 def learn(real: np.ndarray, *, synthetic_count: int = 100, **options: float) -> DuplicateRadius:
@@ -24,11 +24,11 @@ def learn(real: np.ndarray, *, synthetic_count: int = 100, **options: float) -> 
 @pytest.mark.parametrize("count", [40, 200, 1000])
 @pytest.mark.parametrize("dimension", [8, 64])
 def test_fresh_images_are_flagged_at_the_budget(count: int, dimension: int) -> None:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     rates = []
     for _ in range(max(12_000 // count, 20)):
-        real = generator.standard_normal((count, dimension))
-        fresh = generator.standard_normal((1000, dimension))
+        real = rng.standard_normal((count, dimension))
+        fresh = rng.standard_normal((1000, dimension))
         directions = Directions(np.concatenate([real, fresh]))
         distance = nearest(directions, np.arange(count, count + 1000), np.arange(count)).distance
         rates.append((distance < learn(real, false_alarms=0.02).real).mean())
@@ -53,9 +53,9 @@ def test_the_radius_shrinks_by_the_power_law() -> None:
 
 
 def test_duplicates_among_the_real_images_do_not_shrink_it() -> None:
-    generator = np.random.default_rng(3)
-    clean = generator.standard_normal((400, 32))
-    near = clean[:80] + 0.01 * generator.standard_normal((80, 32))
+    rng = np.random.default_rng(3)
+    clean = rng.standard_normal((400, 32))
+    near = clean[:80] + 0.01 * rng.standard_normal((80, 32))
     dirty = np.concatenate([clean, near, clean[80:120], clean[80:120]])
     assert learn(dirty).real == pytest.approx(learn(clean).real, rel=1e-6)
     assert learn(dirty).real_count == 400
@@ -81,10 +81,10 @@ def test_two_distinct_images_give_some_radius() -> None:
 @pytest.mark.parametrize("copies", [2, 3, 5])
 @pytest.mark.parametrize("dimension", [32, 512])
 def test_copies_of_every_real_image_do_not_shrink_it(copies: int, dimension: int) -> None:
-    generator = np.random.default_rng(4)
-    sources = generator.standard_normal((200, dimension))
+    rng = np.random.default_rng(4)
+    sources = rng.standard_normal((200, dimension))
     repeated = np.repeat(sources, copies, axis=0)
-    repeated += 0.02 * generator.standard_normal(repeated.shape)
+    repeated += 0.02 * rng.standard_normal(repeated.shape)
     radius = learn(repeated)
     assert radius.real_count == 200
     assert radius.real == pytest.approx(learn(sources).real, rel=0.05)

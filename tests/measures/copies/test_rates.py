@@ -23,8 +23,8 @@ def test_it_is_never_zero() -> None:
 
 
 def test_equal_rates_reject_no_more_than_their_level() -> None:
-    generator = np.random.default_rng(0)
-    events = generator.poisson(6.0, (4000, 2))
+    rng = np.random.default_rng(0)
+    events = rng.poisson(6.0, (4000, 2))
     p_values = [
         excess_p_value(int(a), 200.0, reference_events=float(b), reference_exposure=200.0)
         for a, b in events

@@ -14,27 +14,27 @@ from synthaudit.measures.copies.studio import find_studio_duplicates
 Oracle = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 
-def random(generator: np.random.Generator, count: int) -> np.ndarray:
-    return generator.standard_normal((count, 32))
+def random(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.standard_normal((count, 32))
 
 
-def clustered(generator: np.random.Generator, count: int) -> np.ndarray:
-    centres = generator.standard_normal((8, 32))
-    return centres[generator.integers(0, 8, count)] + 0.3 * random(generator, count)
+def clustered(rng: np.random.Generator, count: int) -> np.ndarray:
+    centres = rng.standard_normal((8, 32))
+    return centres[rng.integers(0, 8, count)] + 0.3 * random(rng, count)
 
 
-def duplicate_laden(generator: np.random.Generator, count: int) -> np.ndarray:
-    vectors = random(generator, count)
-    exact = generator.integers(0, count, count // 3)
-    vectors[exact] = vectors[generator.integers(0, 6, len(exact))]
-    near = generator.integers(0, count, count // 6)
-    noise = 0.01 * generator.standard_normal((len(near), 32))
-    vectors[near] = vectors[generator.integers(0, count, len(near))] + noise
+def duplicate_laden(rng: np.random.Generator, count: int) -> np.ndarray:
+    vectors = random(rng, count)
+    exact = rng.integers(0, count, count // 3)
+    vectors[exact] = vectors[rng.integers(0, 6, len(exact))]
+    near = rng.integers(0, count, count // 6)
+    noise = 0.01 * rng.standard_normal((len(near), 32))
+    vectors[near] = vectors[rng.integers(0, count, len(near))] + noise
     return vectors
 
 
-def flat(generator: np.random.Generator, count: int) -> np.ndarray:
-    return random(generator, count)[:, :3]
+def flat(rng: np.random.Generator, count: int) -> np.ndarray:
+    return random(rng, count)[:, :3]
 
 
 RATIOS = ((120, 120), (40, 400), (400, 40))
@@ -91,12 +91,12 @@ def test_scores_pairs_and_thresholds(
 
 def test_the_faults_that_made_us_leave_it() -> None:
     """Beyond half, collapse goes unseen: the pooled median falls with it."""
-    generator = np.random.default_rng(1)
-    real = generator.standard_normal((200, 64))
-    modes = generator.standard_normal((10, 64))
-    noise = 0.02 * generator.standard_normal((1440, 64))
-    collapsed = modes[generator.integers(0, 10, 1440)] + noise
-    synthetic = np.concatenate([collapsed, generator.standard_normal((360, 64))])
+    rng = np.random.default_rng(1)
+    real = rng.standard_normal((200, 64))
+    modes = rng.standard_normal((10, 64))
+    noise = 0.02 * rng.standard_normal((1440, 64))
+    collapsed = modes[rng.integers(0, 10, 1440)] + noise
+    synthetic = np.concatenate([collapsed, rng.standard_normal((360, 64))])
     theirs = synthaudit.score_embeddings(real, synthetic, definition="cleanlab")
     ours = synthaudit.score_embeddings(real, synthetic)
     assert theirs.unvaried.value == 0.0

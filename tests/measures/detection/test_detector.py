@@ -79,9 +79,9 @@ def test_probabilities_are_calibrated_for_shifted_gaussians() -> None:
 
 
 def test_copies_in_one_cluster_do_not_leak() -> None:
-    generator = np.random.default_rng(3)
-    sources = generator.standard_normal((200, 512))
-    vectors = np.repeat(sources, 3, axis=0) + 0.01 * generator.standard_normal((600, 512))
+    rng = np.random.default_rng(3)
+    sources = rng.standard_normal((200, 512))
+    vectors = np.repeat(sources, 3, axis=0) + 0.01 * rng.standard_normal((600, 512))
     cluster = np.repeat(np.arange(200), 3)
     is_synthetic = np.repeat(np.arange(200) >= 100, 3)
     assert detect(vectors, is_synthetic, None).auc > 0.9
@@ -89,8 +89,8 @@ def test_copies_in_one_cluster_do_not_leak() -> None:
 
 
 def test_probabilities_are_those_of_scikit_learn_on_the_same_folds() -> None:
-    generator = np.random.default_rng(4)
-    vectors = generator.standard_normal((300, 40))
+    rng = np.random.default_rng(4)
+    vectors = rng.standard_normal((300, 40))
     is_synthetic = sides(200, 100)
     vectors[is_synthetic] += 0.3
     found = detect(vectors, is_synthetic, alone(300))
@@ -107,16 +107,16 @@ def test_probabilities_are_those_of_scikit_learn_on_the_same_folds() -> None:
 
 @pytest.mark.parametrize("count", [300, 30])
 def test_rotation_and_order_change_nothing(count: int) -> None:
-    generator = np.random.default_rng(5)
-    vectors = generator.standard_normal((count, 64))
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((count, 64))
     axes = principal_axes(vectors)
     standardised = (vectors - vectors.mean(axis=0)) / vectors.std(axis=0)
     assert np.allclose(axes @ axes.T, standardised @ standardised.T, atol=1e-8)
 
 
 def test_choosing_on_a_sample_chooses_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    generator = np.random.default_rng(6)
-    vectors = generator.standard_normal((4000, 30))
+    rng = np.random.default_rng(6)
+    vectors = rng.standard_normal((4000, 30))
     is_synthetic = sides(3000, 1000)
     vectors[is_synthetic] += 0.1
     full = detect(vectors, is_synthetic, alone(4000))
@@ -128,9 +128,9 @@ def test_choosing_on_a_sample_chooses_alike(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_area_under_curve_counts_ties_half() -> None:
-    generator = np.random.default_rng(7)
-    score = generator.integers(0, 5, 200).astype(float)
-    positive = generator.uniform(size=200) < 0.3
+    rng = np.random.default_rng(7)
+    score = rng.integers(0, 5, 200).astype(float)
+    positive = rng.uniform(size=200) < 0.3
     assert area_under_curve(score, positive) == pytest.approx(roc_auc_score(positive, score))
     assert area_under_curve(score, np.zeros(200, bool)) == 0.5
 
@@ -161,11 +161,11 @@ def test_identical_images_cannot_be_told_apart() -> None:
 
 
 def test_a_side_that_is_one_cluster_gets_half() -> None:
-    generator = np.random.default_rng(10)
-    vectors = generator.standard_normal((60, 8))
+    rng = np.random.default_rng(10)
+    vectors = rng.standard_normal((60, 8))
     is_synthetic = sides(40, 20)
     cluster = np.where(is_synthetic, 0, -1)
-    vectors[is_synthetic] = vectors[-1] + 0.001 * generator.standard_normal((20, 8))
+    vectors[is_synthetic] = vectors[-1] + 0.001 * rng.standard_normal((20, 8))
     found = detect(vectors, is_synthetic, cluster)
     assert found.undetermined[is_synthetic].all()
     assert (found.label_quality[is_synthetic] == 0.5).all()
@@ -173,8 +173,8 @@ def test_a_side_that_is_one_cluster_gets_half() -> None:
 
 
 def test_repeats_are_averaged_and_each_is_what_it_would_be_alone() -> None:
-    generator = np.random.default_rng(11)
-    vectors = generator.standard_normal((200, 10))
+    rng = np.random.default_rng(11)
+    vectors = rng.standard_normal((200, 10))
     is_synthetic = sides(100, 100)
     vectors[is_synthetic] += 0.3
     found = detect(vectors, is_synthetic, alone(200), repeats=3)

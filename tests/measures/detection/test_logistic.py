@@ -11,9 +11,9 @@ from synthaudit.measures.detection.logistic import fit, sigmoid
 
 
 def problem(count: int, width: int, gap: float) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = (np.arange(count) % 3 == 0).astype(float)
-    rows = generator.standard_normal((count, width)) + gap * labels[:, None]
+    rows = rng.standard_normal((count, width)) + gap * labels[:, None]
     return rows, labels
 
 
@@ -23,9 +23,9 @@ def test_it_agrees_with_scikit_learn(
     count: int, width: int, gap: float, inverse_penalty: float
 ) -> None:
     rows, labels = problem(count, width, gap)
-    generator = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     weights = np.stack(
-        [np.ones(count), generator.integers(0, 2, count), generator.uniform(0, 3, count)], axis=1
+        [np.ones(count), rng.integers(0, 2, count), rng.uniform(0, 3, count)], axis=1
     )
     models = fit(
         ArrayDesign(rows),

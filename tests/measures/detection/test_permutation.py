@@ -30,9 +30,9 @@ def test_it_rejects_at_its_level(copies: int) -> None:
     """30 p-values uniform on 20 values: the mean is 0.525, its standard error 0.053."""
     p_values = []
     for seed in range(30):
-        generator = np.random.default_rng(seed)
-        sources = generator.standard_normal((60 // copies, 16))
-        noise = 0.01 * generator.standard_normal((60, 16))
+        rng = np.random.default_rng(seed)
+        sources = rng.standard_normal((60 // copies, 16))
+        noise = 0.01 * rng.standard_normal((60, 16))
         vectors = np.repeat(sources, copies, axis=0) + noise
         groups = np.repeat(np.arange(60 // copies), copies) if copies > 1 else alone(60)
         null = detector_null(vectors, sides(30, 30), groups, permutations=19, seed=seed)
@@ -51,15 +51,15 @@ def test_units_are_the_parts_of_clusters_on_either_side() -> None:
 
 
 def test_sampling_keeps_units_whole_and_sides_even() -> None:
-    generator = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     is_synthetic = sides(1000, 3000)
     units = np.arange(4000) // 4
-    rows = sample_units(is_synthetic, units, 800, generator)
+    rows = sample_units(is_synthetic, units, 800, rng)
     assert 780 <= len(rows) <= 820
     assert abs(is_synthetic[rows].mean() - 0.5) < 0.02
     _, counts = np.unique(units[rows], return_counts=True)
     assert (counts == 4).all()
-    assert len(sample_units(is_synthetic, units, 5000, generator)) == 4000
+    assert len(sample_units(is_synthetic, units, 5000, rng)) == 4000
 
 
 def test_one_unit_on_a_side_has_no_null() -> None:

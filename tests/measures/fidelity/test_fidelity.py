@@ -7,7 +7,7 @@ import pytest
 
 from synthaudit.measures.fidelity.frechet import frechet, frechet_distance
 from synthaudit.measures.fidelity.kernel_distance import kernel_distance, squared_discrepancy
-from synthaudit.measures.fidelity.neighbourhoods import coverage_chance, neighbourhoods
+from synthaudit.measures.fidelity.prdc import coverage_chance, neighbourhoods
 from synthaudit.measures.fidelity.vendi import vendi_of_similarity, vendi_score
 
 

@@ -1,0 +1,116 @@
+"""Do things that are not content tell the sides apart?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import area_under_curve, detect
+
+# Files that are told apart this well, and no further than this from what the detector reaches,
+# explain it. An AUC of 100 against 100 images is itself uncertain by about 0.04.
+SUSPICIOUS_AUC: Final = 0.6
+WITHIN: Final = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trait:
+    """One trait by itself.
+
+    Attributes:
+        name: of the trait.
+        auc: area under the curve of the trait alone, folded into [0.5, 1]; 0.5 is chance.
+        real: its median over the real images.
+        synthetic: its median over the synthetic ones.
+    """
+
+    name: str
+    auc: float
+    real: float
+    synthetic: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtefactAudit:
+    """How well file traits tell the sides apart; AUCs are 0.5 by chance and 1 at worst.
+
+    Attributes:
+        container_auc: of format, size, quality, bytes and metadata alone: nothing of the picture.
+        trace_auc: of block-DCT energies alone; they hold compression and resampling traces, but
+            also how much fine detail the pictures have.
+        auc: of all traits together.
+        best: the single traits that separate best, best first.
+        explains: whether the container traits alone do as well as the detector, or nearly.
+    """
+
+    container_auc: float
+    trace_auc: float
+    auc: float
+    best: Sequence[Trait]
+    explains: bool
+
+
+def audit_artefacts(
+    container: Floats,
+    traces: Floats,
+    is_synthetic: Flags,
+    groups: Integers,
+    *,
+    container_names: Sequence[str],
+    trace_names: Sequence[str],
+    detector_auc: float,
+    folds: int = 5,
+    seed: int = 0,
+    shown: int = 5,
+) -> ArtefactAudit:
+    """Cross-validate detectors that see traits only, on the folds' rules of the real one.
+
+    Args:
+        container: (n, c) traits of the files.
+        traces: (n, t) traces in the pixels.
+        is_synthetic: (n,) the side of each image.
+        groups: (n,) clusters that no fold cuts, -1 for images alone.
+        container_names: c names.
+        trace_names: t names.
+        detector_auc: what the detector on embeddings reaches.
+        folds: of the cross-validation.
+        seed: of the folds.
+        shown: how many single traits to name.
+
+    Returns:
+        ``ArtefactAudit``.
+    """
+
+    def reach(values: Floats) -> float:
+        axes = principal_axes(values)
+        return detect(axes, is_synthetic, groups, folds=folds, seed=seed).auc
+
+    both = np.concatenate([container, traces], axis=1)
+    container_auc = reach(container)
+    singles = [
+        _single(name, both[:, column], is_synthetic)
+        for column, name in enumerate([*container_names, *trace_names])
+    ]
+    singles.sort(key=lambda trait: -trait.auc)
+    return ArtefactAudit(
+        container_auc=container_auc,
+        trace_auc=reach(traces),
+        auc=reach(both),
+        best=[trait for trait in singles[:shown] if trait.auc > SUSPICIOUS_AUC],
+        explains=container_auc > max(SUSPICIOUS_AUC, detector_auc - WITHIN),
+    )
+
+
+def _single(name: str, values: Floats, is_synthetic: Flags) -> Trait:
+    auc = area_under_curve(values, is_synthetic)
+    return Trait(
+        name=name,
+        auc=max(auc, 1.0 - auc),
+        real=float(np.median(values[~is_synthetic])),
+        synthetic=float(np.median(values[is_synthetic])),
+    )

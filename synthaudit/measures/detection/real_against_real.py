@@ -1,0 +1,75 @@
+"""The floor: what would perfect synthetic data score, here and at this size?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from synthaudit.arrays import Integers, Vectors
+from synthaudit.measures.copies.duplicates import find_duplicates
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.detection.permutation import sample_units, unit_numbers
+from synthaudit.measures.randomness import stream
+from synthaudit.measures.scores import SCORE_NAMES, Evidence, FourScores, four_scores
+from synthaudit.measures.search.neighbours import Directions
+
+_ROWS: Final = 6000
+_LEAST: Final = 20
+
+
+def floor(
+    vectors: Vectors,
+    groups: Integers,
+    *,
+    synthetic_share: float,
+    false_alarms: float = 0.005,
+    distance: float | None = None,
+    folds: int = 5,
+    splits: int = 3,
+    seed: int = 0,
+) -> FourScores | None:
+    """Audit the real images against themselves.
+
+    They are split at random into two parts in the ratio of the audit, near-duplicates kept
+    together, and one part is audited as if it were synthetic.
+
+    Args:
+        vectors: (N, d) embeddings of the real images.
+        groups: (N,) their near-duplicate clusters, -1 for images alone.
+        synthetic_share: share of the images that goes to the pretended synthetic part.
+        false_alarms: budget of the duplicate radius.
+        distance: an absolute radius instead.
+        folds: of the detector.
+        splits: how many splits are averaged.
+        seed: decides them.
+
+    Returns:
+        The four scores; None with fewer than 20 real images on a part.
+    """
+    rng = stream(seed, "floor")
+    nobody = np.zeros(len(vectors), bool)
+    rows = sample_units(nobody, unit_numbers(nobody, groups), _ROWS, rng)
+    vectors, groups = vectors[rows], groups[rows]
+    units = unit_numbers(nobody[rows], groups)
+    share = float(np.clip(synthetic_share, 0.2, 0.8))
+    if len(vectors) * min(share, 1.0 - share) < _LEAST:
+        return None
+    axes, directions = principal_axes(vectors), Directions(vectors)
+    found: list[FourScores] = []
+    for split in range(splits):
+        pretended = (rng.permutation(int(units.max()) + 1) < share * (units.max() + 1))[units]
+        copies = find_duplicates(
+            directions, pretended, false_alarms=false_alarms, distance=distance
+        )
+        detection = detect(axes, pretended, groups, folds=folds, seed=seed + split)
+        evidence = Evidence(
+            label_quality=detection.label_quality,
+            is_synthetic=pretended,
+            is_unvaried=copies.is_unvaried,
+            is_unoriginal=copies.is_unoriginal,
+        )
+        found.append(four_scores(evidence))
+    means = {name: float(np.mean([vars(f)[name] for f in found])) for name in SCORE_NAMES}
+    return FourScores(**means)

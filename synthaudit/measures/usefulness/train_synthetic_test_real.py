@@ -1,0 +1,273 @@
+"""What the synthetic images are worth as training data: linear probes tested on real images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from synthaudit.arrays import Flags, Floats, Integers, Names
+from synthaudit.measures.detection.folds import grouped_folds
+from synthaudit.measures.detection.permutation import unit_numbers
+from synthaudit.measures.randomness import stream
+from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
+from synthaudit.measures.usefulness.shared_classes import shared_classes
+
+_FOLDS: Final = 5
+_SHOTS: Final = (1, 2, 4, 8, 16)
+_DRAWS: Final = 10
+_RESAMPLES: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShot:
+    """With so many real images a class: accuracy of the probe without and with synthetic ones."""
+
+    images: int
+    real: Estimate
+    both: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingValue:
+    """Balanced accuracies (mean over the classes, in [0, 1], higher is better) on real images.
+
+    Attributes:
+        real: of a probe trained on real images.
+        synthetic: of one trained on synthetic images only.
+        both: of one trained on both.
+        gain: ``both`` less ``real``, paired: above 0 the synthetic images help.
+        gap: ``synthetic`` less ``real``, paired: 0 when they can replace the real ones.
+        classes: by class, the three accuracies and the gain.
+        few_shot: the same with few real images, as many kinds of few as the data allow.
+        chance: accuracy of guessing, one over the number of classes.
+        excluded: synthetic images that some probe may not learn from, being near-duplicates of
+            images that it is tested on.
+    """
+
+    real: Estimate
+    synthetic: Estimate
+    both: Estimate
+    gain: Estimate
+    gap: Estimate
+    classes: Mapping[str, Mapping[str, float]]
+    few_shot: Sequence[FewShot]
+    chance: float
+    excluded: int
+
+
+def training_value(
+    rows: Floats,
+    is_synthetic: Flags,
+    classes: Names,
+    groups: Integers,
+    clusters: Integers,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> TrainingValue | None:
+    """Train probes on real images, synthetic ones, and both; test each on held-out real images.
+
+    Five folds that keep near-duplicates together; synthetic near-duplicates of the images under
+    test leave the training set. Intervals draw clusters of test images anew, and the few images
+    of the few-shot curves; training sets are otherwise as they are.
+
+    Args:
+        rows: (n, d) features, standardised, axes of most variation last.
+        is_synthetic: (n,) the side of each.
+        classes: (n,) class names, None without.
+        groups: (n,) clusters that no fold cuts, -1 for images alone.
+        clusters: (n,) near-duplicate clusters, -1 for images alone.
+        confidence: of the intervals.
+        seed: of folds, draws and intervals.
+
+    Returns:
+        ``TrainingValue``; None with fewer than two classes that both sides have and that have at
+        least five real images.
+    """
+    shared = shared_classes(classes, is_synthetic)
+    if shared is None:
+        return None
+    known, names = shared.known, shared.names
+    trial = _Trial(
+        rows=rows[known, -PROBE_AXES:],
+        target=shared.target[known],
+        is_synthetic=is_synthetic[known],
+        groups=groups[known],
+        clusters=clusters[known],
+        classes=len(names),
+    )
+    rng = stream(seed, "training value")
+    routes = trial.full(rng)
+    judge = _Judge(trial, confidence, rng)
+    by_class = {route: judge.by_class(correct[None]) for route, correct in routes.items()}
+    return TrainingValue(
+        **{route: judge.estimate(correct[None]) for route, correct in routes.items()},
+        gain=judge.estimate(routes["both"][None], routes["real"][None]),
+        gap=judge.estimate(routes["synthetic"][None], routes["real"][None]),
+        classes={
+            name: {
+                **{route: float(values[number]) for route, values in by_class.items()},
+                "gain": float(by_class["both"][number] - by_class["real"][number]),
+            }
+            for number, name in enumerate(names)
+        },
+        few_shot=_few_shot(trial, judge, rng),
+        chance=1.0 / len(names),
+        excluded=trial.excluded,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """The images of the shared classes."""
+
+    rows: Floats
+    target: Integers
+    is_synthetic: Flags
+    groups: Integers
+    clusters: Integers
+    classes: int
+
+    @property
+    def real(self) -> Integers:
+        return np.flatnonzero(~self.is_synthetic)
+
+    @property
+    def excluded(self) -> int:
+        return int(self._near(self.real).sum())
+
+    def _near(self, test: Integers) -> Flags:
+        """Which images are near-duplicates of those under test."""
+        touched = np.unique(self.clusters[test])
+        near: Flags = self.is_synthetic & np.isin(self.clusters, touched[touched >= 0])
+        return near
+
+    def usable(self, test: Integers) -> Integers:
+        """The synthetic images that a probe tested on these may learn from."""
+        return np.flatnonzero(self.is_synthetic & ~self._near(test))
+
+    def folds(self, rng: np.random.Generator) -> list[tuple[Integers, Integers]]:
+        """Pairs of real training and test rows."""
+        real = self.real
+        fold = grouped_folds(self.target[real], self.groups[real], folds=_FOLDS, rng=rng)
+        return [(real[fold != number], real[fold == number]) for number in range(_FOLDS)]
+
+    def correct(self, train: Integers, test: Integers) -> Flags:
+        """Whether a probe trained on some rows names the others rightly."""
+        if len(train) == 0:
+            return np.zeros(len(test), bool)
+        probe = fit_probe(self.rows[train], self.target[train], classes=self.classes)
+        right: Flags = probe.classify(self.rows[test]) == self.target[test]
+        return right
+
+    def full(self, rng: np.random.Generator) -> dict[str, Floats]:
+        """By route, whether each real image is named rightly when held out."""
+        found = {route: np.zeros(len(self.target)) for route in ("real", "synthetic", "both")}
+        for train, test in self.folds(rng):
+            fakes = self.usable(test)
+            found["real"][test] = self.correct(train, test)
+            found["synthetic"][test] = self.correct(fakes, test)
+            found["both"][test] = self.correct(np.concatenate([train, fakes]), test)
+        return {route: correct[self.real] for route, correct in found.items()}
+
+
+class _Judge:
+    """Balanced accuracy of (draws, N) judgements of the real images, NaN where not tested."""
+
+    def __init__(self, trial: _Trial, confidence: float, rng: np.random.Generator) -> None:
+        real = trial.real
+        self.indicator = np.eye(trial.classes)[trial.target[real]]
+        self.confidence, self.rng = confidence, rng
+        units = unit_numbers(np.zeros(len(real), bool), trial.groups[real])
+        drawn = rng.multinomial(
+            units.max() + 1, np.full(units.max() + 1, 1.0 / (units.max() + 1)), _RESAMPLES
+        )
+        self.weights = drawn[:, units].astype(float)
+
+    def by_class(self, correct: Floats) -> Floats:
+        """(K,) accuracies."""
+        return self._accuracies(correct, np.ones(correct.shape[1]))
+
+    def estimate(self, correct: Floats, less: Floats | None = None) -> Estimate:
+        """Accuracy, or what it exceeds another one of the same draws by."""
+        everyone = np.ones(correct.shape[1])
+        value = self._balanced(correct, less, everyone)
+        spread = []
+        for weight in self.weights:
+            draws = self.rng.integers(len(correct), size=len(correct))
+            spread.append(
+                self._balanced(correct[draws], None if less is None else less[draws], weight)
+            )
+        tail = (1.0 - self.confidence) / 2.0
+        low, high = np.nanquantile(spread, [tail, 1.0 - tail])
+        return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
+
+    def _balanced(self, correct: Floats, less: Floats | None, weight: Floats) -> float:
+        own = self._accuracies(correct, weight)
+        other = 0.0 if less is None else self._accuracies(less, weight)
+        return float(np.nanmean(own - other))
+
+    def _accuracies(self, correct: Floats, weight: Floats) -> Floats:
+        tested = ~np.isnan(correct)
+        right = (np.nan_to_num(correct) * weight) @ self.indicator
+        asked = (tested * weight) @ self.indicator
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(right.sum(axis=0) / asked.sum(axis=0))
+
+
+def _few_shot(trial: _Trial, judge: _Judge, rng: np.random.Generator) -> list[FewShot]:
+    position = np.full(len(trial.target), -1)
+    position[trial.real] = np.arange(len(trial.real))
+    folds = [pair for _ in range(_DRAWS // _FOLDS) for pair in trial.folds(rng)]
+    found = []
+    for images in _SHOTS:
+        judged = {route: np.full((_DRAWS, len(trial.real)), np.nan) for route in ("real", "both")}
+        drawn = 0
+        for draw in range(_DRAWS):
+            train, test = folds[draw]
+            few = _few_of_each(trial, train, images, rng)
+            if few is None:
+                continue
+            drawn += 1
+            columns = position[test]
+            judged["real"][draw, columns] = trial.correct(few, test)
+            both = np.concatenate([few, trial.usable(test)])
+            judged["both"][draw, columns] = trial.correct(both, test)
+        if drawn < _DRAWS // 2:
+            break
+        real, both = judged["real"], judged["both"]
+        found.append(
+            FewShot(
+                images=images,
+                real=judge.estimate(real),
+                both=judge.estimate(both),
+                gain=judge.estimate(both, real),
+            )
+        )
+    return found
+
+
+def _few_of_each(
+    trial: _Trial, train: Integers, images: int, rng: np.random.Generator
+) -> Integers | None:
+    """So many random rows of each class; None where a class has too few."""
+    chosen = []
+    for number in range(trial.classes):
+        rows = train[trial.target[train] == number]
+        if len(rows) < images:
+            return None
+        chosen.append(rng.choice(rows, images, replace=False))
+    return np.concatenate(chosen)

@@ -1,0 +1,149 @@
+"""The self-test: can the audit see faults in images like yours, and from what size on?"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from synthaudit.auditing.context import set_up
+from synthaudit.errors import DataError, UsageError
+from synthaudit.images.collection import Collection
+from synthaudit.images.opening import Source, open_source
+from synthaudit.measures.randomness import stream
+from synthaudit.progress import NoProgress, Progress
+from synthaudit.selftesting.faults import FAULTS, Fault, Halves, has_classes, nothing, split
+from synthaudit.selftesting.material import LEAST_IMAGES, Material, gather
+from synthaudit.selftesting.planted_audit import (
+    READINGS,
+    Trial,
+    audit_planted,
+    recall_and_precision,
+)
+from synthaudit.selftesting.result import Outcome, SelfTest
+from synthaudit.settings import Settings, make_settings
+
+# A reading above all of 19 clean ones is a test at 5 %.
+_CLEAN_SPLITS: Final = 19
+_PLANTINGS: Final = 2
+
+
+def selftest(
+    real: Source, *, images: int = 2000, progress: Progress | None = None, **settings: Any
+) -> SelfTest:
+    """Plant known faults into real images and audit each.
+
+    The images are split in two at random, near-duplicates kept together; one half plays the real
+    side, the other, with a fault planted in it, the synthetic one.
+
+    Args:
+        real: folder, manifest or tar shards of real images.
+        images: how many to use at most.
+        progress: told of the work as it goes.
+        settings: the fields of ``Settings``.
+
+    Returns:
+        ``SelfTest``.
+
+    Raises:
+        UsageError, SettingsError: the call is wrong.
+        DataError: there are too few images, or only vectors.
+        EmbedderError: the embedder or its weights cannot be had.
+    """
+    if images < LEAST_IMAGES:
+        raise UsageError(f"a self-test needs at least {LEAST_IMAGES} images, not {images}.")
+    options = make_settings({**settings, "quick": True})
+    if options.definition != "default":
+        raise UsageError("the self-test is of the default definition; leave --definition out.")
+    listener = progress or NoProgress()
+    collection = open_source(real)
+    if not isinstance(collection, Collection):
+        raise DataError(f"{real} holds ready vectors, but faults are planted in images: give them.")
+    with set_up(options, listener) as bench:
+        material = gather(collection, bench, images=images, seed=options.seed)
+    return _Runner(material, options, listener).run(collection.name, bench.embedder.name)
+
+
+class _Runner:
+    """The trials of one self-test."""
+
+    def __init__(self, material: Material, settings: Settings, progress: Progress) -> None:
+        self.material, self.settings, self.progress = material, settings, progress
+        rng = stream(settings.seed, "self-test splits")
+        self.halves = [split(material, rng) for _ in range(_CLEAN_SPLITS)]
+        self.clean: list[Trial] = []
+
+    def run(self, name: str, embedder: str) -> SelfTest:
+        """Clean splits first, then every fault at every rate."""
+        faults, left_out = self._plantable()
+        trials = sum(len(fault.rates) for fault in faults) * _PLANTINGS + _CLEAN_SPLITS
+        self.progress.start("auditing planted faults", trials)
+        for halves in self.halves:
+            self.clean.append(audit_planted(nothing(self.material, halves), self.settings))
+            self.progress.advance(1)
+        outcomes = [self._try(fault, rate) for fault in faults for rate in fault.rates]
+        sizes = np.array([[len(half.real), len(half.synthetic)] for half in self.halves])
+        return SelfTest(
+            name=name,
+            real=round(float(sizes[:, 0].mean())),
+            synthetic=round(float(sizes[:, 1].mean())),
+            embedder=embedder,
+            clean={reading: self._highest(reading) for reading in READINGS},
+            splits=_CLEAN_SPLITS,
+            outcomes=outcomes,
+            left_out=left_out,
+            seed=self.settings.seed,
+        )
+
+    def _plantable(self) -> tuple[list[Fault], dict[str, str]]:
+        if has_classes(self.material):
+            return list(FAULTS), {}
+        reason = "the images have no class folders"
+        kept = [fault for fault in FAULTS if fault.measure != "wrong_labels"]
+        return kept, {fault.name: reason for fault in FAULTS if fault not in kept}
+
+    def _highest(self, reading: str) -> float:
+        return max(trial.readings[reading] for trial in self.clean)
+
+    def _try(self, fault: Fault, rate: float) -> Outcome:
+        clean, trials, found = self.clean[:_PLANTINGS], [], []
+        for number, halves in enumerate(self.halves[:_PLANTINGS]):
+            trial, score = self._plant(fault, rate, halves, number)
+            trials.append(trial)
+            found.append(score)
+            self.progress.advance(1)
+        readings = [trial.readings[fault.measure] for trial in trials]
+        precisions = [precision for _, precision in found if precision is not None]
+        return Outcome(
+            fault=fault.name,
+            rate=rate,
+            measure=fault.measure,
+            clean=float(np.mean([trial.readings[fault.measure] for trial in clean])),
+            value=float(np.mean(readings)),
+            moved={
+                name: float(
+                    np.mean(
+                        [
+                            planted.readings[name] - own.readings[name]
+                            for planted, own in zip(trials, clean, strict=True)
+                        ]
+                    )
+                )
+                for name in READINGS
+            },
+            seen_by=[
+                name
+                for name in READINGS
+                if min(trial.readings[name] for trial in trials) > self._highest(name)
+            ],
+            recall=float(np.mean([recall for recall, _ in found])),
+            precision=float(np.mean(precisions)) if precisions else None,
+        )
+
+    def _plant(
+        self, fault: Fault, rate: float, halves: Halves, number: int
+    ) -> tuple[Trial, tuple[float, float | None]]:
+        rng = stream(self.settings.seed, f"self-test {fault.name} {rate} {number}")
+        planted = fault.plant(self.material, halves, rate, rng)
+        trial = audit_planted(planted, self.settings)
+        return trial, recall_and_precision(trial.flags[fault.measure], planted.truth)

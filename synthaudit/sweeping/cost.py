@@ -1,0 +1,120 @@
+"""Before and beside a sweep: what it would make and cost, and what is already done."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthaudit.progress import NoProgress
+from synthaudit.sweeping.plan import Budget
+from synthaudit.sweeping.preparation import Prepared
+from synthaudit.sweeping.production import Production, Shard
+from synthaudit.sweeping.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmState:
+    """How far an arm is: images there, wanted, and one of its prompts."""
+
+    arm: str
+    done: int
+    wanted: int
+    prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a sweep would cost.
+
+    Attributes:
+        arms: how far each is.
+        missing: distinct images still to be made.
+        seconds: what they would take, by one image made for the purpose; None without one.
+        bytes_needed: what they would fill, likewise.
+        bytes_free: what the disk has.
+        cut: prompts that are too long for the model, with how many tokens it would not see.
+    """
+
+    arms: Sequence[ArmState]
+    missing: int
+    seconds: float | None
+    bytes_needed: int | None
+    bytes_free: int
+    cut: Sequence[tuple[str, int]]
+
+
+def state_of(prepared: Prepared, folder: Path) -> list[ArmState]:
+    """How far every arm is, by the store in the folder."""
+    store = Store(folder / "store")
+    try:
+        return _states(prepared, _production(prepared, store))
+    finally:
+        store.close()
+
+
+def _states(prepared: Prepared, production: Production) -> list[ArmState]:
+    return [
+        ArmState(
+            arm=arm.name,
+            done=len(production.done(arm.name)),
+            wanted=len(arm.jobs),
+            prompt=arm.jobs[0].prompt,
+        )
+        for arm in prepared.arms
+    ]
+
+
+def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Estimate:
+    """What is missing and what it would cost.
+
+    Args:
+        prepared: the plan, checked.
+        folder: of the sweep; the image that is made for calibration stays in its store.
+        calibrate: make a few images to learn how long one takes.
+    """
+    store = Store(folder / "store")
+    try:
+        production = _production(prepared, store)
+        seconds, size = _calibrate(production, prepared.arms[0].name) if calibrate else (None, None)
+        states = _states(prepared, production)
+        wanted = {slot.digest for slots in production.slots.values() for slot in slots}
+        missing = len(wanted) - len(store.find(wanted))
+    finally:
+        store.close()
+    prompts = list(dict.fromkeys(job.prompt for arm in prepared.arms for job in arm.jobs))
+    counted = [(prompt, prepared.generator.count_cut_words(prompt)) for prompt in prompts]
+    return Estimate(
+        arms=states,
+        missing=missing,
+        seconds=None if seconds is None else seconds * missing,
+        bytes_needed=None if size is None else size * missing,
+        bytes_free=shutil.disk_usage(folder).free,
+        cut=[(prompt, count) for prompt, count in counted if count],
+    )
+
+
+def _production(prepared: Prepared, store: Store) -> Production:
+    return Production(
+        prepared.arms,
+        generator=prepared.generator,
+        store=store,
+        codec=prepared.codec,
+        budget=Budget(),
+        shard=Shard(),
+        progress=NoProgress(),
+    )
+
+
+def _calibrate(production: Production, arm: str) -> tuple[float | None, int | None]:
+    """Seconds and bytes of an image: the second of two calls, for the first one loads the model."""
+    found: tuple[float | None, int | None] = (None, None)
+    for slot in production.slots[arm][:2]:
+        start = time.perf_counter()
+        made = next(iter(production.generator.make([slot.job])))
+        seconds = time.perf_counter() - start
+        stored = production.keep(slot, made)
+        found = (seconds, 0 if stored.file is None else stored.file.stat().st_size)
+    return found

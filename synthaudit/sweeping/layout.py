@@ -1,0 +1,83 @@
+"""The images of arms that exist: laid out in folders, and measured together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthaudit.auditing.context import Workbench
+from synthaudit.images.collection import Collection, FileLocation, ImageEntry
+from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
+from synthaudit.sweeping.arms import Arm
+from synthaudit.sweeping.production import Production, lay_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaidArm:
+    """What there is of an arm.
+
+    Attributes:
+        arm: the arm.
+        root: the folder of its images.
+        entries: by slot.
+        refused: how many images the generator refused to make.
+        seconds: what the images took.
+    """
+
+    arm: Arm
+    root: Path
+    entries: dict[int, ImageEntry]
+    refused: int
+    seconds: float
+
+    def collection(self, slots: Sequence[int]) -> Collection:
+        """Some of its images."""
+        entries = [self.entries[slot] for slot in slots]
+        return Collection(name=self.arm.name, root=self.root, entries=entries)
+
+
+def lay(folder: Path, arm: Arm, production: Production) -> LaidArm:
+    """Link what the store has of an arm into the folder of the sweep."""
+    done = production.done(arm.name)
+    root = folder / "arms" / arm.name / "images"
+    entries = {
+        slot: ImageEntry(
+            path=str(place.relative_to(root)),
+            label=arm.jobs[slot].subject,
+            location=FileLocation(str(place)),
+        )
+        for place, slot in lay_out(root, arm, done)
+    }
+    return LaidArm(
+        arm=arm,
+        root=root,
+        entries=entries,
+        refused=sum(stored.file is None for stored in done.values()),
+        seconds=float(sum(stored.seconds for stored in done.values())),
+    )
+
+
+def common_slots(laid: Sequence[LaidArm]) -> list[int]:
+    """Slots that every arm has."""
+    return sorted(set.intersection(*(set(item.entries) for item in laid)))
+
+
+def measure_together(
+    real: Collection, laid: Sequence[LaidArm], slots: Sequence[int], bench: Workbench
+) -> ArmEvidence:
+    """The evidence of some slots of several arms."""
+    found = [bench.extract(item.collection(slots)) for item in laid]
+    # A slot whose image cannot be read in some arm is left out of all.
+    kept = sorted(set.intersection(*(set(extraction.kept) for extraction in found)))
+    settings = bench.settings
+    return gather_evidence(
+        bench.extract(real).vectors,
+        [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
+        false_alarms=settings.false_alarms,
+        folds=settings.folds,
+        repeats=settings.repeats,
+        seed=settings.seed,
+    )

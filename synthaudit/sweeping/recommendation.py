@@ -1,0 +1,108 @@
+"""From a verdict to a recommendation with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.measures.comparison.paired_permutation import pareto_front
+from synthaudit.sweeping.arms import Arm
+from synthaudit.sweeping.comparison import Effect, Verdict
+from synthaudit.sweeping.result import ArmResult, Recommendation
+
+_WORDS = {
+    "unrealistic": "looks more real",
+    "uncovered": "covers more of the real variety",
+    "unvaried": "repeats itself less",
+    "unoriginal": "copies less",
+}
+
+_NOISE = "within noise"
+_TRADE = "better by some measures, worse by others"
+
+
+def recommend(
+    arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
+) -> Recommendation:
+    """The best arm, and in sentences why, or that nothing is better beyond noise."""
+    best = verdict.arms[0]
+    runner_up = verdict.arms[1] if len(verdict.arms) > 1 else None
+    # Arm 0 is the plan's first values: what somebody who changes nothing would use.
+    sure = bool(verdict.better_than) and (best == 0 or 0 in verdict.better_than)
+    names = [arms[number].name for number in verdict.better_than]
+    return Recommendation(
+        arm=arms[best].name,
+        prompts=list(dict.fromkeys(job.prompt for job in arms[best].jobs)),
+        runner_up=None if runner_up is None else arms[runner_up].name,
+        is_beyond_noise=sure,
+        better_than=names,
+        reasons=_reasons(arms, verdict, effects, goal=goal),
+    )
+
+
+def mark_pareto(results: Sequence[ArmResult]) -> list[ArmResult]:
+    """The arms, those marked that none beats in all measures and in usefulness."""
+    table = np.array(
+        [
+            [*(arm.measures[name] for name in MEASURES), 1.0 - (arm.usefulness or 0.0)]
+            for arm in results
+        ]
+    )
+    front = pareto_front(table)
+    return [replace(arm, is_pareto=number in front) for number, arm in enumerate(results)]
+
+
+def best_by_subject(results: Sequence[ArmResult]) -> dict[str, str]:
+    """By subject, the arm whose images of it look most real."""
+    best: dict[str, ArmResult] = {}
+    for arm in results:
+        for subject, value in arm.by_subject.items():
+            if subject not in best or value < best[subject].by_subject[subject]:
+                best[subject] = arm
+    return {subject: best[subject].arm for subject in sorted(best)}
+
+
+def _how_sure(verdict: Verdict, other: int) -> str:
+    """Whether the best beats another arm: surely, in exchange for something, or not surely."""
+    if other in verdict.better_than:
+        return "beyond noise"
+    gap = verdict.against[other]
+    return _TRADE if gap.high < 0.0 else _NOISE
+
+
+def _reasons(
+    arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
+) -> list[str]:
+    best = verdict.arms[0]
+    values = verdict.values[best]
+    listed = ", ".join(f"{name} {values[name]:.3f}" for name in MEASURES)
+    reasons = [f"It has the lowest {goal} of all arms, {values[goal]:.3f}: {listed}."]
+    if len(verdict.arms) > 1:
+        runner_up = verdict.arms[1]
+        gap = verdict.against[runner_up]
+        reasons.append(
+            f"The runner-up {arms[runner_up].name} is {-gap.value:.3f} worse "
+            f"({-gap.high:.3f} to {-gap.low:.3f}): {_how_sure(verdict, runner_up)}."
+        )
+        others = len(verdict.arms) - 1
+        if verdict.better_than:
+            count = len(verdict.better_than)
+            reasons.append(f"It beats {count} of {others} other arms beyond noise.")
+        elif all(_how_sure(verdict, other) == _NOISE for other in verdict.arms[1:]):
+            reasons.append("No arm is better beyond noise: choose by other reasons, or make more.")
+        else:
+            reasons.append(
+                "It beats no arm in every way: each that it beats by some measure beats it by "
+                "another. Decide which measure counts, and set goal: to it."
+            )
+    for effect in effects:
+        is_own = arms[best].labels.get(effect.axis) == effect.value
+        if is_own and effect.adjusted <= 0.05 and effect.difference < 0:
+            reasons.append(
+                f"{effect.axis} {effect.value!r} {_WORDS[effect.measure]} than the first value "
+                f"({effect.difference:+.3f}, adjusted p {effect.adjusted:.2g})."
+            )
+    return reasons

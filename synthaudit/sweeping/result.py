@@ -1,0 +1,164 @@
+"""The outcome of a sweep, frozen: what its files and its faces are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synthaudit.result.writing import json_text, write_files
+from synthaudit.sweeping.comparison import Effect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SWEEP_SCHEMA: Final = "synthaudit/sweep/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmResult:
+    """One arm.
+
+    Attributes:
+        arm: its name, which is also that of its folder.
+        axes: by axis, the value as text.
+        prompts: the distinct prompts, as many as subjects at most.
+        images: how many were compared.
+        refused: how many the generator refused to make.
+        dropped_at: images at which the race dropped it; None when it ran to the end.
+        scores: the four scores of its own audit against the real images.
+        intervals: theirs.
+        measures: what the arms are compared by, on one scale for all of them.
+        usefulness: accuracy on real images after training on this arm; None without classes.
+        by_subject: by subject, the mean probability of being synthetic.
+        seconds: what its images took to make.
+        is_pareto: whether no other arm beats it in all measures.
+    """
+
+    arm: str
+    axes: Mapping[str, str]
+    prompts: Sequence[str]
+    images: int
+    refused: int
+    dropped_at: int | None
+    scores: Mapping[str, float]
+    intervals: Mapping[str, Sequence[float]]
+    measures: Mapping[str, float]
+    usefulness: float | None
+    by_subject: Mapping[str, float]
+    seconds: float
+    is_pareto: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """What to use.
+
+    Attributes:
+        arm: the best by the goal.
+        prompts: its prompts.
+        runner_up: the next; None for a single arm.
+        is_beyond_noise: whether it beats the first arm of the plan, or is that arm and beats the
+            runner-up, beyond noise.
+        better_than: the arms that it beats beyond noise.
+        reasons: in sentences.
+    """
+
+    arm: str
+    prompts: Sequence[str]
+    runner_up: str | None
+    is_beyond_noise: bool
+    better_than: Sequence[str]
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What a sweep found.
+
+    Attributes:
+        arms: the best by the goal first.
+        effects: of axis values, against the first value of each axis.
+        interactions: of pairs of axis values that are significant.
+        pareto: arms that none beats in all measures, usefulness among them where there is one.
+        best_by_subject: by subject, the arm whose images of it look most real, by the arms' own
+            detectors; a hint, for a subject has few images.
+        recommended: what to use.
+        goal: what decided.
+        counts: ``real``, ``images_per_arm`` as compared, ``made`` in this run, ``saved`` by the
+            race, ``refused``.
+        is_complete: whether all images of the plan are there.
+        images: a row an image that was compared: ``arm``, ``image`` (the same number has the same
+            seed and subject in every arm), ``subject``, and ``path`` in the folder of the sweep.
+        notes: what a reader must know, in sentences.
+        provenance: how to reproduce it.
+    """
+
+    arms: Sequence[ArmResult]
+    effects: Sequence[Effect]
+    interactions: Sequence[Effect]
+    pareto: Sequence[str]
+    best_by_subject: Mapping[str, str]
+    recommended: Recommendation
+    goal: str
+    counts: Mapping[str, int]
+    is_complete: bool
+    images: pd.DataFrame = field(repr=False)
+    notes: Sequence[str]
+    provenance: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contents of ``sweep.json``."""
+        return {
+            "schema": SWEEP_SCHEMA,
+            "goal": self.goal,
+            "recommended": asdict(self.recommended),
+            "pareto": list(self.pareto),
+            "best_by_subject": dict(self.best_by_subject),
+            "counts": dict(self.counts),
+            "is_complete": self.is_complete,
+            "arms": [asdict(arm) for arm in self.arms],
+            "effects": [asdict(effect) for effect in self.effects],
+            "interactions": [asdict(effect) for effect in self.interactions],
+            "notes": list(self.notes),
+            "provenance": dict(self.provenance),
+        }
+
+    def table(self) -> pd.DataFrame:
+        """A row an arm, the best first."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "arm": arm.arm,
+                    **{f"axis_{name}": value for name, value in arm.axes.items()},
+                    "images": arm.images,
+                    "refused": arm.refused,
+                    "seconds": arm.seconds,
+                    **arm.scores,
+                    **{f"compared_{name}": value for name, value in arm.measures.items()},
+                    "usefulness": arm.usefulness,
+                    "is_pareto": arm.is_pareto,
+                }
+                for arm in self.arms
+            ]
+        )
+
+    def write(self, folder: Path, *, plan: str, prompts: str) -> None:
+        """Write ``sweep.json``, its tables, and the winner as a plan and as prompts.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        write_files(
+            folder,
+            {
+                "arms.parquet": self.table(),
+                "images.parquet": self.images,
+                "winner.yaml": plan,
+                "winner.txt": prompts,
+                "sweep.json": json_text(self.to_dict()),
+            },
+        )

@@ -1,0 +1,252 @@
+"""The conclusion of a sweep: every arm audited, the effects, the recommendation, the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from synthaudit.auditing.context import Workbench
+from synthaudit.auditing.scoring import score_collections
+from synthaudit.measures.comparison.evidence import ArmEvidence
+from synthaudit.result.audit import Audit
+from synthaudit.sweeping.arms import Arm
+from synthaudit.sweeping.comparison import Verdict, effects_of, interactions_of
+from synthaudit.sweeping.contact_sheet import contact_sheet
+from synthaudit.sweeping.layout import LaidArm
+from synthaudit.sweeping.plan import Plan
+from synthaudit.sweeping.preparation import Prepared
+from synthaudit.sweeping.recommendation import best_by_subject, mark_pareto, recommend
+from synthaudit.sweeping.result import ArmResult, Sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progressed:
+    """How far a sweep has come.
+
+    Attributes:
+        laid: every arm of the plan.
+        everywhere: slots that all of them have.
+        slots: slots that all arms have that the race left.
+        dropped_at: by name of the arms that it dropped, at how many images.
+        whole: evidence of all arms; None with too few slots.
+        verdict: on the arms that the race left.
+        made: images of this run.
+    """
+
+    laid: Sequence[LaidArm]
+    everywhere: Sequence[int]
+    slots: Sequence[int]
+    dropped_at: Mapping[str, int]
+    whole: ArmEvidence | None
+    verdict: Verdict
+    made: int
+
+    @property
+    def survivors(self) -> list[LaidArm]:
+        """The arms that the race left."""
+        return [item for item in self.laid if item.arm.name not in self.dropped_at]
+
+
+class Conclusion:
+    """From what a sweep has come to, to its outcome and files.
+
+    Args:
+        prepared: the plan, checked.
+        folder: of the sweep.
+        bench: what embedding needs.
+        come: how far the sweep has come.
+        audited: called with the audit of each arm and its folder, once it is written there.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        folder: Path,
+        bench: Workbench,
+        come: Progressed,
+        audited: Callable[[Audit, Path], None] | None = None,
+    ) -> None:
+        self.prepared, self.plan, self.folder = prepared, prepared.plan, folder
+        self.bench, self.come, self.audited = bench, come, audited
+
+    def draw(self) -> Sweep:
+        """Audit the arms, put the outcome together, and write it."""
+        result = self._assemble()
+        self._write(result)
+        return result
+
+    def _assemble(self) -> Sweep:
+        come, plan, settings = self.come, self.plan, self.prepared.settings
+        arms = [item.arm for item in come.laid]
+        survivors = come.survivors
+        how: dict[str, Any] = {"confidence": settings.confidence}
+        effects = []
+        crossed = []
+        if come.whole is not None:
+            effects = effects_of(arms, come.whole, seed=plan.seed, **how)
+            crossed = interactions_of(arms, come.whole, **how)
+        results = self._results(arms)
+        images = plan.images_per_arm
+        refused = sum(item.refused for item in come.laid)
+        there = sum(len(item.entries) + item.refused for item in survivors)
+        is_complete = there == len(survivors) * images
+        return Sweep(
+            arms=results,
+            effects=effects,
+            interactions=[effect for effect in crossed if effect.adjusted <= 0.05],
+            pareto=[arm.arm for arm in results if arm.is_pareto],
+            best_by_subject=best_by_subject(results),
+            recommended=recommend(
+                [item.arm for item in survivors], come.verdict, effects, goal=plan.goal
+            ),
+            goal=plan.goal,
+            counts={
+                "real": len(self.prepared.real.entries),
+                "images_per_arm": len(come.slots),
+                "made": come.made,
+                "saved": sum(images - at for at in come.dropped_at.values()),
+                "refused": refused,
+            },
+            is_complete=is_complete,
+            images=self._images(),
+            notes=self._notes(refused, is_complete=is_complete),
+            provenance={
+                "plan": plan.model_dump(mode="json", by_alias=True),
+                "embedder": self.bench.embedder.name,
+                "settings": settings.deciding(),
+                "codec": vars(self.prepared.codec),
+            },
+        )
+
+    def _images(self) -> pd.DataFrame:
+        """A row an image that was compared."""
+        columns = ("arm", "image", "subject", "path")
+        return pd.DataFrame(
+            [
+                (
+                    item.arm.name,
+                    slot,
+                    item.arm.jobs[slot].subject,
+                    (item.root / item.entries[slot].path).relative_to(self.folder).as_posix(),
+                )
+                for item in self.come.laid
+                for slot in self.come.slots
+                if slot in item.entries
+            ],
+            columns=list(columns),
+        )
+
+    def _results(self, arms: Sequence[Arm]) -> list[ArmResult]:
+        """The arms that are left, the best first, then those that the race dropped."""
+        come = self.come
+        results = mark_pareto(
+            [
+                self._arm_result(come.survivors[n], come.slots, come.verdict.values[n])
+                for n in come.verdict.arms
+            ]
+        )
+        place = {arm.name: number for number, arm in enumerate(arms)}
+        for name in sorted(come.dropped_at, key=lambda name: -come.dropped_at[name]):
+            number = place[name]
+            values = {} if come.whole is None else come.whole.values(number)
+            results.append(self._arm_result(come.laid[number], come.everywhere, values))
+        return results
+
+    def _notes(self, refused: int, *, is_complete: bool) -> list[str]:
+        images, compared = self.plan.images_per_arm, len(self.come.slots)
+        notes = []
+        if not is_complete:
+            notes.append("Not all images of the plan are there: this is what is known so far.")
+        if compared < images:
+            notes.append(f"Arms are compared at {compared:,} images each, not at {images:,}.")
+        if refused:
+            notes.append(f"{refused:,} images were refused by the generator and not scored.")
+        if self.come.dropped_at:
+            count = len(self.come.dropped_at)
+            notes.append(
+                f"The race dropped {count} arms early; effects are from images that all arms have."
+            )
+        return notes
+
+    def _arm_result(
+        self, item: LaidArm, slots: Sequence[int], measures: dict[str, float]
+    ) -> ArmResult:
+        audit = self._audit(item, slots)
+        synthetic = audit.images[audit.images["side"] == "synthetic"]
+        by_subject = synthetic.groupby("class")["probability_synthetic"].mean()
+        useful = audit.usefulness.get("synthetic")
+        return ArmResult(
+            arm=item.arm.name,
+            axes=dict(item.arm.labels),
+            prompts=list(dict.fromkeys(job.prompt for job in item.arm.jobs)),
+            images=len(slots),
+            refused=item.refused,
+            dropped_at=self.come.dropped_at.get(item.arm.name),
+            scores={name: score.value for name, score in audit.scores.items()},
+            intervals={
+                name: [score.low, score.high]
+                for name, score in audit.scores.items()
+                if score.low is not None and score.high is not None
+            },
+            measures=measures,
+            usefulness=None if useful is None else float(useful["value"]),
+            by_subject={str(name): float(value) for name, value in by_subject.items()},
+            seconds=round(item.seconds, 3),
+            is_pareto=False,
+        )
+
+    def _audit(self, item: LaidArm, slots: Sequence[int]) -> Audit:
+        audit = score_collections(
+            self.prepared.real,
+            item.collection(slots),
+            self.prepared.settings,
+            self.bench.progress,
+        )
+        place = audit.write(self.folder / "arms" / item.arm.name)
+        if self.audited is not None:
+            self.audited(audit, place)
+        return audit
+
+    def _write(self, result: Sweep) -> None:
+        by_name = {item.arm.name: item for item in self.come.laid}
+        winner = by_name[result.recommended.arm].arm
+        text = yaml.safe_dump(plan_of(self.plan, winner), sort_keys=False, allow_unicode=True)
+        prompts = "\n".join(result.recommended.prompts) + "\n"
+        result.write(self.folder, plan=text, prompts=prompts)
+        columns, column_of = _columns(winner, self.come.slots)
+        rows = []
+        for arm in result.arms:
+            item = by_name[arm.arm]
+            # From the last to the first, so that a subject shows its first image.
+            files = {
+                column_of[slot]: item.root / item.entries[slot].path
+                for slot in reversed(self.come.slots)
+                if slot in item.entries
+            }
+            rows.append((arm.arm, files))
+        contact_sheet(rows, columns).save(self.folder / "contact-sheet.jpg", quality=88)
+
+
+def _columns(arm: Arm, slots: Sequence[int]) -> tuple[list[str], dict[int, str]]:
+    """Columns of the contact sheet: subjects, or images where there is but one."""
+    subjects = list(dict.fromkeys(job.subject for job in arm.jobs))
+    if len(subjects) > 1:
+        return [str(subject) for subject in subjects], {
+            slot: str(arm.jobs[slot].subject) for slot in slots
+        }
+    names = {slot: f"image {slot + 1}" for slot in slots}
+    return list(names.values()), names
+
+
+def plan_of(plan: Plan, arm: Arm) -> dict[str, Any]:
+    """A plan that makes one arm and nothing else."""
+    contents = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    contents["axes"] = {name: [plan.axes[name][number]] for name, number in arm.values.items()}
+    for key in ("not", "design", "arms", "race", "budget"):
+        contents.pop(key, None)
+    return contents
