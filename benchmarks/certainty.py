@@ -21,10 +21,11 @@ import numpy as np
 
 import synthaudit
 from synthaudit import Audit
-from synthaudit.auditing.certainty import share_p_values
+from synthaudit.auditing.steps.certainty import share_p_values
 from synthaudit.measures.copies.duplicates import find_duplicates
 from synthaudit.measures.detection.folds import fold_groups
 from synthaudit.measures.detection.permutation import detector_null
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.measures.search.neighbours import Directions
 
@@ -76,8 +77,9 @@ def same_p_values(
     groups = fold_groups(
         directions, found.cluster, is_synthetic, radius=found.radius.largest, folds=5
     )
-    null = detector_null(vectors, is_synthetic, groups, permutations=39, seed=seed)
-    shares = share_p_values(is_synthetic, found)
+    samples = Samples.of(vectors, is_synthetic, groups=groups)
+    null = detector_null(samples, permutations=39, seed=seed)
+    shares = share_p_values(samples, found)
     names = ("auc", "unrealistic", "unrepresentative")
     detector = [None if null is None else null.p_values[name] for name in names]
     return [*detector, shares["unvaried"], shares["unoriginal"]]

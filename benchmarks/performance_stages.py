@@ -197,18 +197,18 @@ def our_measures(file: str) -> dict[str, float]:
     """Coverage and fidelity, Frechet and kernel distances of two halves of some vectors."""
     from synthaudit.measures.fidelity.frechet import frechet_distance
     from synthaudit.measures.fidelity.kernel_distance import kernel_distance
-    from synthaudit.measures.fidelity.prdc import neighbourhoods
+    from synthaudit.measures.fidelity.prdc import prdc
 
     real, synthetic = np.split(np.load(file).astype(np.float64), 2)
     start = time.perf_counter()
-    near = neighbourhoods(real, synthetic)
+    near = prdc(real, synthetic)
     middle = time.perf_counter()
     distance = frechet_distance(real, synthetic)
     end = time.perf_counter()
     kernel_distance(real, synthetic, size=1000, subsets=100)
     last = time.perf_counter()
     return {
-        "neighbourhoods": middle - start,
+        "prdc": middle - start,
         "frechet": end - middle,
         "kernel": last - end,
         "coverage": float(near.coverage),
@@ -247,7 +247,7 @@ def peer_measures(file: str) -> dict[str, float]:
     )
     last = time.perf_counter()
     return {
-        "neighbourhoods": middle - start,
+        "prdc": middle - start,
         "frechet": end - middle,
         "kernel": last - end,
         "coverage": float(near["coverage"]),
@@ -271,7 +271,6 @@ def our_patterns(folder: str) -> dict[str, float]:
         workers=None,
         max_pixels=10**9,
         progress=NoProgress(),
-        work=HASH_READER.work,
     )
     return {"seconds": time.perf_counter() - start, "images": len(found.kept)}
 

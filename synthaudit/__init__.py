@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from synthaudit.auditing.context import Context
     from synthaudit.auditing.scoring import score, score_embeddings
+    from synthaudit.embedding.protocol import Embedder
     from synthaudit.errors import (
         DataError,
         EmbedderError,
@@ -18,9 +20,23 @@ if TYPE_CHECKING:
         Unfinished,
         UsageError,
     )
+    from synthaudit.gating.bounds import Bound
+    from synthaudit.gating.comparing import Comparison, compare
     from synthaudit.gating.judging import Verdict, judge
-    from synthaudit.gating.policy import Policy, read_policy
+    from synthaudit.gating.policy import Limit, Policy, read_policy
+    from synthaudit.generation.jobs import Generator
+    from synthaudit.images.decoding import Frame
+    from synthaudit.measures.protocol import (
+        Column,
+        ImageMeasure,
+        Measured,
+        SetMeasure,
+        SideVectors,
+        Supporting,
+    )
+    from synthaudit.measures.samples import Samples
     from synthaudit.reporting.files import write_report
+    from synthaudit.reporting.html.sections import ReportSection
     from synthaudit.result.audit import Audit, ClassScores, Score
     from synthaudit.selftesting.result import SelfTest
     from synthaudit.selftesting.running import selftest
@@ -29,26 +45,87 @@ if TYPE_CHECKING:
     from synthaudit.sweeping.result import Sweep
     from synthaudit.sweeping.running import sweep
 
+_HOMES = {
+    "Audit": "result.audit",
+    "Bound": "gating.bounds",
+    "ClassScores": "result.audit",
+    "Column": "measures.protocol",
+    "Comparison": "gating.comparing",
+    "Context": "auditing.context",
+    "DataError": "errors",
+    "Embedder": "embedding.protocol",
+    "EmbedderError": "errors",
+    "Frame": "images.decoding",
+    "Generator": "generation.jobs",
+    "GeneratorError": "errors",
+    "ImageMeasure": "measures.protocol",
+    "Limit": "gating.policy",
+    "Measured": "measures.protocol",
+    "Plan": "sweeping.plan",
+    "PlanError": "errors",
+    "Policy": "gating.policy",
+    "PolicyError": "errors",
+    "ReportSection": "reporting.html.sections",
+    "Samples": "measures.samples",
+    "Score": "result.audit",
+    "SelfTest": "selftesting.result",
+    "SetMeasure": "measures.protocol",
+    "Settings": "settings",
+    "SettingsError": "errors",
+    "SideVectors": "measures.protocol",
+    "StorageError": "errors",
+    "Supporting": "measures.protocol",
+    "Sweep": "sweeping.result",
+    "SynthauditError": "errors",
+    "Unfinished": "errors",
+    "UsageError": "errors",
+    "Verdict": "gating.judging",
+    "compare": "gating.comparing",
+    "judge": "gating.judging",
+    "read_plan": "sweeping.plan",
+    "read_policy": "gating.policy",
+    "score": "auditing.scoring",
+    "score_embeddings": "auditing.scoring",
+    "selftest": "selftesting.running",
+    "sweep": "sweeping.running",
+    "write_report": "reporting.files",
+}
 __all__ = [
     "Audit",
+    "Bound",
     "ClassScores",
+    "Column",
+    "Comparison",
+    "Context",
     "DataError",
+    "Embedder",
     "EmbedderError",
+    "Frame",
+    "Generator",
     "GeneratorError",
+    "ImageMeasure",
+    "Limit",
+    "Measured",
     "Plan",
     "PlanError",
     "Policy",
     "PolicyError",
+    "ReportSection",
+    "Samples",
     "Score",
     "SelfTest",
+    "SetMeasure",
     "Settings",
     "SettingsError",
+    "SideVectors",
     "StorageError",
+    "Supporting",
     "Sweep",
     "SynthauditError",
     "Unfinished",
     "UsageError",
     "Verdict",
+    "compare",
     "judge",
     "read_plan",
     "read_policy",
@@ -59,31 +136,19 @@ __all__ = [
     "write_report",
 ]
 
-_HOMES = {
-    "Audit": "synthaudit.result.audit",
-    "ClassScores": "synthaudit.result.audit",
-    "Score": "synthaudit.result.audit",
-    "SelfTest": "synthaudit.selftesting.result",
-    "Settings": "synthaudit.settings",
-    "Policy": "synthaudit.gating.policy",
-    "Verdict": "synthaudit.gating.judging",
-    "judge": "synthaudit.gating.judging",
-    "read_policy": "synthaudit.gating.policy",
-    "Plan": "synthaudit.sweeping.plan",
-    "Sweep": "synthaudit.sweeping.result",
-    "read_plan": "synthaudit.sweeping.plan",
-    "sweep": "synthaudit.sweeping.running",
-    "score": "synthaudit.auditing.scoring",
-    "score_embeddings": "synthaudit.auditing.scoring",
-    "selftest": "synthaudit.selftesting.running",
-    "write_report": "synthaudit.reporting.files",
-}
-
 
 def __getattr__(name: str) -> Any:
     # Names are fetched when asked for: ``synthaudit --help`` must not wait for numpy.
-    if name not in __all__:
-        raise AttributeError(f"module 'synthaudit' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES.get(name, "synthaudit.errors")), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("synthaudit")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'synthaudit' has no attribute {name!r}")
+    return getattr(import_module(f"synthaudit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,18 +1,158 @@
-"""Every option of an audit, typed and frozen, in one place."""
+"""Every option of an audit, written once: its default, bounds and meaning, in one place.
+
+The command line, its help, the reference in the docs and ``options.py`` are made from these fields.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from synthaudit.errors import SettingsError
+from synthaudit.validation import explain
 
-# Options that say how the work is done, not what comes out: no score depends on them.
-_CONDITIONS: Final = frozenset(
+PANELS: Final = ("Scores", "Certainty", "Copies", "Images", "Embedder", "Machine")
+"""Under which headings the help lists the options, in that order."""
+
+
+def _option(default: Any, panel: str, description: str, /, *, flag: str = "", **bounds: Any) -> Any:
+    """A field with what the command line says of it.
+
+    ``flag`` is what it is called there, if that is not its name with dashes; with a leading
+    ``--no-`` or for ``--offline`` a switch; ``""`` with ``panel`` empty keeps it off.
+    """
+    return Field(
+        default=default,
+        description=description,
+        json_schema_extra={"panel": panel, "flag": flag},
+        **bounds,
+    )
+
+
+class Settings(BaseModel):
+    """Options of ``score``, frozen; unknown names are refused.
+
+    >>> Settings(seed=1).seed
+    1
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    embedder: str = _option(
+        "auto",
+        "Embedder",
+        "auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL, "
+        "timm:local-dir:FOLDER, or one that another package brings.",
+        min_length=1,
+    )
+    definition: Literal["default", "cleanlab"] = _option(
+        "default", "Scores", "cleanlab gives Cleanlab Studio's own numbers."
+    )
+    duplicate_distance: float | None = _option(
+        None,
+        "Copies",
+        "Cosine distance of near-duplicates; default: learnt from REAL.",
+        gt=0.0,
+        le=2.0,
+        allow_inf_nan=False,
+    )
+    false_alarms: float = _option(
+        0.005, "Copies", "Share of fresh images that the learnt radius may flag.", gt=0.0, lt=0.5
+    )
+    false_discoveries: float = _option(
+        0.05, "Copies", "Share of innocent images among those called copies.", gt=0.0, lt=0.5
+    )
+    folds: int = _option(5, "Scores", "Folds of the detector's cross-validation.", ge=2, le=100)
+    keep: bool = _option(False, "", "Judge which synthetic images are worth keeping.")
+    obvious: float = _option(
+        0.95, "Images", "Probability from which --keep drops an image as a fake.", gt=0.5, le=1.0
+    )
+    quick: bool = _option(
+        False,
+        "Certainty",
+        "No intervals, nulls, p-values and floor, and nothing else that takes long.",
+    )
+    harmonise: bool = _option(
+        False, "Images", "Bring all images to one size and codec before they are embedded."
+    )
+    repeats: int = _option(
+        3,
+        "Certainty",
+        "Cross-validations with different folds that are averaged; 1 with --quick.",
+        ge=1,
+        le=100,
+    )
+    permutations: int = _option(
+        99, "Certainty", "Permutations of the sides, for nulls and p-values.", ge=19, le=100_000
+    )
+    resamples: int = _option(
+        40, "Certainty", "Resamples of the images, for the intervals.", ge=20, le=100_000
+    )
+    confidence: float = _option(0.95, "Certainty", "Confidence of the intervals.", gt=0.5, lt=1.0)
+    seed: int = _option(0, "Scores", "Same seed, same numbers.", ge=0, lt=2**63)
+    max_unreadable: float = _option(
+        0.05, "Images", "Share of a side that may be unreadable.", ge=0.0, le=1.0
+    )
+    max_pixels: int = _option(
+        200_000_000, "Images", "Larger images are refused before they are decoded.", ge=1
+    )
+    measures: tuple[str, ...] = _option(
+        (), "Scores", "A measure that another package brings; repeatable.", flag="--measure"
+    )
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = _option(
+        "auto", "Embedder", "Arithmetic of the model; auto is bf16 or fp16 on a GPU, else fp32."
+    )
+    cache: Path | None = _option(
+        None, "Machine", "Folder of the vector cache; default: the platform's."
+    )
+    use_cache: bool = _option(True, "Machine", "Remember no vectors.", flag="--no-cache")
+    workers: int | None = _option(
+        None, "Machine", "Decoding processes; default: one a core.", ge=1, le=1024
+    )
+    batch_size: int | None = _option(
+        None, "Embedder", "Images that the model takes at once; default: what suits it.", ge=1
+    )
+    device: str = _option("auto", "Embedder", "auto, cpu, cuda, cuda:1, mps, ...", min_length=1)
+    compiled: bool = _option(
+        False, "Embedder", "Make kernels for the model first: for very many images."
+    )
+    local_files_only: bool = _option(False, "Embedder", "Never ask a model hub.", flag="--offline")
+    engine: Literal["local", "ray"] = _option(
+        "local",
+        "Machine",
+        "ray embeds, searches and cross-validates on the Ray cluster that is running.",
+    )
+    memory: float | None = _option(
+        None,
+        "Machine",
+        "Gigabytes that vectors may take before they go to disk; default: half of the machine's.",
+        ge=0.0,
+        allow_inf_nan=False,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_plain_values(cls, options: Any) -> Any:
+        """Numbers of numpy are numbers, a text is a path, a list of names is a tuple."""
+        if not isinstance(options, dict):
+            return options
+        plain = {name: _plain(value) for name, value in options.items()}
+        if isinstance(plain.get("cache"), str):
+            plain["cache"] = Path(plain["cache"])
+        if isinstance(plain.get("measures"), list):
+            plain["measures"] = tuple(plain["measures"])
+        return plain
+
+    def deciding(self) -> dict[str, Any]:
+        """The options on which a score can depend, for the provenance of a result."""
+        # How the work is done, not what comes out; and measures that no package adds add nothing.
+        left_out = {*CONDITIONS, *(() if self.measures else ("measures",))}
+        return self.model_dump(mode="json", exclude=left_out)
+
+
+CONDITIONS: Final = frozenset(
     {
         "batch_size",
         "cache",
@@ -24,105 +164,54 @@ _CONDITIONS: Final = frozenset(
         "workers",
     }
 )
+"""Options that say how the work is done, not what comes out: no score depends on them."""
 
 
-class Settings(BaseModel):
-    """Options of ``score``; unknown names are refused.
-
-    Attributes:
-        embedder: ``auto``, ``builtin``, ``clip``, ``clip:MODEL:TAG``, ``clip:local-dir:FOLDER``,
-            ``timm:MODEL`` or ``timm:local-dir:FOLDER``.
-        definition: ``default``, or ``cleanlab`` for Cleanlab Studio's own numbers.
-        duplicate_distance: absolute cosine distance below which images are near-duplicates,
-            instead of the radius estimated from the real images.
-        false_alarms: share of fresh images that the estimated radius may flag by chance.
-        false_discoveries: share of innocent images allowed among those called copies.
-        folds: folds of the detector's cross-validation.
-        keep: judge which synthetic images are worth keeping.
-        obvious: probability from which an image is an obvious fake and not kept.
-        quick: leave out intervals, nulls, p-values and the floor.
-        harmonise: bring every image to one size and codec before it is embedded.
-        repeats: cross-validations with different folds that are averaged; 1 when quick.
-        permutations: of the sides, for the null.
-        resamples: of the images, for the intervals.
-        confidence: of the intervals.
-        seed: decides all randomness: same seed, same numbers.
-        max_unreadable: share of a side that may be unreadable before the audit is refused.
-        max_pixels: larger images are refused before they are decoded.
-        precision: arithmetic of a neural embedder; ``auto`` is bf16 or fp16 on a GPU, else fp32.
-        cache: folder of the vector cache; None for the platform's.
-        use_cache: whether vectors are remembered between runs.
-        workers: decoding processes; None for one a core.
-        batch_size: images that the embedder takes at once; None for a size that suits it.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
-        compiled: have ``torch.compile`` make kernels for the model.
-        local_files_only: never ask a model hub.
-        engine: ``ray`` embeds, searches and cross-validates on the Ray cluster that is running; no
-            score changes.
-        memory: gigabytes that vectors may take, beyond which they lie in files in the cache's
-            folder; None for half of the machine's.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    embedder: str = Field(default="auto", min_length=1)
-    definition: Literal["default", "cleanlab"] = "default"
-    duplicate_distance: float | None = Field(default=None, gt=0.0, le=2.0, allow_inf_nan=False)
-    false_alarms: float = Field(default=0.005, gt=0.0, lt=0.5)
-    false_discoveries: float = Field(default=0.05, gt=0.0, lt=0.5)
-    folds: int = Field(default=5, ge=2, le=100)
-    keep: bool = False
-    obvious: float = Field(default=0.95, gt=0.5, le=1.0)
-    quick: bool = False
-    harmonise: bool = False
-    repeats: int = Field(default=3, ge=1, le=100)
-    permutations: int = Field(default=99, ge=19, le=100_000)
-    resamples: int = Field(default=40, ge=20, le=100_000)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    max_unreadable: float = Field(default=0.05, ge=0.0, le=1.0)
-    max_pixels: int = Field(default=200_000_000, ge=1)
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    cache: Path | None = None
-    use_cache: bool = True
-    workers: int | None = Field(default=None, ge=1, le=1024)
-    batch_size: int | None = Field(default=None, ge=1)
-    device: str = Field(default="auto", min_length=1)
-    compiled: bool = False
-    local_files_only: bool = False
-    engine: Literal["local", "ray"] = "local"
-    memory: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
-
-    def deciding(self) -> dict[str, Any]:
-        """The options on which a score can depend, for the provenance of a result."""
-        return self.model_dump(mode="json", exclude=set(_CONDITIONS))
-
-
-def make_settings(options: dict[str, Any]) -> Settings:
+def make_settings(options: dict[str, Any], base: Settings | None = None) -> Settings:
     """Validate options by name.
+
+    Args:
+        options: by name.
+        base: what they change; the defaults when there is none.
 
     Raises:
         SettingsError: in one sentence, with the nearest known name for an unknown one.
     """
-    if isinstance(options.get("cache"), str):
-        options = {**options, "cache": Path(options["cache"])}
+    given = {} if base is None else base.model_dump(exclude_unset=True)
     try:
-        return Settings(**options)
+        return Settings(**{**given, **options})
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from error
+        raise SettingsError(
+            explain(
+                error,
+                noun="setting",
+                known=lambda _: Settings.model_fields,
+                spelt=lambda name: name.replace("_", "-"),
+            )
+        ) from error
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """What to say of an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
+def _plain(value: Any) -> Any:
+    """A number of numpy as a number; without importing numpy, which takes its time."""
+    is_numpy = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if is_numpy else value
 
 
-def _explain(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    name = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"there is no setting {name!r}; {nearest_name(name, Settings.model_fields)}"
-    message = problem["msg"].removeprefix("Input should be ")
-    return f"{name.replace('_', '-')} should be {message}, not {problem['input']!r}."
+def panel_of(name: str) -> str:
+    """The heading under which the help lists an option; empty for what is no option there."""
+    return str(_extra(name)["panel"])
+
+
+def flag_of(name: str) -> str:
+    """What an option is called on the command line.
+
+    >>> flag_of("false_alarms"), flag_of("use_cache")
+    ('--false-alarms', '--no-cache')
+    """
+    return str(_extra(name)["flag"]) or f"--{name.replace('_', '-')}"
+
+
+def _extra(name: str) -> dict[str, Any]:
+    extra = Settings.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    return dict(extra)

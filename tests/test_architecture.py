@@ -14,10 +14,12 @@ PACKAGE = Path(synthaudit.__file__).parent
 # From the lowest floor to the highest; a module may import from its own floor and those below.
 FLOORS = (
     {"arrays", "errors", "progress"},
+    {"registry"},
+    {"validation"},
     {"settings"},
     {"images"},
     {"embedding", "measures"},
-    {"result", "generation", "backends"},
+    {"options", "result", "generation", "backends"},
     {"auditing"},
     {"selftesting", "sweeping", "gating"},
     {"reporting"},

@@ -1,4 +1,4 @@
-"""Room for the largest arrays of an audit: memory, and files on disk once that is used up."""
+"""Where the largest arrays of an audit lie: in memory, then in files once that is used up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 _SHARE: Final = 0.5
 
 
-class Room:
+class Allocator:
     """Gives out arrays: in memory up to a limit, then in files that vanish with their array.
 
     What reads them cannot tell the difference; the system keeps as much of a file in memory as

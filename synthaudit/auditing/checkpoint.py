@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from synthaudit.arrays import Floats, Integers, Singles
-from synthaudit.measures.detection.cross_validation import Assignment, CrossValidate, Outcome
+from synthaudit.arrays import Integers, Singles, Vectors
+from synthaudit.measures.detection.cross_validation import Assignment, CrossValidate, OutOfFold
 from synthaudit.measures.search.neighbours import CandidateSearch, Found, is_exact
 from synthaudit.progress import LOGGER
 
@@ -76,8 +76,8 @@ class Checkpoint:
         """The same cross-validation, whose outcomes are remembered."""
 
         def resumed(
-            rows: Floats, assignments: Sequence[Assignment], **options: Any
-        ) -> list[Outcome]:
+            rows: Vectors, assignments: Sequence[Assignment], **options: Any
+        ) -> list[OutOfFold]:
             if len(rows) < _ROWS:
                 return inner(rows, assignments, **options)
             dealt = [array for a in assignments for array in (a.is_synthetic, a.fold, a.inner)]
@@ -88,7 +88,7 @@ class Checkpoint:
                 self._keep(name, _as_arrays(outcomes))
                 return outcomes
             each = zip(*kept.values(), strict=True)
-            return [Outcome(**dict(zip(kept, values, strict=True))) for values in each]
+            return [OutOfFold(**dict(zip(kept, values, strict=True))) for values in each]
 
         return resumed
 
@@ -120,7 +120,7 @@ class Checkpoint:
             self._folder = None
 
 
-def _as_arrays(outcomes: Sequence[Outcome]) -> Arrays:
+def _as_arrays(outcomes: Sequence[OutOfFold]) -> Arrays:
     return {
         name: np.stack([vars(outcome)[name] for outcome in outcomes])
         for name in ("probability", "undetermined", "inverse_penalties")

@@ -1,113 +1,50 @@
-"""What reading and embedding need, and the three things that are read off images."""
+"""What every step of an audit is given besides the samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeVar
 
-from synthaudit.arrays import Singles
-from synthaudit.backends.ray_embedding import Identity, extract_on_ray, identify_on_ray
-from synthaudit.embedding.cache import VectorCache, cache_folder
-from synthaudit.embedding.cache_index import Extraction, full_fingerprint
-from synthaudit.embedding.choice import choose_embedder
-from synthaudit.embedding.extraction import extract
-from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
-from synthaudit.embedding.protocol import Embedder
-from synthaudit.images.collection import Collection
-from synthaudit.images.perceptual_hash import FRAMINGS
-from synthaudit.progress import Progress
+from synthaudit.auditing.engine import Engine
+from synthaudit.auditing.image_reader import SampleImages
+from synthaudit.progress import NoProgress, Progress
+from synthaudit.result.section import Section
 from synthaudit.settings import Settings
+
+SectionType = TypeVar("SectionType", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workbench:
-    """An embedder, the cache of what it has made, and the conditions of the work.
+class Context:
+    """The conditions of an audit, and what its steps have found so far.
 
-    ``there`` is the embedder as the workers of a cluster have it; None without a cluster.
+    Attributes:
+        settings: of the audit.
+        progress: told of the work as it goes.
+        engine: who does the heavy work.
+        images: the files of the samples, and what reads them; None for ready vectors.
+        sections: what the steps before this one found, by the names of the steps.
     """
 
-    embedder: Embedder
-    cache: VectorCache
     settings: Settings
-    progress: Progress
-    there: Identity | None = None
+    progress: Progress = field(default_factory=NoProgress)
+    engine: Engine = field(default_factory=Engine)
+    images: SampleImages | None = None
+    sections: Mapping[str, Section] = field(default_factory=dict)
 
-    @property
-    def identity(self) -> Identity:
-        """Of whoever embeds the images."""
-        return self.there or _identity(self.embedder)
+    def find(self, kind: type[SectionType]) -> SectionType | None:
+        """What an earlier step found; None where it had nothing to say or was left out."""
+        found = (section for section in self.sections.values() if isinstance(section, kind))
+        return next(found, None)
 
-    def extract(self, collection: Collection) -> Extraction:
-        """Embed a collection."""
-        return self._extract(collection, self.embedder)
+    def section(self, kind: type[SectionType]) -> SectionType:
+        """What an earlier step found, which this one cannot do without."""
+        found = self.find(kind)
+        if found is None:
+            raise LookupError(f"no step before this one has found {kind.__name__}")
+        return found
 
-    def read_traits(self, collection: Collection) -> Singles:
-        """(n, len(TRAITS)) traits of a collection's files, one row a readable one."""
-        return self._read(collection, TRAIT_READER).vectors
-
-    def read_patterns(self, collection: Collection) -> Singles:
-        """(n, FRAMINGS, HASH_LENGTH) perceptual hashes, one row a readable file."""
-        hashes = self._read(collection, HASH_READER).vectors
-        return hashes.reshape(len(hashes), FRAMINGS, -1)
-
-    def _read(self, collection: Collection, reader: FileReader) -> Extraction:
-        stage = f"reading {reader.name} of"
-        return self._extract(collection, reader, reader=reader, stage=stage)
-
-    def _extract(
-        self,
-        collection: Collection,
-        embedder: Embedder,
-        *,
-        reader: FileReader | None = None,
-        stage: str = "embedding",
-    ) -> Extraction:
-        if self.settings.engine == "ray":
-            return extract_on_ray(
-                collection,
-                self.identity if reader is None else _identity(reader),
-                self.settings.model_copy(update={"embedder": self.embedder.name}),
-                self.cache,
-                progress=self.progress,
-                reader=reader,
-                stage=stage,
-            )
-        return extract(
-            collection,
-            embedder,
-            self.cache,
-            workers=self.settings.workers,
-            max_pixels=self.settings.max_pixels,
-            progress=self.progress,
-            work=None if reader is None else reader.work,
-            stage=stage,
-        )
-
-
-def _identity(embedder: Embedder) -> Identity:
-    return Identity(
-        fingerprint=full_fingerprint(embedder),
-        dimension=embedder.dimension,
-        device=embedder.device,
-    )
-
-
-@contextmanager
-def set_up(settings: Settings, progress: Progress) -> Iterator[Workbench]:
-    """A workbench: the embedder is loaded, here and on the cluster if there is one.
-
-    Raises:
-        EmbedderError: the embedder or its weights cannot be had.
-    """
-    embedder = choose_embedder(settings)
-    there = None
-    if settings.engine == "ray":
-        there = identify_on_ray(settings.model_copy(update={"embedder": embedder.name}))
-    cache = VectorCache(cache_folder(settings) if settings.use_cache else None)
-    try:
-        yield Workbench(
-            embedder=embedder, cache=cache, settings=settings, progress=progress, there=there
-        )
-    finally:
-        cache.close()
+    def having(self, name: str, section: Section) -> Self:
+        """The context of the next step."""
+        return replace(self, sections={**self.sections, name: section})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthaudit.auditing.allocation import Room
+from synthaudit.auditing.allocation import Allocator
 from synthaudit.auditing.checkpoint import Checkpoint
 from synthaudit.backends.choice import choose_cross_validation, choose_search
 from synthaudit.embedding.cache import cache_folder
@@ -33,18 +33,18 @@ class Engine:
     checkpoint: Checkpoint | None = None
 
 
-def make_room(settings: Settings) -> Room:
+def make_allocator(settings: Settings) -> Allocator:
     """Room for vectors: what the settings allow of memory, then files beside the cache."""
     limit = None if settings.memory is None else int(settings.memory * 1e9)
-    return Room(limit, cache_folder(settings))
+    return Allocator(limit, cache_folder(settings))
 
 
-def start_engine(settings: Settings, *, room: Room, rows: int, key: str) -> Engine:
+def start_engine(settings: Settings, *, allocator: Allocator, rows: int, key: str) -> Engine:
     """What the settings ask for.
 
     Args:
         settings: of the audit.
-        room: for arrays.
+        allocator: of large arrays.
         rows: how many images there are.
         key: of the images and their vectors, for resuming.
     """
@@ -52,6 +52,6 @@ def start_engine(settings: Settings, *, room: Room, rows: int, key: str) -> Engi
     return Engine(
         search=checkpoint.search(choose_search(settings, rows)),
         validate=checkpoint.validate(choose_cross_validation(settings, rows)),
-        allocate=room.allocate,
+        allocate=allocator.allocate,
         checkpoint=checkpoint,
     )

@@ -1,4 +1,4 @@
-"""The one route of an audit: two sides, to vectors, to measures, to an ``Audit``."""
+"""Audits: from two sources to samples, along the route, to an ``Audit``."""
 
 from __future__ import annotations
 
@@ -6,36 +6,49 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Unpack
 
 import numpy.typing as npt
 
-from synthaudit.auditing.allocation import Room
-from synthaudit.auditing.artefacts import harmonised
-from synthaudit.auditing.assembling import Origin, assemble
-from synthaudit.auditing.context import Workbench, set_up
-from synthaudit.auditing.engine import make_room, start_engine
-from synthaudit.auditing.finding import find
-from synthaudit.auditing.sides import EmbeddedSide, embed, join, keep_usable, short_digest
+from synthaudit.auditing.allocation import Allocator
+from synthaudit.auditing.assembly import Origin, assemble
+from synthaudit.auditing.context import Context
+from synthaudit.auditing.engine import make_allocator, start_engine
+from synthaudit.auditing.harmonising import harmonised
+from synthaudit.auditing.image_reader import ImageReader, SampleImages, open_reader
+from synthaudit.auditing.route import choose_steps
+from synthaudit.auditing.sources import Sources, read_images, read_vectors, short_digest
+from synthaudit.auditing.step import walk
+from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
+from synthaudit.measures.registry import check_measures
+from synthaudit.options import Options
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings
 
 
 def score(
-    real: Source, synthetic: Source, *, progress: Progress | None = None, **settings: Any
+    real: Source,
+    synthetic: Source,
+    *,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> Audit:
     """Audit a synthetic image set against a real one.
 
     Args:
         real: folder, manifest, tar shards or vectors of the real side.
         synthetic: the same for the synthetic side.
+        settings: options that were made before.
         progress: told of the work as it goes.
-        settings: the fields of ``Settings``.
+        options: the fields of ``Settings``, by name; they go before ``settings``. ``embedder`` may
+            also be an object with the protocol of embedders, or a pair of a torch module and the
+            transform that makes its input of a Pillow image.
 
     Returns:
         ``Audit``.
@@ -45,17 +58,20 @@ def score(
         DataError: the data cannot be audited.
         EmbedderError: the embedder or its weights cannot be had.
     """
-    options = make_settings(settings)
-    listener = progress or NoProgress()
+    named, embedder = take_embedder(options)
+    chosen, listener = make_settings(named, settings), progress or NoProgress()
+    check_measures(chosen.measures)
     refuse_overlap(real, synthetic)
-    sources = [open_source(real), open_source(synthetic)]
-    match sources:
-        case [Collection() as first, Collection() as second]:
-            return score_collections(first, second, options, listener)
-        case [VectorTable(), VectorTable()]:
-            tables = [source for source in sources if isinstance(source, VectorTable)]
-            sources.clear()
-            return _score_vectors(tables, options, listener)
+    first, second = open_source(real), open_source(synthetic)
+    if isinstance(first, Collection) and isinstance(second, Collection):
+        with open_reader(chosen, listener, embedder) as reader:
+            return score_collections(first, second, reader)
+    if isinstance(first, VectorTable) and isinstance(second, VectorTable):
+        allocator = make_allocator(chosen)
+        sources = read_vectors(first, second, chosen.max_unreadable, allocator.allocate)
+        # They may take as much memory as the samples, and nobody looks at them again.
+        del first, second
+        return _score_vectors(sources, chosen, listener, allocator)
     raise DataError(
         f"{real} and {synthetic} should be of one kind, but only one of them holds ready vectors: "
         "give images on both sides, or vectors of the same embedder."
@@ -68,8 +84,9 @@ def score_embeddings(
     *,
     real_classes: Sequence[str] | None = None,
     synthetic_classes: Sequence[str] | None = None,
+    settings: Settings | None = None,
     progress: Progress | None = None,
-    **settings: Any,
+    **options: Unpack[Options],
 ) -> Audit:
     """Audit embeddings that you already have.
 
@@ -78,8 +95,9 @@ def score_embeddings(
         synthetic: (M, d) vectors of the synthetic ones, by the same embedder.
         real_classes: N class names, for scores by class.
         synthetic_classes: M class names.
+        settings: options that were made before.
         progress: told of the work as it goes.
-        settings: the fields of ``Settings``.
+        options: the fields of ``Settings``, by name; they go before ``settings``.
 
     Returns:
         ``Audit``, in which images are called by their row number.
@@ -87,13 +105,25 @@ def score_embeddings(
     Raises:
         SettingsError: a setting is wrong.
         DataError: shapes do not fit, or there are too few usable rows.
+
+    Examples:
+        >>> import numpy as np, synthaudit
+        >>> real = np.random.default_rng(0).normal(size=(60, 8))
+        >>> synthetic = np.random.default_rng(1).normal(size=(60, 8)) + 2.0
+        >>> audit = synthaudit.score_embeddings(real, synthetic, quick=True)
+        >>> audit.unrealistic.value > 0.9
+        True
     """
-    options = make_settings(settings)
-    tables = [
+    chosen = make_settings(dict(options), settings)
+    check_measures(chosen.measures)
+    allocator = make_allocator(chosen)
+    sources = read_vectors(
         _name_rows("real", real, real_classes),
         _name_rows("synthetic", synthetic, synthetic_classes),
-    ]
-    return _score_vectors(tables, options, progress or NoProgress())
+        chosen.max_unreadable,
+        allocator.allocate,
+    )
+    return _score_vectors(sources, chosen, progress or NoProgress(), allocator)
 
 
 def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -> VectorTable:
@@ -109,85 +139,100 @@ def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -
     return replace(table, labels=[str(name) for name in classes])
 
 
-def score_collections(
-    real: Collection, synthetic: Collection, settings: Settings, progress: Progress
-) -> Audit:
+def score_collections(real: Collection, synthetic: Collection, reader: ImageReader) -> Audit:
     """Audit two collections of images, as ``score`` does.
+
+    Args:
+        real: the real images.
+        synthetic: the synthetic ones.
+        reader: embeds them; its settings are those of the audit.
 
     Raises:
         DataError: the data cannot be audited.
-        EmbedderError: the embedder or its weights cannot be had.
     """
+    settings = reader.settings
     for note in (*real.notes, *synthetic.notes):
         LOGGER.info("%s", note)
-    collections, recipe = (real, synthetic), None
-    with set_up(settings, progress) as bench:
-        if settings.harmonise:
-            collections, recipe = harmonised(
-                collections, workers=settings.workers, max_pixels=settings.max_pixels
-            )
-        origin = Origin(
-            embedder=bench.embedder.name,
-            fingerprint=short_digest(bench.identity.fingerprint),
-            device=bench.identity.device,
-            recipe=None if recipe is None else asdict(recipe),
+    recipe = None
+    if settings.harmonise:
+        (real, synthetic), recipe = harmonised(
+            (real, synthetic), workers=settings.workers, max_pixels=settings.max_pixels
         )
-        sides = [
-            embed(side, collection, bench)
-            for side, collection in zip(("real", "synthetic"), collections, strict=True)
-        ]
-        return _audit(
-            sides,
-            origin,
-            room=make_room(settings),
-            settings=settings,
-            progress=progress,
-            bench=bench,
-        )
+    allocator = make_allocator(settings)
+    sources = read_images(real, synthetic, reader, allocator.allocate)
+    origin = Origin(
+        embedder=reader.embedder.name,
+        fingerprint=short_digest(reader.identity.fingerprint),
+        device=reader.identity.device,
+        recipe=None if recipe is None else asdict(recipe),
+    )
+    return _audit(
+        sources,
+        origin,
+        settings=settings,
+        progress=reader.progress,
+        allocator=allocator,
+        reader=reader,
+    )
 
 
-def _score_vectors(tables: list[VectorTable], settings: Settings, progress: Progress) -> Audit:
-    """Audit vectors; the list is emptied, for they may fill half the memory."""
-    widths = [table.vectors.shape[1] for table in tables]
-    if widths[0] != widths[1]:
-        raise DataError(
-            f"both sides should have vectors of one length, but the real ones have {widths[0]} "
-            f"numbers and the synthetic ones {widths[1]}: embed both with the same model."
-        )
-    room = make_room(settings)
-    sides = [
-        keep_usable(side, tables.pop(0), settings.max_unreadable, room.allocate)
-        for side in ("real", "synthetic")
-    ]
-    origin = Origin(embedder="vectors", fingerprint=f"vectors/{widths[0]}", device="cpu")
-    return _audit(sides, origin, room=room, settings=settings, progress=progress, bench=None)
+def _score_vectors(
+    sources: Sources, settings: Settings, progress: Progress, allocator: Allocator
+) -> Audit:
+    width = sources.samples.vectors.shape[1]
+    origin = Origin(embedder="vectors", fingerprint=f"vectors/{width}", device="cpu")
+    return _audit(
+        sources, origin, settings=settings, progress=progress, allocator=allocator, reader=None
+    )
 
 
 def _audit(
-    sides: list[EmbeddedSide],
+    sources: Sources,
     origin: Origin,
     *,
-    room: Room,
     settings: Settings,
     progress: Progress,
-    bench: Workbench | None,
+    allocator: Allocator,
+    reader: ImageReader | None,
 ) -> Audit:
-    """Both sides' vectors to an ``Audit``; the list is emptied."""
-    first, second, vectors = join(sides, room.allocate)
+    """Walk the route, and put together what was found."""
     decisive = [
         version("synthaudit"),
         origin.fingerprint,
-        first.digest,
-        second.digest,
+        sources.real.digest,
+        sources.synthetic.digest,
         settings.deciding(),
     ]
     engine = start_engine(
-        settings, room=room, rows=len(vectors), key=short_digest(json.dumps(decisive))
+        settings,
+        allocator=allocator,
+        rows=len(sources.samples),
+        key=short_digest(json.dumps(decisive)),
     )
-    findings = find(
-        first, second, vectors, settings=settings, progress=progress, bench=bench, engine=engine
+    context = Context(
+        settings=settings,
+        progress=progress,
+        engine=engine,
+        images=_images_of(sources, reader),
     )
-    audit = assemble(first, second, findings, origin=origin, settings=settings)
+    steps = choose_steps(settings)
+    samples, context = walk(steps, sources.samples, context)
+    progress.start("done", 0)
+    scratch = {step.name for step in steps if step.is_scratch}
+    audit = assemble(
+        sources,
+        samples,
+        context,
+        {name: found for name, found in context.sections.items() if name not in scratch},
+        origin,
+    )
     if engine.checkpoint is not None:
         engine.checkpoint.discard()
     return audit
+
+
+def _images_of(sources: Sources, reader: ImageReader | None) -> SampleImages | None:
+    real, synthetic = sources.real.images, sources.synthetic.images
+    if reader is None or real is None or synthetic is None:
+        return None
+    return SampleImages(reader=reader, real=real, synthetic=synthetic)

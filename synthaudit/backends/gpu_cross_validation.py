@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.blocks import blocks
 from synthaudit.measures.detection.cross_validation import (
     SINGLE_FROM,
     Assignment,
-    Outcome,
+    OutOfFold,
     cross_validate,
 )
 
@@ -76,8 +76,8 @@ class DeviceDesign:
 
 
 def cross_validate_on_gpu(
-    rows: Floats, assignments: Sequence[Assignment], *, device: str, **options: Any
-) -> list[Outcome]:
+    rows: Vectors, assignments: Sequence[Assignment], *, device: str, **options: Any
+) -> list[OutOfFold]:
     """``cross_validate``; of more than 200,000 rows the products are a GPU's.
 
     Outcomes agree with those of one machine as far as float32 goes, to 1e-4.

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from synthaudit.arrays import Floats
+from synthaudit.arrays import Vectors
 from synthaudit.backends.ray_cluster import connect
 from synthaudit.measures.detection.cross_validation import (
     Assignment,
-    Outcome,
+    OutOfFold,
     cross_validate,
     in_batches,
 )
 
 
 def cross_validate_on_ray(
-    rows: Floats, assignments: Sequence[Assignment], **options: Any
-) -> list[Outcome]:
+    rows: Vectors, assignments: Sequence[Assignment], **options: Any
+) -> list[OutOfFold]:
     """``cross_validate``, each of whose batches is a task; one that is lost is done again.
 
     Batches are those of one machine, which know nothing of each other, so that outcomes are the

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from synthaudit.arrays import Singles
 from synthaudit.backends.ray_cluster import connect
 from synthaudit.embedding.cache import VectorCache
-from synthaudit.embedding.cache_index import Extraction, Recollection, full_fingerprint
+from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint
 from synthaudit.embedding.extraction import extract
-from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER, FileReader
+from synthaudit.embedding.protocol import Embedder
 from synthaudit.errors import EmbedderError
 from synthaudit.images.collection import Collection, Stamp
 from synthaudit.measures.blocks import blocks
@@ -28,7 +28,6 @@ _SHARD: Final = 512
 _COLUMNS: Final = ("position", "digest", "vector", "reason")
 # The position in a row by which a worker says that its vectors are not those that are wanted.
 _NOBODY: Final = -1
-_READERS: Final = {reader.name: reader for reader in (HASH_READER, TRAIT_READER)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,7 @@ def extract_on_ray(
     cache: VectorCache,
     *,
     progress: Progress,
-    reader: FileReader | None = None,
+    reader: Embedder | None = None,
     stage: str = "embedding",
 ) -> Extraction:
     """Embed every image of a collection, as ``extract`` does, on the workers of a cluster.
@@ -89,7 +88,7 @@ def extract_on_ray(
         settings: which embedder; each worker loads it once.
         cache: the driver's.
         progress: told of every image.
-        reader: what to read off the files instead of embedding them.
+        reader: what to read off the files instead of embedding them; the workers get it whole.
         stage: what the progress calls it.
 
     Raises:
@@ -99,7 +98,7 @@ def extract_on_ray(
     ray = connect()
     entries = collection.entries
     progress.start(f"{stage} {collection.name}", len(entries))
-    known = Recollection(cache, identity.fingerprint, identity.dimension)
+    known = CacheIndex(cache, identity.fingerprint, identity.dimension)
     unknown = known.recall_by_stamp(entries)
     progress.advance(len(entries) - len(unknown))
     shards = []
@@ -119,7 +118,7 @@ def extract_on_ray(
     return known.result(collection)
 
 
-def _learn(known: Recollection, rows: Mapping[str, Sequence[Any]]) -> None:
+def _learn(known: CacheIndex, rows: Mapping[str, Sequence[Any]]) -> None:
     """Keep what a worker has made, by position, so that a shard that comes twice counts once."""
     fresh: dict[bytes, Singles] = {}
     files: list[tuple[Stamp, bytes]] = []
@@ -159,7 +158,7 @@ def _run(
     shards: Sequence[dict[str, Any]],
     settings: Settings,
     identity: Identity,
-    reader: FileReader | None,
+    reader: Embedder | None,
 ) -> Iterator[dict[str, Sequence[Any]]]:
     devices = 0 if reader is not None else _devices(ray, settings)
     workers = devices or int(ray.cluster_resources().get("CPU", 1))
@@ -174,7 +173,7 @@ def _run(
         num_gpus=1 if devices else None,
         fn_constructor_kwargs={
             "settings": _alone(settings),
-            "reader": None if reader is None else reader.name,
+            "reader": reader,
             "fingerprint": identity.fingerprint,
         },
     )
@@ -185,12 +184,11 @@ def _run(
 class _Worker:
     """Holds a model, and embeds one shard after another."""
 
-    def __init__(self, settings: Settings, reader: str | None, fingerprint: str) -> None:
+    def __init__(self, settings: Settings, reader: Embedder | None, fingerprint: str) -> None:
         from synthaudit.embedding.choice import choose_embedder
 
         self._settings = settings
-        self._reader = None if reader is None else _READERS[reader]
-        self._embedder = self._reader or choose_embedder(settings)
+        self._embedder = reader or choose_embedder(settings)
         self._is_other = full_fingerprint(self._embedder) != fingerprint
 
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, list[Any]]:
@@ -208,7 +206,6 @@ class _Worker:
                 workers=1,
                 max_pixels=self._settings.max_pixels,
                 progress=NoProgress(),
-                work=None if self._reader is None else self._reader.work,
             )
             for place, digest, vector in zip(found.kept, found.digests, found.vectors, strict=True):
                 _add(rows, int(positions[place]), digest, vector.tobytes(), "")

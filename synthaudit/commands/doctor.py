@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -63,6 +63,7 @@ def examine() -> Iterator[Finding]:
     yield _clip_finding()
     yield _generation_finding()
     yield _cache_finding()
+    yield from _plugin_findings()
 
 
 def _torch_findings() -> Iterator[Finding]:
@@ -145,3 +146,24 @@ def _cache_finding() -> Finding:
     file = default_folder() / FILE_NAME
     size = f"{file.stat().st_size / 1e6:,.1f} MB" if file.exists() else "empty"
     return Finding(name="vector cache", is_fine=True, text=f"{file} ({size})")
+
+
+def _plugin_findings() -> Iterator[Finding]:
+    """What other packages bring, and whether it can be imported."""
+    from synthaudit.embedding.registry import EMBEDDERS
+    from synthaudit.errors import SynthauditError
+    from synthaudit.gating.bounds import BOUNDS
+    from synthaudit.generation.registry import GENERATORS
+    from synthaudit.measures.registry import MEASURES
+    from synthaudit.registry import Registry, source_of
+    from synthaudit.reporting.html.sections import SECTIONS
+
+    registries: tuple[Registry[Any], ...] = (EMBEDDERS, GENERATORS, MEASURES, SECTIONS, BOUNDS)
+    for registry in registries:
+        for name, point in sorted(registry.installed.items()):
+            try:
+                registry.load(name)
+            except SynthauditError as error:
+                yield Finding(name=registry.kind, is_fine=False, text=name, mend=str(error))
+                continue
+            yield Finding(name=registry.kind, is_fine=True, text=f"{name}, of {source_of(point)}")

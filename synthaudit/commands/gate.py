@@ -52,7 +52,7 @@ def gate(
     """Check SCORES against a policy. Exit codes: 0 passes, 1 rejected, 2 unusable, 3 undecided."""
     from synthaudit.gating.example import example_policy
     from synthaudit.gating.policy import POLICY_NAME
-    from synthaudit.gating.scores_file import read_scores
+    from synthaudit.result.reading import read_scores
 
     if init:
         contents, _ = read_scores(scores)
@@ -73,16 +73,10 @@ def compare(
     """Print what changed between two audits, and which images came, went or turned bad."""
     from rich.console import Console
 
-    from synthaudit.gating.baseline import compare_audits, read_images
-    from synthaudit.gating.judging import refuse_other_embedder
-    from synthaudit.gating.scores_file import read_scores
+    from synthaudit.gating.comparing import compare as run
     from synthaudit.reporting.gate import print_comparison
 
-    old, old_file = read_scores(before)
-    new, new_file = read_scores(after)
-    refuse_other_embedder(new, old)
-    images = (read_images(old_file.parent), read_images(new_file.parent))
-    print_comparison(compare_audits(old, new, images), Console())
+    print_comparison(run(before, after), Console())
 
 
 def choose_policy(file: Path | None, maximum: list[str], *, certain: bool) -> Policy:
@@ -104,23 +98,19 @@ def choose_policy(file: Path | None, maximum: list[str], *, certain: bool) -> Po
 def judge_file(place: Path, policy: Policy, baseline: Path | None) -> tuple[Verdict, Any]:
     """Judge a ``scores.json``, and read the images beside it."""
     from synthaudit.gating.judging import judge
-    from synthaudit.gating.scores_file import read_scores
+    from synthaudit.result.reading import read_images, read_scores
 
     contents, file = read_scores(place)
     if baseline is None:
         verdict, images = judge(contents, policy), None
         if any(check.state != "pass" for check in verdict.checks):
             # Only what does not pass needs the images, and pandas takes its second to start.
-            from synthaudit.gating.baseline import read_images
-
             images = read_images(file.parent)
         return verdict, images
-    from synthaudit.gating.baseline import paired_changes, read_images
-
     old, old_file = read_scores(baseline)
     images = read_images(file.parent)
-    changes = paired_changes(old, contents, (read_images(old_file.parent), images))
-    return judge(contents, policy, baseline=old, changes=changes), images
+    tables = (read_images(old_file.parent), images)
+    return judge(contents, policy, baseline=old, images=tables), images
 
 
 def tell(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from synthaudit.commands.gate import choose_policy, judge_file, tell
+from synthaudit.commands.options import takes_settings
 from synthaudit.commands.terminal import Listener, answers_errors
 
 # There may be many arms, and few look at the pages of all of them.
@@ -18,6 +19,7 @@ _ARM_MEGABYTES = 5.0
 
 
 @answers_errors
+@takes_settings(without=("seed", "harmonise", "definition", "obvious"))
 def sweep(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")] = Path(
         "prompts.yaml"
@@ -42,15 +44,6 @@ def sweep(
     shard: Annotated[
         str, typer.Option(help="I/N: make only this part; run the others elsewhere on one folder.")
     ] = "1/1",
-    embedder: Annotated[str, typer.Option(help="Instead of the plan's.")] = "auto",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Arms' own audits without intervals.")
-    ] = False,
-    cache: Annotated[Path | None, typer.Option(help="Folder of the vector cache.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember no vectors.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Decoding processes.")] = None,
-    device: Annotated[str, typer.Option(help="Of the embedder: auto, cpu, cuda, mps.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Never ask a model hub.")] = False,
     gate: Annotated[
         Path | None, typer.Option(help="Judge the winner's audit by this policy.")
     ] = None,
@@ -61,6 +54,7 @@ def sweep(
         Literal["table", "json"], typer.Option("--format", help="json prints sweep.json.")
     ] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+    settings: dict[str, Any],
 ) -> None:
     """Generate the arms of PLAN, audit each at equal size, and say which words help.
 
@@ -82,15 +76,6 @@ def sweep(
     if example:
         sys.stdout.write(files("synthaudit.sweeping").joinpath("snacks.yaml").read_text("utf-8"))
         return
-    settings: dict[str, Any] = {
-        "embedder": embedder,
-        "quick": quick,
-        "cache": cache,
-        "use_cache": not no_cache,
-        "workers": workers,
-        "device": device,
-        "local_files_only": offline,
-    }
     folder = out or default_out(plan)
     read = read_plan(plan)
     policy = None if gate is None else choose_policy(gate, [], certain=False)

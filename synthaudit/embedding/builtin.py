@@ -13,7 +13,9 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Singles
+from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame, Pixels
+from synthaudit.settings import Settings
 
 Array = Singles
 
@@ -36,6 +38,17 @@ _WEIGHTS: Final = {
 _BATCH: Final = 256
 # Bounded working memory, and planes that stay in the processor's cache.
 _CHUNK: Final = 16
+
+
+def make_builtin(argument: str, settings: Settings) -> BuiltinEmbedder:
+    """``builtin``.
+
+    Raises:
+        EmbedderError: something follows the name.
+    """
+    if argument:
+        raise EmbedderError(f"there is no embedder 'builtin:{argument}': builtin takes nothing.")
+    return BuiltinEmbedder(batch_size=settings.batch_size)
 
 
 class BuiltinEmbedder:

@@ -37,7 +37,7 @@ def full_fingerprint(embedder: Embedder) -> str:
     return f"{embedder.fingerprint}|{embedder.frame.describe()}"
 
 
-class Recollection:
+class CacheIndex:
     """Digests by position, and vectors or reasons for failure by digest.
 
     Args:

@@ -1,14 +1,14 @@
-"""From an embedder's name to the embedder, and what ``auto`` decides."""
+"""From an embedder's name, or an object that is one, to the embedder; and what ``auto`` decides."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+import difflib
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
-from synthaudit.embedding import clip, hub, timm_model
-from synthaudit.embedding.builtin import BuiltinEmbedder
+from synthaudit.embedding import clip, hub
 from synthaudit.embedding.protocol import Embedder
-from synthaudit.embedding.torch_model import Placement
+from synthaudit.embedding.registry import EMBEDDERS
 from synthaudit.errors import EmbedderError
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
@@ -17,6 +17,7 @@ _FORMS: Final = (
     "auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL or "
     "timm:local-dir:FOLDER"
 )
+_MEMBERS: Final = ("name", "dimension", "fingerprint", "frame", "device", "batch_size", "encode")
 
 
 def choose_embedder(settings: Settings) -> Embedder:
@@ -25,36 +26,44 @@ def choose_embedder(settings: Settings) -> Embedder:
     Raises:
         EmbedderError: there is no such embedder, or its weights cannot be had.
     """
-    name = (
-        resolve_auto(local_files_only=settings.local_files_only)
-        if (settings.embedder == "auto")
-        else settings.embedder
-    )
-    kind, _, rest = name.partition(":")
-    first, _, second = rest.partition(":")
-    if name == "builtin":
-        return BuiltinEmbedder(batch_size=settings.batch_size)
-    placement = Placement(
-        device=settings.device,
-        precision=settings.precision,
-        batch_size=settings.batch_size,
-        compiled=settings.compiled,
-    )
-    if kind in ("clip", "timm") and first == "local-dir" and second:
-        load_folder = clip.load_clip_folder if kind == "clip" else timm_model.load_timm_folder
-        return load_folder(Path(second).expanduser(), placement=placement)
-    if kind == "clip" and (not rest or (first and second)):
-        return clip.load_clip(
-            first or clip.DEFAULT_MODEL,
-            second or clip.DEFAULT_TAG,
-            placement=placement,
-            local_files_only=settings.local_files_only,
+    name = settings.embedder
+    if name == "auto":
+        name = resolve_auto(local_files_only=settings.local_files_only)
+    kind, _, argument = name.partition(":")
+    if kind not in EMBEDDERS.names:
+        near = difflib.get_close_matches(kind, EMBEDDERS.names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f": use {_FORMS}."
+        raise EmbedderError(f"there is no embedder {name!r}{hint}")
+    return EMBEDDERS.load(kind)(argument, settings)
+
+
+def take_embedder(options: Mapping[str, Any]) -> tuple[dict[str, Any], Embedder | None]:
+    """Options with an embedder by its name, and the object, if an object was given.
+
+    Raises:
+        EmbedderError: it is no embedder, nor a torch module with its transform.
+    """
+    given = options.get("embedder", "auto")
+    if isinstance(given, str):
+        return dict(options), None
+    if isinstance(given, tuple) and len(given) == 2:
+        from synthaudit.embedding.torch_module import ModuleEmbedder
+
+        given = ModuleEmbedder(
+            *given,
+            device=options.get("device", "auto"),
+            precision=options.get("precision", "auto"),
+            batch_size=options.get("batch_size"),
         )
-    if kind == "timm" and rest:
-        return timm_model.load_timm(
-            rest, placement=placement, local_files_only=settings.local_files_only
+    lacking = [name for name in _MEMBERS if not hasattr(given, name)]
+    if lacking:
+        raise EmbedderError(
+            f"embedder should be a name, an object with the members of synthaudit.Embedder, or a "
+            f"pair of a torch module and its transform, not {type(given).__name__}, which lacks "
+            f"{', '.join(lacking)}."
         )
-    raise EmbedderError(f"there is no embedder {name!r}: use {_FORMS}.")
+    embedder = cast(Embedder, given)
+    return {**options, "embedder": embedder.name}, embedder
 
 
 def resolve_auto(*, local_files_only: bool) -> str:

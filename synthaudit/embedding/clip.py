@@ -11,9 +11,10 @@ import numpy as np
 
 from synthaudit.arrays import Singles
 from synthaudit.embedding import hub
-from synthaudit.embedding.torch_model import Placement, TorchEmbedder
+from synthaudit.embedding.torch_model import Placement, TorchEmbedder, placement_of
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame
+from synthaudit.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,33 @@ DEFAULT_REPOSITORY: Final = "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K"
 WEIGHT_FILES: Final = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 _DTYPE_NAMES: Final = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+def make_clip(argument: str, settings: Settings) -> ClipEmbedder:
+    """``clip``, ``clip:MODEL:TAG`` or ``clip:local-dir:FOLDER``.
+
+    Args:
+        argument: what follows ``clip:``.
+        settings: device, precision and whether a hub may be asked.
+
+    Raises:
+        EmbedderError: there is no such model, or its weights cannot be had.
+    """
+    placement = placement_of(settings)
+    model, _, tag = argument.partition(":")
+    if model == "local-dir" and tag:
+        return load_clip_folder(Path(tag).expanduser(), placement=placement)
+    if argument and not (model and tag):
+        raise EmbedderError(
+            f"there is no embedder 'clip:{argument}': use clip, clip:MODEL:TAG or "
+            "clip:local-dir:FOLDER."
+        )
+    return load_clip(
+        model or DEFAULT_MODEL,
+        tag or DEFAULT_TAG,
+        placement=placement,
+        local_files_only=settings.local_files_only,
+    )
 
 
 class ClipEmbedder(TorchEmbedder):
@@ -99,7 +127,7 @@ def load_clip(
     }
     return _load(
         f"clip:{model}:{tag}",
-        f"clip/{model}/{hub.digest_of(weights)}",
+        f"clip/{model}/{hub.file_digest(weights)}",
         (model, str(weights)),
         {**overrides, "force_quick_gelu": bool(entry.get("quick_gelu", False))},
         placement=placement,
@@ -120,7 +148,7 @@ def load_clip_folder(folder: Path, *, placement: Placement) -> ClipEmbedder:
     )
     if not weights:
         raise EmbedderError(f"there are no weights (.safetensors, .bin, .pth) in {folder}.")
-    digests = "/".join(hub.digest_of(file) for file in [config, *weights])
+    digests = "/".join(hub.file_digest(file) for file in [config, *weights])
     return _load(
         f"clip:local-dir:{folder}",
         f"clip/{digests}",

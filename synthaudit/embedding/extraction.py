@@ -13,11 +13,11 @@ import numpy as np
 
 from synthaudit.arrays import Singles
 from synthaudit.embedding.cache import VectorCache
-from synthaudit.embedding.cache_index import Extraction, Recollection, full_fingerprint
-from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder
+from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint
+from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder, FileEmbedder
 from synthaudit.images.collection import Collection, Stamp
 from synthaudit.images.decoding import Pixels
-from synthaudit.images.decoding_pool import CHUNK_IMAGES, DecodedChunk, DecodingPool, Work
+from synthaudit.images.decoding_pool import CHUNK_IMAGES, DecodedChunk, DecodingPool
 from synthaudit.progress import Progress
 
 _CHUNK_BYTES: Final = 16_000_000
@@ -36,7 +36,6 @@ def extract(
     workers: int | None,
     max_pixels: int,
     progress: Progress,
-    work: Work | None = None,
     stage: str = "embedding",
 ) -> Extraction:
     """Embed every image of a collection.
@@ -51,12 +50,12 @@ def extract(
         workers: decoding processes, None for one a core; changes no number.
         max_pixels: larger images are refused.
         progress: told of every image.
-        work: what the worker processes make of a file instead of pixels.
         stage: what the progress calls it.
 
     Returns:
         ``Extraction``.
     """
+    work = embedder.work if isinstance(embedder, FileEmbedder) else None
     pool = DecodingPool(embedder.frame, workers=workers, max_pixels=max_pixels, work=work)
     progress.start(f"{stage} {collection.name}", len(collection.entries))
     return _Run(collection, embedder, cache, pool, progress).finish()
@@ -84,7 +83,7 @@ class _Run:
     ) -> None:
         self.collection, self.embedder, self.cache = collection, embedder, cache
         self.pool, self.progress = pool, progress
-        self.known = Recollection(cache, full_fingerprint(embedder), embedder.dimension)
+        self.known = CacheIndex(cache, full_fingerprint(embedder), embedder.dimension)
         self.on_the_way: set[bytes] = set()
         self.decoding: deque[tuple[Future[DecodedChunk], list[bytes], list[bytes]]] = deque()
         self.waiting: list[tuple[bytes, Pixels]] = []

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -84,11 +85,18 @@ def is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def digest_of(weights: Path) -> str:
+def file_digest(weights: Path) -> str:
     """SHA-256 of a file of weights; the hub cache names large files by it."""
     target = weights.resolve().name
     if _BLOB_NAME.fullmatch(target):
         return target
+    status = weights.stat()
+    return _digest_as_of(weights, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _digest_as_of(weights: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001
+    """Remembered by size and time: a process that lives long may see the file change."""
     with weights.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

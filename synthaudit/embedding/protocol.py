@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from synthaudit.arrays import Singles
 from synthaudit.images.decoding import Frame
+from synthaudit.images.decoding_pool import Work
 
 
 class Embedder(Protocol):
@@ -57,6 +58,17 @@ class AsynchronousEmbedder(Embedder, Protocol):
 
     def begin(self, pixels: npt.NDArray[Any]) -> Callable[[], Singles]:
         """Start on a batch; what comes back waits for its vectors. At most two at once."""
+
+
+@runtime_checkable
+class FileEmbedder(Embedder, Protocol):
+    """An embedder whose ``encode`` takes what the decoding processes make of a file.
+
+    Attributes:
+        work: what they make of it instead of pixels on the frame.
+    """
+
+    work: Work
 
 
 @runtime_checkable

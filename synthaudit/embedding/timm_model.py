@@ -6,12 +6,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaudit.embedding import hub
-from synthaudit.embedding.torch_model import Placement, TorchEmbedder
+from synthaudit.embedding.torch_model import Placement, TorchEmbedder, placement_of
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame
+from synthaudit.settings import Settings
 
 if TYPE_CHECKING:
     import torch
+
+
+def make_timm(argument: str, settings: Settings) -> TorchEmbedder:
+    """``timm:MODEL`` or ``timm:local-dir:FOLDER``.
+
+    Args:
+        argument: what follows ``timm:``.
+        settings: device, precision and whether a hub may be asked.
+
+    Raises:
+        EmbedderError: there is no such model, or its weights cannot be had.
+    """
+    kind, _, folder = argument.partition(":")
+    if kind == "local-dir" and folder:
+        return load_timm_folder(Path(folder).expanduser(), placement=placement_of(settings))
+    if not argument:
+        raise EmbedderError("there is no embedder 'timm': use timm:MODEL or timm:local-dir:FOLDER.")
+    return load_timm(
+        argument,
+        placement=placement_of(settings),
+        local_files_only=settings.local_files_only,
+    )
 
 
 def load_timm(
@@ -37,7 +60,7 @@ def load_timm(
     weights = hub.fetch(repository, files, local_files_only=local_files_only)
     return _load(
         f"timm:{model}",
-        f"timm/{model}/{hub.digest_of(weights)}",
+        f"timm/{model}/{hub.file_digest(weights)}",
         model,
         {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}},
         placement=placement,
@@ -54,7 +77,7 @@ def load_timm_folder(folder: Path, *, placement: Placement) -> TorchEmbedder:
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise EmbedderError(f"timm:local-dir: needs {missing}, which does not exist.")
-    digests = "/".join(hub.digest_of(file) for file in files)
+    digests = "/".join(hub.file_digest(file) for file in files)
     return _load(
         f"timm:local-dir:{folder}",
         f"timm/{digests}",

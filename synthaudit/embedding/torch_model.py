@@ -13,6 +13,7 @@ from synthaudit.arrays import Singles
 from synthaudit.errors import EmbedderError
 from synthaudit.images.decoding import Frame, Pixels
 from synthaudit.progress import LOGGER
+from synthaudit.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -71,6 +72,16 @@ class Placement:
         if chosen.type != "cuda":
             return chosen, torch.float32
         return chosen, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def placement_of(settings: Settings) -> Placement:
+    """As the settings ask for it."""
+    return Placement(
+        device=settings.device,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+        compiled=settings.compiled,
+    )
 
 
 class TorchEmbedder:

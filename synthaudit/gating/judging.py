@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from synthaudit.errors import PolicyError
+from synthaudit.gating.bounds import BOUNDS, Bound
+from synthaudit.gating.comparing import paired_changes, refuse_other_embedder
+from synthaudit.gating.numbers import Number, numbers_at
 from synthaudit.gating.policy import Limit, Policy
-from synthaudit.gating.scores_file import Number, numbers_at
+from synthaudit.measures.intervals import Quantity, difference
 from synthaudit.result.audit import Audit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERDICT_SCHEMA: Final = "synthaudit/verdict/1"
 
@@ -17,15 +23,14 @@ State = Literal["pass", "fail", "undecided"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """One number against one bound.
+class Check(Quantity):
+    """One number, or its change against the baseline, against one bound.
 
     Attributes:
         path: of the number.
-        bound: ``max``, ``min``, ``max_rise`` or ``max_fall``.
+        bound: its name, such as ``max``.
+        sign: how the bound is written, such as ``<=``.
         limit: the bound itself.
-        value: the number, or its change against the baseline.
-        low, high: its interval; None without one.
         severity: ``error`` or ``warn``.
         state: what came of it.
         why: in a sentence.
@@ -33,13 +38,16 @@ class Check:
 
     path: str
     bound: str
+    sign: str
     limit: float
-    value: float
-    low: float | None
-    high: float | None
     severity: Literal["error", "warn"]
     state: State
     why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``verdict.json`` has it."""
+        names = ("path", "bound", "limit", "value", "low", "high", "severity", "state", "why")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +77,7 @@ class Verdict:
             "schema": VERDICT_SCHEMA,
             "state": self.state,
             "exit_code": self.exit_code,
-            "checks": [asdict(check) for check in self.checks],
+            "checks": [check.to_dict() for check in self.checks],
         }
 
 
@@ -78,96 +86,115 @@ def judge(
     policy: Policy,
     *,
     baseline: Audit | Mapping[str, Any] | None = None,
-    changes: Mapping[str, tuple[float, float, float]] | None = None,
+    images: tuple[pd.DataFrame | None, pd.DataFrame | None] | None = None,
 ) -> Verdict:
-    """Judge an audit.
+    """Judge an audit, as ``synthaudit gate`` does.
 
     Args:
         audit: an audit, or the contents of its ``scores.json``.
         policy: what it must fulfil.
         baseline: another audit, for limits of change.
-        changes: by score, difference and interval that are known better than from the two
-            intervals, because the audits share their real images.
+        images: the image tables of the baseline and of the audit, where they are given by the
+            contents of their files: audits that share their real images are compared in pairs.
 
     Raises:
         PolicyError: the audit was made otherwise than the policy demands, a path leads nowhere, or
             a change has nothing to be compared with.
+
+    Examples:
+        >>> import numpy as np, synthaudit
+        >>> real, synthetic = np.random.default_rng(0).normal(size=(2, 60, 8))
+        >>> audit = synthaudit.score_embeddings(real, synthetic, quick=True)
+        >>> policy = synthaudit.Policy(limits={"unvaried": synthaudit.Limit(max=0.2)})
+        >>> synthaudit.judge(audit, policy).state
+        'pass'
     """
     scores = audit.to_dict() if isinstance(audit, Audit) else audit
     old = baseline.to_dict() if isinstance(baseline, Audit) else baseline
     _refuse_incomparable(scores, policy)
+    changes: Mapping[str, Quantity] = {}
     if old is not None:
         refuse_other_embedder(scores, old)
+        tables = images or (_images(baseline), _images(audit))
+        changes = paired_changes(old, scores, tables)
     if not policy.limits:
         raise PolicyError("the policy has no limits: a gate that checks nothing would always pass.")
     checks = []
     for path, limit in policy.limits.items():
         certain = policy.certain if limit.certain is None else limit.certain
-        for bound, at in limit.bounds.items():
+        for name, at in limit.bounds.items():
+            bound: Bound = BOUNDS.load(name)
             numbers = numbers_at(scores, path)
-            if bound in ("max_rise", "max_fall"):
-                numbers = _changes(numbers, old, path, changes or {})
-            checks += [_check(number, bound, at, limit, certain=certain) for number in numbers]
+            if bound.of_change:
+                numbers = _changes(numbers, old, path, changes)
+            checks += [
+                _check(number, (name, bound, at), limit, scores, certain=certain)
+                for number in numbers
+            ]
     return Verdict(checks=checks)
 
 
-def _check(number: Number, bound: str, at: float, limit: Limit, *, certain: bool) -> Check:
-    # Every bound as an upper one: a least value is the greatest of the negative.
-    sign = -1.0 if bound in ("min", "max_fall") else 1.0
-    top = -at if bound == "min" else at
-    value = sign * number.value
-    low, high = number.low, number.high
-    ends = None if low is None or high is None else sorted((sign * low, sign * high))
-    on = limit.on if sign > 0 else _mirrored(limit.on)
+def _images(audit: Audit | Mapping[str, Any] | None) -> pd.DataFrame | None:
+    return audit.images if isinstance(audit, Audit) else None
+
+
+def _check(
+    number: Number,
+    held: tuple[str, Bound, float],
+    limit: Limit,
+    scores: Mapping[str, Any],
+    *,
+    certain: bool,
+) -> Check:
+    name, bound, at = held
+    found = bound.measured(number, number.path, scores)
+    is_exact = number.is_exact
     if certain:
-        state, why = _decide_surely(value, ends, top, number)
+        state, why = _decide_surely(found, bound, at, is_exact=is_exact)
     else:
-        state, why = _decide(value, ends, top, on, number)
+        state, why = _decide(found, bound, at, limit.on, is_exact=is_exact)
     return Check(
         path=number.path,
-        bound=bound,
+        bound=name,
+        sign=bound.sign,
         limit=at,
-        value=number.value,
-        low=low,
-        high=high,
+        value=found.value,
+        low=found.low,
+        high=found.high,
         severity=limit.severity,
         state=state,
         why=why,
     )
 
 
-def _mirrored(on: str) -> str:
-    return {"low": "high", "high": "low"}.get(on, on)
-
-
 def _decide(
-    value: float, ends: list[float] | None, top: float, on: str, number: Number
+    found: Quantity, bound: Bound, at: float, on: str, *, is_exact: bool
 ) -> tuple[State, str]:
-    if on == "value":
-        return ("fail", "it is beyond the limit") if value > top else ("pass", "it is within it")
-    if ends is None:
-        if number.is_exact:
-            return _decide(value, ends, top, "value", number)
+    if on == "value" or (found.interval is None and is_exact):
+        if bound.exceeds(found.value, at):
+            return "fail", "it is beyond the limit"
+        return "pass", "it is within it"
+    if found.interval is None:
         return "undecided", "it has no interval; run without --quick, or use on = 'value'"
-    bound = ends[0] if on == "low" else ends[1]
-    if bound > top:
+    if bound.exceeds(vars(found.interval)[on], at):
         return "fail", f"the {on} end of its interval is beyond the limit"
     return "pass", f"the {on} end of its interval is within it"
 
 
 def _decide_surely(
-    value: float, ends: list[float] | None, top: float, number: Number
+    found: Quantity, bound: Bound, at: float, *, is_exact: bool
 ) -> tuple[State, str]:
-    if ends is None:
-        if number.is_exact:
-            return _decide(value, ends, top, "value", number)
+    if found.interval is None:
+        if is_exact:
+            return _decide(found, bound, at, "value", is_exact=True)
         return (
             "undecided",
             "it has no interval; run the audit without --quick, or set certain = false for it",
         )
-    if ends[1] <= top:
+    beyond = {bound.exceeds(end, at) for end in vars(found.interval).values()}
+    if beyond == {False}:
         return "pass", "all of its interval is within the limit"
-    if ends[0] > top:
+    if beyond == {True}:
         return "fail", "all of its interval is beyond the limit"
     return "undecided", "its interval straddles the limit: more images would tell"
 
@@ -176,7 +203,7 @@ def _changes(
     numbers: Sequence[Number],
     old: Mapping[str, Any] | None,
     path: str,
-    known: Mapping[str, tuple[float, float, float]],
+    known: Mapping[str, Quantity],
 ) -> list[Number]:
     if old is None:
         raise PolicyError(f"{path} has a limit of change: give --baseline.")
@@ -185,28 +212,22 @@ def _changes(
     for number in numbers:
         if number.path not in before:
             continue  # a class that the baseline did not have cannot have changed
-        if number.path in known:
-            value, low, high = known[number.path]
-            found.append(Number(path=number.path, value=value, low=low, high=high, is_exact=False))
-        else:
-            found.append(_difference(number, before[number.path]))
+        earlier = before[number.path]
+        is_known = number.path in known
+        change = known[number.path] if is_known else difference(earlier, number)
+        is_exact = not is_known and number.is_exact and earlier.is_exact
+        found.append(
+            Number(
+                path=number.path,
+                value=change.value,
+                low=change.low,
+                high=change.high,
+                is_exact=is_exact,
+            )
+        )
     if not found:
         raise PolicyError(f"the baseline has none of the numbers at {path!r}: renew it.")
     return found
-
-
-def _difference(new: Number, old: Number) -> Number:
-    """Change with an interval, the two being independent."""
-    low = high = None
-    ends = (new.low, new.high, old.low, old.high)
-    if not any(end is None for end in ends):
-        from synthaudit.measures.bootstrap import Interval, difference_interval
-
-        first, second = (Interval(low=n.low or 0.0, high=n.high or 0.0) for n in (old, new))
-        low, high = difference_interval(old.value, first, new.value, second)
-    value = new.value - old.value
-    is_exact = new.is_exact and old.is_exact
-    return Number(path=new.path, value=value, low=low, high=high, is_exact=is_exact)
 
 
 def _refuse_incomparable(scores: Mapping[str, Any], policy: Policy) -> None:
@@ -223,19 +244,4 @@ def _refuse_incomparable(scores: Mapping[str, Any], policy: Policy) -> None:
             raise PolicyError(
                 f"the policy is for {name} {wanted!r}, but the scores were made with {own!r}: they "
                 "are not comparable; run the audit accordingly."
-            )
-
-
-def refuse_other_embedder(new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
-    """Refuse to compare audits of different embedders or definitions.
-
-    Raises:
-        PolicyError: they differ.
-    """
-    for name in ("fingerprint", "definition"):
-        one, other = (scores.get("provenance", {}).get(name) for scores in (new, old))
-        if one != other:
-            raise PolicyError(
-                f"scores and baseline have another {name} ({one!r} and {other!r}): they are not "
-                "comparable; make the baseline anew."
             )

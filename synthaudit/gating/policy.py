@@ -7,47 +7,53 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from synthaudit.errors import PolicyError
-from synthaudit.settings import nearest_name
+from synthaudit.gating.bounds import BOUNDS
+from synthaudit.registry import nearest_name
+from synthaudit.validation import explain
 
 POLICY_NAME: Final = "synthaudit.toml"
 _LARGEST_FILE: Final = 1_000_000
-_BOUNDS: Final = ("max", "min", "max_rise", "max_fall")
 
 
 class Limit(BaseModel):
     """A limit for one number, or for all that a path with ``*`` leads to.
 
+    Besides what follows it has one or more bounds by name: ``max`` and ``min`` for the number,
+    ``max_rise`` and ``max_fall`` for its change against the baseline, and those of other packages.
+
     Attributes:
-        max, min: what the number may be at most and at least.
-        max_rise, max_fall: by how much it may rise or fall against the baseline.
         on: what is compared: the value, or the lower or upper bound of its interval.
         severity: ``warn`` is told and changes no exit code.
         certain: decide only where the whole interval lies on one side; None as the policy says.
+
+    >>> Limit(max=0.1).bounds
+    {'max': 0.1}
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, FiniteFloat]
 
-    max: float | None = Field(default=None, allow_inf_nan=False)
-    min: float | None = Field(default=None, allow_inf_nan=False)
-    max_rise: float | None = Field(default=None, allow_inf_nan=False)
-    max_fall: float | None = Field(default=None, allow_inf_nan=False)
     on: Literal["value", "low", "high"] = "value"
     severity: Literal["error", "warn"] = "error"
     certain: bool | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if all(getattr(self, name) is None for name in _BOUNDS):
-            raise ValueError(f"a limit needs one of {', '.join(_BOUNDS)}")
+    def _has_known_bounds(self) -> Self:
+        for name in self.bounds:
+            if name not in BOUNDS.names:
+                known = [*Limit.model_fields, *BOUNDS.names]
+                raise ValueError(f"there is no key {name!r}; {nearest_name(name, known)}")
+        if not self.bounds:
+            raise ValueError(f"a limit needs one of {', '.join(BOUNDS.names)}")
         return self
 
     @property
     def bounds(self) -> dict[str, float]:
-        """The bounds that are set."""
-        return {name: getattr(self, name) for name in _BOUNDS if getattr(self, name) is not None}
+        """The bounds by name."""
+        return dict(self.__pydantic_extra__ or {})
 
 
 class Policy(BaseModel):
@@ -93,7 +99,8 @@ def read_policy(file: Path) -> Policy:
     try:
         return Policy.model_validate(contents)
     except ValidationError as error:
-        raise PolicyError(f"{file}: {_explain(error)}") from error
+        sentence = explain(error, noun="key", known=lambda _: Policy.model_fields)
+        raise PolicyError(f"{file}: {sentence}") from error
 
 
 def find_policy(folder: Path) -> Path | None:
@@ -130,16 +137,3 @@ def _table(contents: Any, keys: Sequence[str], file: Path) -> Any:
     if contents is None:
         raise PolicyError(f"{file} has no table [tool.synthaudit.gate]: add it.")
     return contents
-
-
-def _explain(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    place = tuple(problem["loc"])
-    name = ".".join(str(part) for part in place)
-    if problem["type"] == "extra_forbidden":
-        known = Limit.model_fields if place[0] == "limits" else Policy.model_fields
-        return f"there is no key {name!r}; {nearest_name(str(place[-1]), known)}"
-    message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{name}: {message}."
-    return f"{name} should be {message}, not {str(problem['input'])[:60]!r}."

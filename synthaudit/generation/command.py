@@ -16,6 +16,7 @@ from pydantic import Field
 
 from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
+from synthaudit.generation.references import References
 from synthaudit.images.folders import IMAGE_SUFFIXES
 
 _SHOWN: Final = 400
@@ -49,6 +50,9 @@ class CommandGenerator:
 
     name = "command"
     known_options = tuple(CommandOptions.model_fields)
+
+    def __init__(self, references: References | None = None) -> None:
+        """It starts from no real images."""
 
     def check(self, job: Job) -> None:
         """Refuse programs that do not exist."""

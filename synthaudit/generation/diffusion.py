@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from synthaudit.embedding.hub import digest_of
+from synthaudit.embedding.hub import file_digest
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
 from synthaudit.generation.pipelines import Pipeline, load_pipeline, locate_model, scheduler_names
 from synthaudit.generation.references import References
 from synthaudit.progress import LOGGER
-from synthaudit.settings import nearest_name
+from synthaudit.registry import nearest_name
 
 _LIBRARIES: Final = ("diffusers", "transformers", "torch")
 _TOKENS: Final = 77
@@ -87,6 +87,9 @@ class DiffusionGenerator:
         self._references = references
         self._loaded: tuple[Any, Pipeline] | None = None
         self._batch: int | None = None
+        # For the life of this generator: before a later sweep a model may change in its place.
+        self._places: dict[str, Path] = {}
+        self._digests: dict[Path, str] = {}
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, missing packages, models, LoRA weights, references and masks."""
@@ -107,7 +110,7 @@ class DiffusionGenerator:
             raise PlanError("masks need references to repaint: add references.")
         if options.lora is not None and not Path(options.lora).exists():
             raise GeneratorError(f"there are no LoRA weights at {options.lora}: mend the path.")
-        locate_model(options.model, local_files_only=options.local_files_only)
+        self._locate(options)
         if options.references is not None:
             self._references.pick(options.references, job, masks=options.masks)
 
@@ -115,10 +118,10 @@ class DiffusionGenerator:
         """Library versions, and digests of model, LoRA and reference."""
         options = self._options(job)
         found: dict[str, Any] = dict(_versions())
-        place = locate_model(options.model, local_files_only=options.local_files_only)
-        found["model"] = _model_digest(place)
+        place = self._locate(options)
+        found["model"] = self._digest(place)
         if options.lora is not None:
-            found["lora"] = _model_digest(Path(options.lora))
+            found["lora"] = self._digest(Path(options.lora))
         if options.references is not None:
             found["reference"] = self._references.digest(options.references, job, options.masks)
         return found
@@ -147,6 +150,18 @@ class DiffusionGenerator:
         tokenizer: Any = get_tokenizer("ViT-B-32")
         return max(len(tokenizer.encode(prompt)) + 2 - _TOKENS, 0)
 
+    def _locate(self, options: DiffusionOptions) -> Path:
+        if options.model not in self._places:
+            self._places[options.model] = locate_model(
+                options.model, local_files_only=options.local_files_only
+            )
+        return self._places[options.model]
+
+    def _digest(self, place: Path) -> str:
+        if place not in self._digests:
+            self._digests[place] = _model_digest(place)
+        return self._digests[place]
+
     def _options(self, job: Job) -> DiffusionOptions:
         return parse_options(DiffusionOptions, self.name, job.options)
 
@@ -157,7 +172,7 @@ class DiffusionGenerator:
             self._loaded = (
                 key,
                 load_pipeline(
-                    locate_model(options.model, local_files_only=options.local_files_only),
+                    self._locate(options),
                     task=options.task,
                     precision=options.precision,
                     device=options.device,
@@ -250,11 +265,10 @@ def _versions() -> tuple[tuple[str, str], ...]:
     return tuple((name, version(name)) for name in _LIBRARIES)
 
 
-@cache
 def _model_digest(place: Path) -> str:
     """One digest of a file, or of all weights and settings in a folder."""
     if place.is_file():
-        return digest_of(place)
+        return file_digest(place)
     files = sorted(
         file
         for file in place.rglob("*")
@@ -265,5 +279,5 @@ def _model_digest(place: Path) -> str:
     digest = hashlib.sha256()
     for file in files:
         with contextlib.suppress(OSError):
-            digest.update(f"{file.relative_to(place)}\0{digest_of(file)}\n".encode())
+            digest.update(f"{file.relative_to(place)}\0{file_digest(file)}\n".encode())
     return digest.hexdigest()

@@ -22,7 +22,7 @@ _SIDE: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planted:
+class DigitSets:
     """What was written: images on each side, and the faults planted among the synthetic ones."""
 
     real: int
@@ -31,7 +31,7 @@ class Planted:
     repeats: int
 
 
-def write_digit_sets(folder: Path, *, seed: int) -> Planted:
+def write_digit_sets(folder: Path, *, seed: int) -> DigitSets:
     """Write ``real/`` and ``synthetic/`` with a sub-folder for each digit.
 
     The real images are part of scikit-learn's handwritten digits. The synthetic ones are drawn
@@ -58,7 +58,7 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / part, ignore_errors=True)
 
 
-def _write(folder: Path, rng: np.random.Generator) -> Planted:
+def _write(folder: Path, rng: np.random.Generator) -> DigitSets:
     from sklearn.datasets import load_digits
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _write(folder: Path, rng: np.random.Generator) -> Planted:
         _save(folder / "real" / str(digit), real)
         _save(folder / "synthetic" / str(digit), faked)
         synthetic += len(faked)
-    return Planted(
+    return DigitSets(
         real=10 * _REAL_PER_CLASS,
         synthetic=synthetic,
         copies=_COPIES,

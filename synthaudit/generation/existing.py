@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
+from synthaudit.generation.references import References
 from synthaudit.images.folders import IMAGE_SUFFIXES
 
 
@@ -30,6 +30,11 @@ class ExistingImages:
 
     name = "folder"
     known_options = tuple(ExistingOptions.model_fields)
+
+    def __init__(self, references: References | None = None) -> None:  # noqa: ARG002
+        """It starts from no real images."""
+        # For the life of this generator: of a later sweep the folder may hold other files.
+        self._listed: dict[str, list[Path]] = {}
 
     def check(self, job: Job) -> None:
         """Refuse patterns that match too few files."""
@@ -58,7 +63,9 @@ class ExistingImages:
 
     def _file(self, job: Job) -> Path:
         pattern = parse_options(ExistingOptions, self.name, job.options).pattern
-        files = _files(pattern)
+        if pattern not in self._listed:
+            self._listed[pattern] = _files(pattern)
+        files = self._listed[pattern]
         if job.number >= len(files):
             raise GeneratorError(
                 f"{pattern} has {len(files):,} images, fewer than the {job.number + 1:,} that an "
@@ -67,7 +74,6 @@ class ExistingImages:
         return files[job.number]
 
 
-@cache
 def _files(pattern: str) -> list[Path]:
     """Image files of a folder or a pattern, sorted."""
     found = [pattern] if Path(pattern).is_dir() else glob.glob(pattern, recursive=True)

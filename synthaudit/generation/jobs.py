@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from synthaudit.errors import PlanError
-from synthaudit.settings import nearest_name
+from synthaudit.validation import explain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def recipe_of(job: Job, generator: Generator, codec: Mapping[str, Any]) -> dict[
     }
 
 
-def digest_of(recipe: Mapping[str, Any]) -> str:
+def recipe_digest(recipe: Mapping[str, Any]) -> str:
     """The name of an image by its recipe."""
     text = json.dumps(recipe, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -124,13 +124,7 @@ def parse_options(
     try:
         return kind.model_validate(dict(options))
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(str(part) for part in problem["loc"])
-        lead = f"generator {generator}: "
-        if problem["type"] == "extra_forbidden":
-            hint = nearest_name(name, kind.model_fields)
-            raise PlanError(f"{lead}there is no option {name!r}; {hint}") from error
-        if problem["type"] == "missing":
-            raise PlanError(f"{lead}{name} is missing.") from error
-        message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-        raise PlanError(f"{lead}{name} should be {message}, not {problem['input']!r}.") from error
+        sentence = explain(
+            error, noun="option", known=lambda _: kind.model_fields, speaks_for_itself=True
+        )
+        raise PlanError(f"generator {generator}: {sentence}") from error

@@ -193,7 +193,6 @@ def locate_model(model: str, *, local_files_only: bool) -> Path:
     return _from_hub(model, local_files_only=local_files_only)
 
 
-@cache
 def _from_hub(model: str, *, local_files_only: bool) -> Path:
     from huggingface_hub import snapshot_download
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
-from synthaudit.images.shared_batches import Slot, Slots
+from synthaudit.images.shared_batches import SharedBatch, SharedBatches
 
 CHUNK_IMAGES: Final = 32
 """How many files go to a worker at once."""
@@ -72,8 +72,8 @@ class DecodingPool:
         self.workers = workers or loky.cpu_count()
         self._work = work or decode_chunk
         # Only pixels have a size that is known beforehand.
-        self._slots = Slots(frame, CHUNK_IMAGES) if work is None else None
-        self._slot_of: dict[Future[DecodedChunk], Slot] = {}
+        self._slots = SharedBatches(frame, CHUNK_IMAGES) if work is None else None
+        self._slot_of: dict[Future[DecodedChunk], SharedBatch] = {}
         self._frame = frame
         self._max_pixels = max_pixels
 
@@ -128,7 +128,9 @@ def decode_chunk(files: Sequence[bytes], frame: Frame, max_pixels: int) -> Decod
     return read_each(files, read, nothing=_no_pixels(frame))
 
 
-def decode_into(slot: Slot, files: Sequence[bytes], frame: Frame, max_pixels: int) -> DecodedChunk:
+def decode_into(
+    slot: SharedBatch, files: Sequence[bytes], frame: Frame, max_pixels: int
+) -> DecodedChunk:
     """Decode some files into shared memory; the chunk itself then has no pixels.
 
     Where a system lets no process look at the memory of another, it has them after all.

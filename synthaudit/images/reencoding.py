@@ -15,7 +15,7 @@ from synthaudit.images.collection import Collection, Location, Stamp
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.images.decoding_pool import worker_processes
 
-Codec = Literal["JPEG", "PNG", "WEBP"]
+CodecName = Literal["JPEG", "PNG", "WEBP"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Recipe:
 
     width: int
     height: int
-    codec: Codec = "JPEG"
+    codec: CodecName = "JPEG"
     quality: int = 90
     subsampling: int = 2
 

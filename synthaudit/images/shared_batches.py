@@ -25,7 +25,7 @@ _mapped: OrderedDict[str, mmap.mmap] = OrderedDict()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slot:
+class SharedBatch:
     """A stretch of memory that holds a chunk of pixels.
 
     Attributes:
@@ -45,7 +45,7 @@ class Slot:
         return flat.reshape(count, frame.height, frame.width, 3)
 
 
-class Slots:
+class SharedBatches:
     """As many slots as chunks are on their way at once, used again and again.
 
     Args:
@@ -55,9 +55,9 @@ class Slots:
 
     def __init__(self, frame: Frame, images: int) -> None:
         self._size = frame.height * frame.width * 3 * images
-        self._free: list[Slot] = []
+        self._free: list[SharedBatch] = []
 
-    def take(self) -> Slot | None:
+    def take(self) -> SharedBatch | None:
         """A free slot; None where pixels have to go through the pipe."""
         if sys.platform != "linux" or self._size < _LEAST_BYTES:
             return None
@@ -72,9 +72,9 @@ class Slots:
             return None
         name = f"{os.getpid()}-{next(_numbers)}"
         weakref.finalize(self, _forget, name, number)
-        return Slot(name=name, file=f"/proc/{os.getpid()}/fd/{number}", size=self._size)
+        return SharedBatch(name=name, file=f"/proc/{os.getpid()}/fd/{number}", size=self._size)
 
-    def give_back(self, slot: Slot) -> None:
+    def give_back(self, slot: SharedBatch) -> None:
         """Let a slot be used again."""
         self._free.append(slot)
 
@@ -84,7 +84,7 @@ def _forget(name: str, number: int) -> None:
     _mapped.pop(name, None)
 
 
-def _map(slot: Slot) -> mmap.mmap:
+def _map(slot: SharedBatch) -> mmap.mmap:
     """The memory of a slot, which stays mapped: mapping anew costs more than copying."""
     if slot.name not in _mapped:
         with Path(slot.file).open("r+b") as stream:

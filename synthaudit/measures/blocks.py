@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Allocate = Callable[[tuple[int, ...], type[np.floating[Any]]], npt.NDArray[Any]]
-"""Where a large array lies, by its shape and type: ``numpy.empty``, or a room with files."""
+"""Where a large array lies, by its shape and type: ``numpy.empty``, or one that uses files."""
 
 
 def blocks(count: int, size: int, start: int = 0) -> Iterator[slice]:

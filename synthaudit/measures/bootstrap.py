@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from scipy.stats import norm
 
-from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.copies.radius import radius_of_distances
 from synthaudit.measures.detection.cross_validation import (
     INVERSE_PENALTIES,
@@ -19,25 +19,17 @@ from synthaudit.measures.detection.cross_validation import (
 )
 from synthaudit.measures.detection.detector import Detection, label_quality
 from synthaudit.measures.detection.permutation import sample_units, unit_numbers
+from synthaudit.measures.intervals import Interval, wilson
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.neighbours import is_near
 
 _ROWS: Final = 2500
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """An interval [low, high] within [0, 1] at the stated confidence."""
-
-    low: float
-    high: float
-
-
 def detector_intervals(
-    vectors: Vectors,
+    samples: Samples,
     detection: Detection,
-    is_synthetic: Flags,
-    groups: Integers,
     *,
     least_spread: Mapping[str, float] | None = None,
     resamples: int = 60,
@@ -56,10 +48,8 @@ def detector_intervals(
     images a sample of clusters is resampled and its spread scaled.
 
     Args:
-        vectors: (n, d) embeddings.
+        samples: the images, by their embeddings.
         detection: what the detector said.
-        is_synthetic: (n,) the side of each.
-        groups: (n,) clusters, -1 for images alone.
         least_spread: by score, the standard deviation under permutation.
         resamples: how many.
         confidence: of the intervals.
@@ -73,13 +63,14 @@ def detector_intervals(
     if not detection.assignments:
         return {name: Interval(low=0.0, high=1.0) for name in names}
     rng = stream(seed, "bootstrap")
-    units = unit_numbers(is_synthetic, groups)
+    is_synthetic = samples.is_synthetic
+    units = unit_numbers(is_synthetic, samples.groups)
     rows = sample_units(is_synthetic, units, _ROWS, rng)
     drawn = draw_units(is_synthetic[rows], units[rows], resamples, rng)
     folds = detection.assignments[0].take(rows)
     outcomes = validate(
         # Twice as fast as float64, and spreads agree to 1e-7.
-        principal_axes(vectors[rows]).astype(np.float32),
+        principal_axes(samples.vectors[rows]).astype(np.float32),
         [replace(folds, counts=counts) for counts in drawn.T],
         penalties=_near_penalties(detection),
         tolerance=1e-3,
@@ -143,8 +134,8 @@ def share_interval(
     share = float(is_near(flagged_at, radius).mean())
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(shares, [tail, 1.0 - tail])
-    wilson = wilson_interval(share, len(numbers), confidence)
-    return Interval(low=min(float(low), wilson.low), high=max(float(high), wilson.high))
+    least = wilson(share, len(numbers), confidence)
+    return Interval(low=min(float(low), least.low), high=max(float(high), least.high))
 
 
 def resample_radii(
@@ -190,25 +181,3 @@ def _around(values: Floats, spread: float, confidence: float) -> Interval:
     width = float(norm.ppf(0.5 + confidence / 2.0)) * float(np.sqrt(spread**2 + between))
     middle = float(values.mean())
     return Interval(low=max(middle - width, 0.0), high=min(middle + width, 1.0))
-
-
-def difference_interval(
-    before: float, first: Interval, after: float, second: Interval
-) -> tuple[float, float]:
-    """Interval of ``after - before``, two independent values with intervals of their own.
-
-    Each end takes the arms of both that point its way (Newcombe, Statistics in Medicine 1998).
-    """
-    difference = after - before
-    return (
-        difference - float(np.hypot(after - second.low, first.high - before)),
-        difference + float(np.hypot(second.high - after, before - first.low)),
-    )
-
-
-def wilson_interval(share: float, count: float, confidence: float) -> Interval:
-    """Wilson, Probable inference, JASA 1927."""
-    z = float(norm.ppf(0.5 + confidence / 2.0))
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    return Interval(low=max(float(centre - half), 0.0), high=min(float(centre + half), 1.0))

@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.arrays import Floats, Integers
 from synthaudit.measures.randomness import sample_rows, stream
+from synthaudit.measures.samples import Samples
 
 _SHOWN: Final = 10_000
 _LANDMARKS: Final = 800
@@ -37,8 +38,7 @@ class Plane:
 
 
 def project(
-    vectors: Vectors,
-    is_synthetic: Flags,
+    samples: Samples,
     *,
     method: Method = "t-SNE",
     seed: int = 0,
@@ -49,18 +49,17 @@ def project(
     lies between the three of them that it is nearest to, so that copies lie on their originals.
 
     Args:
-        vectors: (n, d) embeddings; their directions count.
-        is_synthetic: (n,) the side of each.
+        samples: the images; the directions of their vectors count.
         method: how; too few images, or such as vary along one axis only, get principal axes.
         seed: of the samples.
     """
     from sklearn.decomposition import PCA
 
     rng = stream(seed, "map")
-    sides = [np.flatnonzero(side) for side in (~is_synthetic, is_synthetic)]
+    sides = (samples.real, samples.synthetic)
     shown = np.concatenate([sample_rows(rows, _SHOWN, rng) for rows in sides])
-    place = np.full((len(vectors), 2), np.nan)
-    rows = vectors[shown].astype(np.float64)
+    place = np.full((len(samples), 2), np.nan)
+    rows = samples.vectors[shown].astype(np.float64)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     count = min(_AXES, *rows.shape)
     turned = PCA(count, svd_solver="full" if count < 4 else "randomized", random_state=seed)
@@ -74,7 +73,7 @@ def project(
         flat[:, : min(axes.shape[1], 2)] = axes[:, :2]
         place[shown] = _to_unit_square(flat)
         return Plane(place=place, method="principal axes")
-    own = is_synthetic[shown]
+    own = samples.is_synthetic[shown]
     landmarks = np.concatenate(
         [sample_rows(np.flatnonzero(side), _LANDMARKS, rng) for side in (~own, own)]
     )

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.reporting.interpretation import readings, severity
+from synthaudit.reporting.interpretation import interpret, severity
 from synthaudit.reporting.sections import entry, sections
 from synthaudit.result.audit import Audit
 
@@ -29,7 +29,7 @@ def print_audit(audit: Audit, console: Console, *, written: Path | str | None = 
     console.print(_headline(audit), soft_wrap=True)
     console.print(_score_table(audit))
     console.print("\nIn words (0 to 1, higher is worse)", style="bold", highlight=False)
-    for name, sentence in readings(audit.to_dict()).items():
+    for name, sentence in interpret(audit.to_dict()).items():
         console.print(entry(f"{name:17}", Text(sentence)), soft_wrap=True, highlight=False)
     for note in audit.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
@@ -92,15 +92,5 @@ def _closing(audit: Audit, written: Path | str | None) -> Iterator[Text]:
     if written is None:
         yield Text("Nothing was written; --out DIR keeps scores.json and the tables.")
         return
-    files = [
-        "report.html",
-        "report.md",
-        "scores.json",
-        "images.parquet",
-        "images.csv",
-        "duplicates.parquet",
-        "unreadable.csv",
-    ]
-    if audit.copies is not None:
-        files.insert(6, "copies.parquet")
+    files = ["report.html", "report.md", *reversed(audit.files())]
     yield Text.from_markup(f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}")

@@ -15,11 +15,10 @@ from synthaudit.reporting.worst_images import copies, obvious_fakes, repeats, un
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthaudit.gating.baseline import Comparison
+    from synthaudit.gating.comparing import Comparison
 
 _SHOWN: Final = 5
 _LISTED: Final = 20
-_SIGNS: Final = {"max": "<=", "min": ">=", "max_rise": "rise <=", "max_fall": "fall <="}
 _STYLES: Final = {"pass": "green4", "fail": "bold red3", "undecided": "bold dark_orange3"}
 _HEADLINES: Final = {
     "pass": "The set passes.",
@@ -42,7 +41,7 @@ def interval_text(check: Check) -> str:
 
 def limit_text(check: Check) -> str:
     """A bound with its sign."""
-    return f"{_SIGNS[check.bound]} {check.limit:g}"
+    return f"{check.sign} {check.limit:g}"
 
 
 def state_text(check: Check) -> str:

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.settings import Settings
+from synthaudit.settings import CONDITIONS, Settings, flag_of
 
 Scores = Mapping[str, Any]
 """The contents of ``scores.json``."""
 
 Severity = Literal["fine", "notable", "bad"]
 
-_ADVICE: Final = {
+MEANINGS: Final = {
     "unrealistic": "fakes stand out",
     "unrepresentative": "real variety is missed",
     "unvaried": "it repeats itself",
     "unoriginal": "it copies real images",
 }
+"""What each score says when it is high."""
 _NEXT: Final = {
     "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
     "guidance, the model. --keep leaves them out.",
@@ -35,7 +36,7 @@ _HARMONISE: Final = (
 )
 
 
-def readings(scores: Scores) -> dict[str, str]:
+def interpret(scores: Scores) -> dict[str, str]:
     """One sentence for each of the four scores."""
     synthetic = scores["counts"]["synthetic"]
     chance = scores["chance"]
@@ -70,8 +71,8 @@ def severity(scores: Scores, name: str) -> Severity:
 def verdict_of(scores: Scores) -> str:
     """The whole audit in a sentence."""
     found = {name: severity(scores, name) for name in SCORE_NAMES}
-    bad = [_ADVICE[name] for name in SCORE_NAMES if found[name] == "bad"]
-    notable = [_ADVICE[name] for name in SCORE_NAMES if found[name] == "notable"]
+    bad = [MEANINGS[name] for name in SCORE_NAMES if found[name] == "bad"]
+    notable = [MEANINGS[name] for name in SCORE_NAMES if found[name] == "notable"]
     if bad:
         return f"Not fit to train on as it is: {_listed(bad)}."
     if notable:
@@ -138,21 +139,23 @@ def next_steps(scores: Scores) -> list[tuple[str, str]]:
 
 def command_of(scores: Scores) -> str:
     """The command that gives the same numbers again."""
-    given = scores["provenance"]["settings"]
-    embedder = scores["provenance"]["embedder"]
+    provenance = scores["provenance"]
+    given, embedder = provenance["settings"], provenance["embedder"]
     words = ["synthaudit", "score", "REAL", "SYNTHETIC"]
     if embedder != "vectors":
-        words += ["--embedder", shlex.quote(embedder)]
-    for name, default in Settings().deciding().items():
-        value = given.get(name, default)
-        if value == default or name == "embedder":
+        words += ["--embedder", embedder]
+    for name, field in Settings.model_fields.items():
+        value = given.get(name, field.default)
+        if name in ("embedder", *CONDITIONS) or value == field.default:
             continue
-        option = f"--{name.replace('_', '-')}"
         if name == "keep":
-            words += [option, "kept.csv"]
+            words += ["--keep", "kept.csv"]
+        elif value is True:
+            words.append(flag_of(name))
         else:
-            words += [option] if value is True else [option, shlex.quote(str(value))]
-    return " ".join(words)
+            for each in value if isinstance(value, list) else [value]:
+                words += [flag_of(name), str(each)]
+    return shlex.join(words)
 
 
 def lead_of_sweep(arm: str, *, is_beyond_noise: bool) -> str:

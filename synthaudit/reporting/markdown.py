@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.galleries import galleries_of
-from synthaudit.reporting.interpretation import readings, verdict_of
+from synthaudit.reporting.html.sections import added_lines
+from synthaudit.reporting.interpretation import interpret, verdict_of
 from synthaudit.result.reading import AuditFiles
 
 _LARGEST = 60_000
@@ -14,7 +15,7 @@ _CLASSES = 20
 
 def report_markdown(files: AuditFiles) -> str:
     """An audit as Markdown of less than 60 kB."""
-    scores, sentences = files.scores, readings(files.scores)
+    scores, sentences = files.scores, interpret(files.scores)
     counts = scores["counts"]
     sizes = f"{counts['real']:,} real and {counts['synthetic']:,} synthetic images"
     embedder = as_text(str(scores["provenance"]["embedder"]))
@@ -38,6 +39,8 @@ def report_markdown(files: AuditFiles) -> str:
         lines += ["", f"**{gallery.title}**", ""]
         for group in gallery.groups[:_PICTURES]:
             lines.append("- " + ", ".join(f"{card.side} {as_text(card.path)}" for card in group))
+    for title, added in added_lines(files):
+        lines += ["", f"**{as_text(title)}**", "", *(f"- {as_text(line)}" for line in added)]
     classes = sorted(
         scores.get("classes", {}).items(), key=lambda item: -float(item[1]["unrealistic"])
     )

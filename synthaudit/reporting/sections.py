@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from rich.text import Text
 
 from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.reporting.html.sections import added_lines
 from synthaudit.reporting.worst_images import copies, obvious_fakes, repeats, worst_classes
 from synthaudit.result.audit import Audit
+from synthaudit.result.reading import files_of
 
 _SHOWN = 5
 
 
 def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
     """What is behind the scores: titles with their lines, those with nothing to say left out."""
-    if audit.classes:
-        named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
-        yield "Worst classes", [_class_line(name, worst) for name, worst in named if worst]
-    fakes = obvious_fakes(audit.images, _SHOWN)
-    if fakes:
-        yield (
-            "Most obvious fakes",
-            [
-                entry(f"{probability:.3f}", link(audit, "synthetic", path))
-                for path, probability in fakes
-            ],
+    for title, make in _SECTIONS.items():
+        if lines := make(audit):
+            yield title, lines
+    for title, texts in added_lines(files_of(audit, {})):
+        yield title, [entry(text) for text in texts]
+
+
+def _class_lines(audit: Audit) -> list[Text]:
+    named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
+    return [_class_line(name, worst) for name, worst in named if worst]
+
+
+def _fake_lines(audit: Audit) -> list[Text]:
+    return [
+        entry(f"{probability:.3f}", link(audit, "synthetic", path))
+        for path, probability in obvious_fakes(audit.images, _SHOWN)
+    ]
+
+
+def _repeat_lines(audit: Audit) -> list[Text]:
+    return [
+        entry(
+            f"{repeat.size:,} x",
+            *(link(audit, "synthetic", path) for path in repeat.paths),
+            Text("...") if repeat.size > len(repeat.paths) else Text(),
         )
-    clusters = repeats(audit.images, _SHOWN)
-    if clusters:
-        yield (
-            "Most repeated",
-            [
-                entry(
-                    f"{repeat.size:,} x",
-                    *(link(audit, "synthetic", path) for path in repeat.paths),
-                    Text("...") if repeat.size > len(repeat.paths) else Text(),
-                )
-                for repeat in clusters
-            ],
+        for repeat in repeats(audit.images, _SHOWN)
+    ]
+
+
+def _copy_lines(audit: Audit) -> list[Text]:
+    return [
+        entry(
+            f"{copy.distance:.3f}",
+            link(audit, "synthetic", copy.path),
+            Text("of"),
+            link(audit, "real", copy.original),
         )
-    if audit.missed:
-        yield "Real images that nothing synthetic resembles", _missed_lines(audit)
-    if audit.memorisation.get("copies"):
-        yield "Memorised real images", _memorisation_lines(audit)
-    if audit.usefulness:
-        yield "Worth as training data (accuracy on real images)", _usefulness_lines(audit)
-    if audit.artefacts:
-        yield "What the files alone give away", _artefact_lines(audit)
-    if audit.supporting:
-        yield "Supporting measures", _supporting_lines(audit)
-    copied = copies(audit.images, _SHOWN)
-    if copied:
-        yield (
-            "Copies of real images",
-            [
-                entry(
-                    f"{copy.distance:.3f}",
-                    link(audit, "synthetic", copy.path),
-                    Text("of"),
-                    link(audit, "real", copy.original),
-                )
-                for copy in copied
-            ],
-        )
+        for copy in copies(audit.images, _SHOWN)
+    ]
 
 
 def _memorisation_lines(audit: Audit) -> list[Text]:
     found = audit.memorisation
+    if not found.get("copies"):
+        return []
     rate = f"at most {found['false_discoveries']:.0%} of them by chance"
     lines = [entry(f"{found['copies']:,} nearer to a real image than fresh ones come, {rate}")]
     if "by_both" in found:
@@ -88,6 +84,8 @@ def _memorisation_lines(audit: Audit) -> list[Text]:
 
 def _usefulness_lines(audit: Audit) -> list[Text]:
     found = audit.usefulness
+    if not found:
+        return []
     named = (
         ("real", "trained on real images"),
         ("synthetic", "trained on synthetic images"),
@@ -125,6 +123,8 @@ def _missed_lines(audit: Audit) -> list[Text]:
 
 def _artefact_lines(audit: Audit) -> list[Text]:
     files = audit.artefacts
+    if not files:
+        return []
     control = "too few images to say"
     if files["control_auc"] is not None:
         own = f"as many synthetic images reach {files['matched_auc']:.3f}"
@@ -153,6 +153,21 @@ def _supporting_lines(audit: Audit) -> list[Text]:
     return lines
 
 
+def _measure_lines(audit: Audit) -> list[Text]:
+    return [
+        entry(
+            f"{name:22}",
+            Text(f"real {_figure(own['real'])}, synthetic {_figure(own['synthetic'])}"),
+            Text(f"AUC {own['auc']:.3f}"),
+        )
+        for name, own in audit.measures.items()
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
 def _class_line(name: str, worst: list[tuple[str, float]]) -> Text:
     return entry(f"{name:17}", Text(", ".join(f"{label} {value:.3f}" for label, value in worst)))
 
@@ -168,3 +183,17 @@ def link(audit: Audit, side: str, path: str) -> Text:
     if not full.is_file():
         return Text(f"{side} {path}" if path.isdigit() else str(full))
     return Text(str(full), style=f"link {full.absolute().as_uri()}")
+
+
+_SECTIONS: Final[dict[str, Callable[[Audit], list[Text]]]] = {
+    "Worst classes": _class_lines,
+    "Most obvious fakes": _fake_lines,
+    "Most repeated": _repeat_lines,
+    "Real images that nothing synthetic resembles": _missed_lines,
+    "Memorised real images": _memorisation_lines,
+    "Worth as training data (accuracy on real images)": _usefulness_lines,
+    "What the files alone give away": _artefact_lines,
+    "Supporting measures": _supporting_lines,
+    "Measures of single images (medians)": _measure_lines,
+    "Copies of real images": _copy_lines,
+}

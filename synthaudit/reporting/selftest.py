@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.selftesting.result import Outcome, SelfTest
+from synthaudit.selftesting.result import FaultResult, SelfTest
 
 _TITLES: Final = {
     "unvaried": "unvaried",
@@ -80,7 +80,7 @@ def _criterion(found: SelfTest) -> str:
     )
 
 
-def _cells(outcome: Outcome) -> list[str]:
+def _cells(outcome: FaultResult) -> list[str]:
     return [
         outcome.fault,
         _TITLES[outcome.measure],
@@ -89,7 +89,7 @@ def _cells(outcome: Outcome) -> list[str]:
     ]
 
 
-def _figures(outcome: Outcome) -> list[str]:
+def _figures(outcome: FaultResult) -> list[str]:
     return [
         f"{outcome.rate:.0%}",
         f"{outcome.clean:.3f}",
@@ -99,7 +99,7 @@ def _figures(outcome: Outcome) -> list[str]:
     ]
 
 
-def _seen_by(outcome: Outcome) -> Iterator[str]:
+def _seen_by(outcome: FaultResult) -> Iterator[str]:
     """Its own score first."""
     own = [name for name in outcome.seen_by if name == outcome.measure]
     yield from (_TITLES[name] for name in own + [n for n in outcome.seen_by if n not in own])

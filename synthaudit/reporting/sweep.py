@@ -12,7 +12,7 @@ from rich.text import Text
 from synthaudit.measures.comparison.evidence import MEASURES
 from synthaudit.reporting.interpretation import lead_of_sweep
 from synthaudit.sweeping.comparison import Effect
-from synthaudit.sweeping.cost import ArmState, Estimate
+from synthaudit.sweeping.cost import ArmState, CostEstimate
 from synthaudit.sweeping.result import Sweep
 
 _ARMS = 30
@@ -87,7 +87,7 @@ def _print_recommendation(found: Sweep, console: Console) -> None:
         console.print(Text(f"  {reason}"), soft_wrap=True)
 
 
-def print_estimate(found: Estimate, console: Console, *, plan_images: int) -> None:
+def print_estimate(found: CostEstimate, console: Console, *, plan_images: int) -> None:
     """Print what a sweep would cost."""
     console.print(
         Text(f"{len(found.arms)} arms x {plan_images:,} images; {found.missing:,} to make", "bold")

@@ -8,35 +8,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.images.collection import ImageEntry
+from synthaudit.measures.intervals import Quantity
 from synthaudit.result.notebook import notebook_block
+from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile, in_order
+from synthaudit.result.section import Section
 from synthaudit.result.writing import json_text, write_files
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: Final = "synthaudit/scores/1"
 _DIGITS: Final = 9
 _SMALL: Final = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """One of the four scores.
+class Score(Quantity):
+    """One of the four scores, in [0, 1], higher is worse; its interval is None after ``quick``.
 
     Attributes:
-        value: in [0, 1], higher is worse.
         chance: what a set drawn from the real distribution would score; None where unknown.
-        low: lower end of the interval; None after ``quick``, as are all that follow.
-        high: upper end of the interval.
-        null: the level by the same procedure when there is no difference.
+        null: the level by the same procedure when there is no difference; None after ``quick``, as
+            are all that follow.
         p_value: how likely chance alone would score as high; never 0.
         floor: what the real images score against themselves; None with too few of them.
     """
 
-    value: float
     chance: float | None
-    low: float | None = None
-    high: float | None = None
     null: float | None = None
     p_value: float | None = None
     floor: float | None = None
@@ -59,123 +56,139 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        unrealistic: how surely a detector recognises the synthetic images.
-        unrepresentative: how surely it recognises the real ones.
-        unvaried: share of synthetic images that repeat one another.
-        unoriginal: share of synthetic images that copy a real one.
-        counts: ``real``, ``synthetic``, ``unreadable``, ``classes``.
-        detector: ``auc`` and balanced ``accuracy``, 0.5 by chance, 1 for perfect; and how many
-            images of each side it could not judge.
-        duplicates: the radius, how it came about, and how many pairs and clusters there are.
-        supporting: further measures by name, each with range, direction, chance and paper; empty
-            after ``quick``.
-        missed: kinds of real image that the synthetic set misses: ``size``, ``examples`` (paths)
-            and ``classes``, the largest first.
-        memorisation: copies by calibrated distances, by which channel, at which rate of false
-            discoveries; and how often an image is nearer to a real one than real ones are to each
-            other; empty after ``quick``.
-        usefulness: accuracies of linear probes trained on real, synthetic and both; few-shot
-            curves; zero-shot baselines; label fidelity. Empty after ``quick`` and without classes.
-        artefacts: how well traits of the files alone tell the sides apart; empty after ``quick``
-            and for ready vectors.
+        scores: the four scores by name; each is also an attribute of its own.
         classes: the scores of each class that both sides have.
-        images: a row an image; see the README for the columns.
-        pairs: a row a near-duplicate pair, nearest first.
-        copies: a row a synthetic image discovered to be a copy, with its original, distance and
-            p-value, the surest first; None after ``quick``.
+        counts: ``real``, ``synthetic``, ``unreadable``, ``classes``.
+        sections: what each step found, by its name.
+        images: a row an image; see the reference for the columns.
+        tables: further tables by name, among them ``duplicates``: a row a near-duplicate pair,
+            nearest first.
         unreadable: a row an unusable file, with its reason.
-        kept: a row a synthetic image: ``path``, ``is_kept``, ``reason``; None unless asked for.
-        kept_scores: the four scores of the images kept; empty unless asked for.
         notes: what a reader must know to read the scores rightly, in sentences.
         provenance: how to reproduce the numbers.
         roots: the folder that each side's paths start from.
         entries: by side, where the bytes of its images are; empty for ready vectors.
     """
 
-    unrealistic: Score
-    unrepresentative: Score
-    unvaried: Score
-    unoriginal: Score
-    counts: Mapping[str, int]
-    detector: Mapping[str, float | None]
-    duplicates: Mapping[str, Any]
-    supporting: Mapping[str, Mapping[str, Any]]
-    missed: Sequence[Mapping[str, Any]]
-    memorisation: Mapping[str, Any]
-    usefulness: Mapping[str, Any]
-    artefacts: Mapping[str, Any]
+    scores: Mapping[str, Score]
     classes: Mapping[str, ClassScores]
+    counts: Mapping[str, int]
+    sections: Mapping[str, Section] = field(repr=False)
     images: pd.DataFrame = field(repr=False)
-    pairs: pd.DataFrame = field(repr=False)
-    copies: pd.DataFrame | None = field(repr=False)
+    tables: Mapping[str, pd.DataFrame] = field(repr=False)
     unreadable: pd.DataFrame = field(repr=False)
-    kept: pd.DataFrame | None = field(repr=False)
-    kept_scores: Mapping[str, float]
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     roots: Mapping[str, Path]
     entries: Mapping[str, Sequence[ImageEntry]] = field(repr=False)
 
     @property
-    def scores(self) -> dict[str, Score]:
-        """The four scores by name."""
-        return {
-            "unrealistic": self.unrealistic,
-            "unrepresentative": self.unrepresentative,
-            "unvaried": self.unvaried,
-            "unoriginal": self.unoriginal,
-        }
+    def unrealistic(self) -> Score:
+        """How surely a detector recognises the synthetic images."""
+        return self.scores["unrealistic"]
+
+    @property
+    def unrepresentative(self) -> Score:
+        """How surely it recognises the real ones."""
+        return self.scores["unrepresentative"]
+
+    @property
+    def unvaried(self) -> Score:
+        """Share of synthetic images that repeat one another."""
+        return self.scores["unvaried"]
+
+    @property
+    def unoriginal(self) -> Score:
+        """Share of synthetic images that copy a real one."""
+        return self.scores["unoriginal"]
+
+    @property
+    def detector(self) -> Mapping[str, Any]:
+        """``auc`` and balanced ``accuracy``, and how many images it could not judge."""
+        return self._part("detector")
+
+    @property
+    def duplicates(self) -> Mapping[str, Any]:
+        """The radius, how it came about, and how many pairs and clusters there are."""
+        return self._part("duplicates")
+
+    @property
+    def supporting(self) -> Mapping[str, Any]:
+        """Further measures by name, with range, direction, chance and paper."""
+        return self._part("supporting")
+
+    @property
+    def missed(self) -> Sequence[Mapping[str, Any]]:
+        """Kinds of real image that the synthetic set misses, the largest first."""
+        found: Sequence[Mapping[str, Any]] = self._contents().get("missed", ())
+        return found
+
+    @property
+    def memorisation(self) -> Mapping[str, Any]:
+        """Copies by calibrated distances; empty after ``quick``."""
+        return self._part("memorisation")
+
+    @property
+    def usefulness(self) -> Mapping[str, Any]:
+        """What probes learn from the images; empty after ``quick`` and without classes."""
+        return self._part("usefulness")
+
+    @property
+    def artefacts(self) -> Mapping[str, Any]:
+        """How well the files alone tell the sides apart; empty after ``quick`` and for vectors."""
+        return self._part("artefacts")
+
+    @property
+    def measures(self) -> Mapping[str, Any]:
+        """By column of a measure that was asked for, the median of each side, and its AUC."""
+        return self._part("measures")
+
+    @property
+    def kept_scores(self) -> Mapping[str, float]:
+        """The four scores of the images worth keeping; empty unless asked for."""
+        scores: Mapping[str, float] = self._part("kept").get("scores", {})
+        return scores
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """A row a near-duplicate pair, nearest first."""
+        return self.tables["duplicates"]
+
+    @property
+    def copies(self) -> pd.DataFrame | None:
+        """A row a discovered copy, the surest first; None after ``quick``."""
+        return self.tables.get("copies")
+
+    @property
+    def kept(self) -> pd.DataFrame | None:
+        """A row a synthetic image: ``path``, ``is_kept``, ``reason``; None unless asked for."""
+        return self.tables.get("kept")
 
     def to_dict(self) -> dict[str, Any]:
         """The contents of ``scores.json``: numbers, texts and containers only.
 
         The same images, settings and seed give the same dictionary; it holds no times.
         """
-        contents: dict[str, Any] = {
-            "schema": SCHEMA,
-            **{name: score.value for name, score in self.scores.items()},
-            "chance": {name: score.chance for name, score in self.scores.items()},
-            **self._certainty(),
+        contents = {
+            "schema": SCORES_SCHEMA,
+            **self._contents(),
             "counts": dict(self.counts),
-            "detector": dict(self.detector),
-            "duplicates": dict(self.duplicates),
-            **({"supporting": dict(self.supporting)} if self.supporting else {}),
-            **({"missed": list(self.missed)} if self.supporting else {}),
-            **({"memorisation": dict(self.memorisation)} if self.memorisation else {}),
-            **({"usefulness": dict(self.usefulness)} if self.usefulness else {}),
-            **({"artefacts": dict(self.artefacts)} if self.artefacts else {}),
-            "classes": {name: vars(scores) for name, scores in self.classes.items()},
-            **({} if self.kept is None else {"kept": self._kept()}),
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
-        rounded: dict[str, Any] = _round(contents)
+        rounded: dict[str, Any] = _round(in_order(contents, ScoresFile))
         return rounded
 
-    def _certainty(self) -> dict[str, Any]:
-        """Intervals and what belongs to them; nothing after ``quick``."""
-        scores = self.scores
-        if any(score.low is None for score in scores.values()):
-            return {}
-        contents: dict[str, Any] = {
-            "intervals": {name: [score.low, score.high] for name, score in scores.items()},
-            "null": {name: score.null for name, score in scores.items()},
-            "p_values": {name: score.p_value for name, score in scores.items()},
-        }
-        if self.unrealistic.floor is not None:
-            contents["floor"] = {name: score.floor for name, score in scores.items()}
+    def _contents(self) -> dict[str, Any]:
+        """What all sections say, joined."""
+        contents: dict[str, Any] = {}
+        for section in self.sections.values():
+            _join(contents, section.to_dict())
         return contents
 
-    def _kept(self) -> dict[str, Any]:
-        """How many images are kept, why the others are not, and the scores of those kept."""
-        assert self.kept is not None
-        dropped = self.kept.loc[~self.kept["is_kept"], "reason"]
-        reasons = {str(reason): int(count) for reason, count in dropped.value_counts().items()}
-        return {
-            "synthetic": int(self.kept["is_kept"].sum()),
-            "dropped": dict(sorted(reasons.items())),
-            "scores": dict(self.kept_scores),
-        }
+    def _part(self, name: str) -> Mapping[str, Any]:
+        part: Mapping[str, Any] = in_order(self._contents(), ScoresFile).get(name, {})
+        return part
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -189,16 +202,28 @@ class Audit:
         Raises:
             StorageError: the folder cannot be written.
         """
-        files: dict[str, str | pd.DataFrame] = {
+        return write_files(Path(folder), self.files())
+
+    def files(self) -> dict[str, str | pd.DataFrame]:
+        """What ``write`` writes, by file name."""
+        tables = {name: table for name, table in self.tables.items() if name != "kept"}
+        return {
             "images.parquet": self.images,
             "images.csv": self.images,
-            "duplicates.parquet": self.pairs,
-            **({} if self.copies is None else {"copies.parquet": self.copies}),
+            **{f"{name}.parquet": table for name, table in tables.items()},
             "unreadable.csv": self.unreadable,
             # The scores come last: who finds them finds the rest.
             "scores.json": json_text(self.to_dict()),
         }
-        return write_files(Path(folder), files)
+
+
+def _join(contents: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add what a section says to what others said under the same keys."""
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(contents.get(key), dict):
+            _join(contents[key], value)
+        else:
+            contents[key] = dict(value) if isinstance(value, Mapping) else value
 
 
 def _round(value: Any) -> Any:

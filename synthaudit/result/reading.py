@@ -1,19 +1,25 @@
-"""A written audit, read back: its numbers and tables, without the images themselves."""
+"""Written results, read back with distrust: numbers and tables, without the images themselves."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.errors import DataError
-from synthaudit.result.audit import SCHEMA, Audit
+from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.result.audit import Audit
+from synthaudit.result.schema import SCORES_SCHEMA
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LARGEST_FILE: Final = 200_000_000
+_FLAGS: Final = ("is_unvaried", "is_unoriginal", "is_wrong_label")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +54,66 @@ def read_files(folder: Path) -> AuditFiles:
     """
     import pandas as pd
 
+    scores, _ = read_scores(folder / "scores.json")
     with complete(folder, "audit", "synthaudit score --out"):
-        scores = read_contents(folder / "scores.json", SCHEMA)
         images = pd.read_parquet(folder / "images.parquet")
         copies = None
         if (folder / "copies.parquet").is_file():
             copies = pd.read_parquet(folder / "copies.parquet")
         thumbnails = read_thumbnails(folder, ("side", "path"))
     return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
+
+
+def read_scores(place: Path) -> tuple[dict[str, Any], Path]:
+    """The contents of a ``scores.json``, or of that in a folder, and the file.
+
+    Raises:
+        DataError: there is none, or it cannot be trusted.
+    """
+    file = place / "scores.json" if place.is_dir() else place
+    try:
+        contents = read_contents(file)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(f"{file} cannot be read ({reason}): run synthaudit score --out.") from error
+    except (ValueError, RecursionError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise DataError(f"{file} is no scores.json: {text}. Run synthaudit score again.") from error
+    if not isinstance(contents, dict) or not isinstance(contents.get("schema"), str):
+        raise DataError(f"{file} is no scores.json: it names no schema.")
+    if contents["schema"] != SCORES_SCHEMA:
+        raise DataError(
+            f"{file} has the schema {contents['schema'][:60]!r}, and this version reads "
+            f"{SCORES_SCHEMA}: use the version of synthaudit that wrote it, or run it again."
+        )
+    for name in SCORE_NAMES:
+        value: Any = contents.get(name)
+        if not is_number(value) or not 0.0 <= value <= 1.0:
+            raise DataError(f"{file} is damaged: {name} should be a number from 0 to 1.")
+    if not isinstance(contents.get("provenance"), dict):
+        raise DataError(f"{file} is damaged: it has no provenance.")
+    return contents, file
+
+
+def read_images(folder: Path) -> pd.DataFrame | None:
+    """The images table beside a ``scores.json``; None where there is none.
+
+    Raises:
+        DataError: it is there and cannot be read.
+    """
+    import pandas as pd
+
+    file = folder / "images.parquet"
+    if not file.is_file():
+        return None
+    try:
+        table = pd.read_parquet(file)
+        missing = {"path", "side", "label_quality", *_FLAGS} - set(table.columns)
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are of these
+        raise DataError(f"{file} cannot be read: {error}. Run synthaudit score again.") from error
+    if missing:
+        raise DataError(f"{file} lacks {', '.join(sorted(missing))}: run synthaudit score again.")
+    return table
 
 
 @contextmanager
@@ -72,16 +130,15 @@ def complete(folder: Path, what: str, command: str) -> Iterator[None]:
         raise DataError(f"{folder} holds no complete {what} ({text}): run {command}.") from error
 
 
-def read_contents(file: Path, schema: str) -> dict[str, Any]:
-    """A JSON file of results.
+def read_contents(file: Path) -> Any:
+    """The contents of a JSON file of results, with numbers only where JSON has numbers.
 
     Raises:
-        OSError, ValueError: it cannot be read, or is of another schema.
+        OSError, ValueError: it cannot be read, or is too large to be one.
     """
-    contents = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(contents, dict) or contents.get("schema") != schema:
-        raise ValueError(f"{file.name} is not of the schema {schema}")
-    return contents
+    if file.stat().st_size > _LARGEST_FILE:
+        raise ValueError("it is too large: is it another file?")
+    return json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
 
 
 def read_thumbnails(folder: Path, names: tuple[str, str]) -> dict[tuple[str, str], bytes]:
@@ -94,3 +151,12 @@ def read_thumbnails(folder: Path, names: tuple[str, str]) -> dict[tuple[str, str
     table = pd.read_parquet(file)
     keys = zip(*(table[name] for name in names), strict=True)
     return dict(zip(keys, table["webp"], strict=True))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"it holds {constant}, which is no number")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from synthaudit.arrays import Floats, Integers, Names
+from synthaudit.measures.samples import Samples
+from synthaudit.measures.search.pairs import Pairs
 
-IMAGE_COLUMNS = (
+FIRST_COLUMNS: Final[tuple[str, ...]] = (
     "path",
     "side",
     "class",
@@ -30,55 +30,37 @@ IMAGE_COLUMNS = (
     "map_x",
     "map_y",
 )
+"""The columns of ``images.parquet`` that other programs rely on, in their order; whatever else a
+measure adds follows them."""
 
 
-def image_table(
-    *,
-    paths: Names,
-    sides: Names,
-    labels: Names,
-    nearest: Mapping[str, tuple[Integers, Floats]],
-    cluster: Integers,
-    columns: Mapping[str, npt.NDArray[Any]],
-) -> pd.DataFrame:
-    """A row an image, all arrays (n,).
+def image_table(samples: Samples, columns: Mapping[str, npt.NDArray[Any]]) -> pd.DataFrame:
+    """A row an image.
 
     Args:
-        paths: relative to the root of their side.
-        sides: ``real`` or ``synthetic``.
-        labels: class names, None without.
-        nearest: by side, the row number of the nearest image there (-1 none) and its distance.
-        cluster: cluster number, -1 for none.
-        columns: the remaining columns by name.
+        samples: the images.
+        columns: (n,) what is known of them, by name.
     """
-    named: dict[str, Any] = {"path": paths, "side": sides, "class": labels, **columns}
-    for side, (index, distance) in nearest.items():
-        found = paths[index]
-        found[index < 0] = None
-        named[f"nearest_{side}"] = found
-        named[f"nearest_{side}_distance"] = np.where(np.isinf(distance), np.nan, distance)
-    table = pd.DataFrame({name: named[name] for name in IMAGE_COLUMNS if name in named})
-    clusters = pd.Series(cluster, dtype="Int64").mask(cluster < 0)
-    table.insert(IMAGE_COLUMNS.index("duplicate_cluster"), "duplicate_cluster", clusters)
+    named = {"path": samples.paths, "side": samples.sides, "class": samples.classes, **columns}
+    order = [name for name in FIRST_COLUMNS if name in named]
+    order += [name for name in named if name not in FIRST_COLUMNS]
+    table = pd.DataFrame({name: named[name] for name in order})
+    if "duplicate_cluster" in named:
+        cluster = pd.Series(named["duplicate_cluster"], dtype="Int64")
+        table["duplicate_cluster"] = cluster.mask(cluster < 0)
     return table.astype({"path": "str", "side": "str", "class": "object"})
 
 
-def pair_table(
-    paths: Names,
-    sides: Names,
-    *,
-    first: Integers,
-    second: Integers,
-    distance: Floats,
-) -> pd.DataFrame:
+def pair_table(samples: Samples, pairs: Pairs) -> pd.DataFrame:
     """A row a near-duplicate pair, in the order given."""
+    paths, sides = samples.paths, samples.sides
     return pd.DataFrame(
         {
-            "path_a": paths[first],
-            "side_a": sides[first],
-            "path_b": paths[second],
-            "side_b": sides[second],
-            "distance": distance,
+            "path_a": paths[pairs.first],
+            "side_a": sides[pairs.first],
+            "path_b": paths[pairs.second],
+            "side_b": sides[pairs.second],
+            "distance": pairs.distance,
         }
     )
 

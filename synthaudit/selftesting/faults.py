@@ -9,26 +9,23 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Flags, Integers, Names, Singles
+from synthaudit.measures.samples import Samples
 from synthaudit.selftesting.edits import MILD_EDITS
 from synthaudit.selftesting.material import Look, Material
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planted:
+class PlantedSides:
     """Two sides made of real images, with a fault in the second.
 
     Attributes:
-        vectors: (n, d) embeddings, the real side first.
+        samples: the images, the real side first.
         patterns: (n, f, h) patterns of light.
-        is_synthetic: (n,) the side of each.
-        classes: (n,) class names, None without.
         truth: (n,) the images at fault, as their flags should say.
     """
 
-    vectors: Singles
+    samples: Samples
     patterns: Singles
-    is_synthetic: Flags
-    classes: Names
     truth: Flags
 
 
@@ -53,7 +50,7 @@ class Fault:
 
     Attributes:
         name: as reports call it.
-        measure: the reading that should answer to it.
+        measure: the statistic that should answer to it.
         rates: shares of the synthetic images (of the kinds, where kinds go missing) at fault.
         plant: makes the two sides.
     """
@@ -61,10 +58,10 @@ class Fault:
     name: str
     measure: str
     rates: tuple[float, ...]
-    plant: Callable[[Material, Halves, float, np.random.Generator], Planted]
+    plant: Callable[[Material, Halves, float, np.random.Generator], PlantedSides]
 
 
-def nothing(material: Material, halves: Halves) -> Planted:
+def nothing(material: Material, halves: Halves) -> PlantedSides:
     """Two clean sides."""
     return _Sides(material, halves).finish(np.empty(0, np.int64))
 
@@ -85,14 +82,14 @@ class _Sides:
         self.vectors[self.first + places] = look.vectors[rows]
         self.patterns[self.first + places] = look.patterns[rows]
 
-    def finish(self, at_fault: Integers) -> Planted:
+    def finish(self, at_fault: Integers) -> PlantedSides:
         truth = np.zeros(len(self.vectors), bool)
         truth[at_fault] = True
-        return Planted(
-            vectors=self.vectors,
+        return PlantedSides(
+            samples=Samples.of(
+                self.vectors, np.arange(len(truth)) >= self.first, classes=self.classes
+            ),
             patterns=self.patterns,
-            is_synthetic=np.arange(len(truth)) >= self.first,
-            classes=self.classes,
             truth=truth,
         )
 
@@ -113,7 +110,9 @@ def _show_copies(sides: _Sides, places: Integers, sources: Integers) -> None:
     sides.classes[sides.first + places] = sides.material.classes[sources]
 
 
-def _repeat(material: Material, halves: Halves, rate: float, rng: np.random.Generator) -> Planted:
+def _repeat(
+    material: Material, halves: Halves, rate: float, rng: np.random.Generator
+) -> PlantedSides:
     sides = _Sides(material, halves)
     replaced, kept = _victims(halves, rate, rng)
     originals = rng.choice(kept, len(replaced))
@@ -121,15 +120,19 @@ def _repeat(material: Material, halves: Halves, rate: float, rng: np.random.Gene
     return sides.finish(sides.first + np.concatenate([replaced, originals]))
 
 
-def _copy(material: Material, halves: Halves, rate: float, rng: np.random.Generator) -> Planted:
+def _copy(
+    material: Material, halves: Halves, rate: float, rng: np.random.Generator
+) -> PlantedSides:
     sides = _Sides(material, halves)
     replaced, _ = _victims(halves, rate, rng)
     _show_copies(sides, replaced, rng.choice(halves.real, len(replaced)))
     return sides.finish(sides.first + replaced)
 
 
-def _damage(name: str) -> Callable[..., Planted]:
-    def plant(material: Material, halves: Halves, rate: float, rng: np.random.Generator) -> Planted:
+def _damage(name: str) -> Callable[..., PlantedSides]:
+    def plant(
+        material: Material, halves: Halves, rate: float, rng: np.random.Generator
+    ) -> PlantedSides:
         sides = _Sides(material, halves)
         replaced, _ = _victims(halves, rate, rng)
         sides.show(replaced, material.edited[name], halves.synthetic[replaced])
@@ -140,7 +143,7 @@ def _damage(name: str) -> Callable[..., Planted]:
 
 def _lose_kinds(
     material: Material, halves: Halves, rate: float, rng: np.random.Generator
-) -> Planted:
+) -> PlantedSides:
     """Leave out whole kinds; the synthetic side is the smaller for it."""
     kinds = kinds_of(material)
     names = rng.permutation(np.unique(kinds))
@@ -151,7 +154,9 @@ def _lose_kinds(
     return sides.finish(np.flatnonzero(np.isin(kinds[halves.real], lost)))
 
 
-def _mislabel(material: Material, halves: Halves, rate: float, rng: np.random.Generator) -> Planted:
+def _mislabel(
+    material: Material, halves: Halves, rate: float, rng: np.random.Generator
+) -> PlantedSides:
     sides = _Sides(material, halves)
     replaced, _ = _victims(halves, rate, rng)
     names = sorted({str(name) for name in material.classes if name is not None})

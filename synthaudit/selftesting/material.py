@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synthaudit.arrays import Integers, Names, Singles
-from synthaudit.auditing.context import Workbench
+from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.reencoding import RemadeLocation
@@ -45,12 +45,12 @@ class Material:
     units: Integers
 
 
-def gather(collection: Collection, bench: Workbench, *, images: int, seed: int) -> Material:
+def gather(collection: Collection, reader: ImageReader, *, images: int, seed: int) -> Material:
     """Embed a sample of a collection, and every edit of it.
 
     Args:
         collection: the real images.
-        bench: what reading needs.
+        reader: what reading needs.
         images: how many at most.
         seed: of the sample.
 
@@ -60,33 +60,33 @@ def gather(collection: Collection, bench: Workbench, *, images: int, seed: int) 
     count = len(collection.entries)
     chosen = np.sort(stream(seed, "self-test images").permutation(count)[:images])
     sample = replace(collection, entries=[collection.entries[row] for row in chosen])
-    readable = bench.extract(sample).kept
+    readable = reader.extract(sample).kept
     if len(readable) < LEAST_IMAGES:
         raise DataError(
             f"{collection.name} should have at least {LEAST_IMAGES} readable images for a "
             f"self-test, not {len(readable):,}: give more."
         )
     sample = replace(sample, entries=[sample.entries[row] for row in readable], unreadable=())
-    plain = _look(sample, bench)
+    plain = _look(sample, reader)
     everyone = np.zeros(len(readable), bool)
     cluster = find_duplicates(
-        Directions(plain.vectors), everyone, false_alarms=bench.settings.false_alarms
+        Directions(plain.vectors), everyone, false_alarms=reader.settings.false_alarms
     ).cluster
     alone = cluster.max(initial=-1) + 1 + np.arange(len(cluster))
     return Material(
         plain=plain,
-        edited={name: _look(_edited(sample, name, bench), bench) for name in EDITS},
+        edited={name: _look(_edited(sample, name, reader), reader) for name in EDITS},
         classes=np.array([entry.label for entry in sample.entries], dtype=object),
         units=np.unique(np.where(cluster >= 0, cluster, alone), return_inverse=True)[1],
     )
 
 
-def _look(sample: Collection, bench: Workbench) -> Look:
-    return Look(vectors=bench.extract(sample).vectors, patterns=bench.read_patterns(sample))
+def _look(sample: Collection, reader: ImageReader) -> Look:
+    return Look(vectors=reader.extract(sample).vectors, patterns=reader.patterns(sample))
 
 
-def _edited(sample: Collection, name: str, bench: Workbench) -> Collection:
-    settings = bench.settings
+def _edited(sample: Collection, name: str, reader: ImageReader) -> Collection:
+    settings = reader.settings
     make = editor(name, max_pixels=settings.max_pixels)
     entries = [
         replace(entry, location=RemadeLocation(entry.location, make, name, settings.workers))

@@ -1,23 +1,29 @@
-"""One audit after another of planted faults, and what its readings and flags say of them."""
+"""One audit after another of planted faults, and what its statistics and flags say of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from synthaudit.arrays import Flags
-from synthaudit.auditing.copying import judge_copying
-from synthaudit.auditing.measuring import Measurement, measure
-from synthaudit.measures.fidelity.prdc import neighbourhoods
+from synthaudit.auditing.context import Context
+from synthaudit.auditing.step import walk
+from synthaudit.auditing.steps import detector, duplicates, labels, scores
+from synthaudit.auditing.steps.detector import DetectorSection
+from synthaudit.auditing.steps.duplicates import RadiusDuplicates
+from synthaudit.auditing.steps.labels import LabelSection
+from synthaudit.auditing.steps.memorisation import judge_memorisation
+from synthaudit.auditing.steps.scores import ScoreSection
+from synthaudit.measures.fidelity.prdc import prdc
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.neighbours import Directions
-from synthaudit.measures.usefulness.label_fidelity import label_fidelity
-from synthaudit.progress import NoProgress
-from synthaudit.selftesting.faults import Planted
+from synthaudit.selftesting.faults import PlantedSides
 from synthaudit.settings import Settings
 
-READINGS = (
+STATISTICS: Final = (
     "unrealistic",
     "unrepresentative",
     "unvaried",
@@ -29,78 +35,67 @@ READINGS = (
 """What every trial is read for: the four scores, 1 - coverage, the shares of discovered copies and
 of wrong-looking labels. Higher is worse for all."""
 
+_STEPS: Final = (
+    duplicates.BY_RADIUS,
+    detector.AXES,
+    detector.ONCE,
+    scores.BALANCED,
+    labels.STEP,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What an audit says of two sides: readings by name, and (n,) flags by reading."""
+    """What an audit says of two sides: statistics by name, and (n,) flags by statistic."""
 
-    readings: Mapping[str, float]
+    statistics: Mapping[str, float]
     flags: Mapping[str, Flags]
 
 
-def audit_planted(planted: Planted, settings: Settings) -> Trial:
+def audit_planted(planted: PlantedSides, settings: Settings) -> Trial:
     """Audit two sides quickly, by the same steps as ``score``.
 
     Args:
         planted: the sides.
         settings: of the audit; ``quick``.
     """
-    sides = planted.vectors, planted.is_synthetic, planted.classes
-    found = measure(*sides, settings, NoProgress())
-    assert found.duplicates is not None
-    assert found.fold_group is not None
-    copying = judge_copying(
-        planted.is_synthetic,
-        found.duplicates,
-        planted.patterns,
-        settings=settings,
-    )
-    labels = label_fidelity(
-        found.axes,
-        planted.is_synthetic,
-        planted.classes,
-        found.fold_group,
-        seed=settings.seed,
-    )
-    uncovered, coverage = _coverage(planted)
+    samples, found = walk(_STEPS, planted.samples, Context(settings=settings))
+    copies = found.section(RadiusDuplicates).found
+    memorised = judge_memorisation(samples, copies, planted.patterns, settings=settings)
+    wrong = found.find(LabelSection)
+    uncovered, coverage = _coverage(samples)
+    probability = found.section(DetectorSection).detection.probability_synthetic
     flags = {
-        **_flags(found, settings),
+        "unrealistic": probability >= settings.obvious,
+        "unvaried": copies.is_unvaried,
+        "unoriginal": copies.is_unoriginal,
         "unrepresentative": uncovered,
         "uncovered": uncovered,
-        "memorised": _of_synthetic(copying.found_by != "", planted.is_synthetic),
-        "wrong_labels": np.zeros(len(uncovered), bool) if labels is None else labels.is_wrong,
+        "memorised": _of_synthetic(memorised.found_by != "", samples),
+        "wrong_labels": np.zeros(len(samples), bool) if wrong is None else wrong.fidelity.is_wrong,
     }
-    synthetic = planted.is_synthetic
-    readings = {
-        **{name: float(value) for name, value in vars(found.scores).items()},
+    synthetic = samples.synthetic
+    statistics = {
+        **{name: float(value) for name, value in vars(found.section(ScoreSection).scores).items()},
         "uncovered": 1.0 - coverage,
         "memorised": float(flags["memorised"][synthetic].mean()),
         "wrong_labels": float(flags["wrong_labels"][synthetic].mean()),
     }
-    return Trial(readings=readings, flags=flags)
+    return Trial(statistics=statistics, flags=flags)
 
 
-def _flags(found: Measurement, settings: Settings) -> dict[str, Flags]:
-    return {
-        "unrealistic": found.detection.probability_synthetic >= settings.obvious,
-        "unvaried": found.is_unvaried,
-        "unoriginal": found.is_unoriginal,
-    }
-
-
-def _coverage(planted: Planted) -> tuple[Flags, float]:
+def _coverage(samples: Samples) -> tuple[Flags, float]:
     """(n,) real images without a synthetic one in their neighbourhood, and coverage."""
-    directions = Directions(planted.vectors)
-    sides = (np.flatnonzero(~planted.is_synthetic), np.flatnonzero(planted.is_synthetic))
-    near = neighbourhoods(*(directions.rows(rows) for rows in sides))
-    uncovered = np.zeros(len(planted.vectors), bool)
-    uncovered[sides[0]] = near.uncoveredness > 1.0
+    directions = Directions(samples.vectors)
+    near = prdc(directions.rows(samples.real), directions.rows(samples.synthetic))
+    uncovered = np.zeros(len(samples), bool)
+    uncovered[samples.real] = near.distance_ratio > 1.0
     return uncovered, near.coverage
 
 
-def _of_synthetic(flagged: Flags, is_synthetic: Flags) -> Flags:
-    everyone = np.zeros(len(is_synthetic), bool)
-    everyone[is_synthetic] = flagged
+def _of_synthetic(flagged: Flags, samples: Samples) -> Flags:
+    everyone = np.zeros(len(samples), bool)
+    everyone[samples.synthetic] = flagged
     return everyone
 
 

@@ -1,4 +1,4 @@
-"""What a self-test found: how far each fault moved each reading, and the least that is seen."""
+"""What a self-test found: how far each fault moved each statistic, and the least that is seen."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ SELFTEST_SCHEMA: Final = "synthaudit/selftest/1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class FaultResult:
     """One fault at one rate, averaged over the plantings.
 
     Attributes:
         fault: its name.
         rate: share at fault.
-        measure: the reading that should answer.
-        clean: that reading without the fault, on the same splits.
-        value: that reading with it.
-        moved: by how much each reading moved.
-        seen_by: readings that in every planting exceeded their highest of all clean splits.
+        measure: the statistic that should answer.
+        clean: that statistic without the fault, on the same splits.
+        value: that statistic with it.
+        moved: by how much each statistic moved.
+        seen_by: statistics that in every planting exceeded their highest of all clean splits.
         recall: share of the images at fault that are flagged.
         precision: share of the flagged images that are at fault; None when nothing is flagged.
     """
@@ -37,7 +37,7 @@ class Outcome:
 
     @property
     def is_detected(self) -> bool:
-        """Whether the reading that should answer did."""
+        """Whether the statistic that should answer did."""
         return self.measure in self.seen_by
 
 
@@ -50,7 +50,7 @@ class SelfTest:
         real: how many images played the real side, on average.
         synthetic: likewise the synthetic side.
         embedder: what saw them.
-        clean: by reading, its highest value over the clean splits: what a fault must exceed.
+        clean: by statistic, its highest value over the clean splits: what a fault must exceed.
         splits: how many clean splits there were.
         outcomes: by fault, rates ascending.
         left_out: faults that could not be planted, with the reason.
@@ -63,11 +63,11 @@ class SelfTest:
     embedder: str
     clean: Mapping[str, float]
     splits: int
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[FaultResult]
     left_out: Mapping[str, str]
     seed: int
 
-    def of(self, fault: str) -> list[Outcome]:
+    def of(self, fault: str) -> list[FaultResult]:
         """The outcomes of one fault, rates ascending."""
         return [outcome for outcome in self.outcomes if outcome.fault == fault]
 

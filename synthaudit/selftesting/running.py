@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final, Unpack
 
 import numpy as np
 
-from synthaudit.auditing.context import set_up
+from synthaudit.auditing.image_reader import open_reader
+from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source
 from synthaudit.measures.randomness import stream
+from synthaudit.options import Options
 from synthaudit.progress import NoProgress, Progress
 from synthaudit.selftesting.faults import FAULTS, Fault, Halves, has_classes, nothing, split
 from synthaudit.selftesting.material import LEAST_IMAGES, Material, gather
 from synthaudit.selftesting.planted_audit import (
-    READINGS,
+    STATISTICS,
     Trial,
     audit_planted,
     recall_and_precision,
 )
-from synthaudit.selftesting.result import Outcome, SelfTest
+from synthaudit.selftesting.result import FaultResult, SelfTest
 from synthaudit.settings import Settings, make_settings
 
-# A reading above all of 19 clean ones is a test at 5 %.
+# A statistic above all of 19 clean ones is a test at 5 %.
 _CLEAN_SPLITS: Final = 19
 _PLANTINGS: Final = 2
 
 
 def selftest(
-    real: Source, *, images: int = 2000, progress: Progress | None = None, **settings: Any
+    real: Source,
+    *,
+    images: int = 2000,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> SelfTest:
     """Plant known faults into real images and audit each.
 
@@ -40,7 +47,8 @@ def selftest(
         real: folder, manifest or tar shards of real images.
         images: how many to use at most.
         progress: told of the work as it goes.
-        settings: the fields of ``Settings``.
+        settings: options that were made before.
+        options: the fields of ``Settings``, by name; they go before ``settings``.
 
     Returns:
         ``SelfTest``.
@@ -52,16 +60,17 @@ def selftest(
     """
     if images < LEAST_IMAGES:
         raise UsageError(f"a self-test needs at least {LEAST_IMAGES} images, not {images}.")
-    options = make_settings({**settings, "quick": True})
-    if options.definition != "default":
+    named, embedder = take_embedder(options)
+    chosen = make_settings({**named, "quick": True}, settings)
+    if chosen.definition != "default":
         raise UsageError("the self-test is of the default definition; leave --definition out.")
     listener = progress or NoProgress()
     collection = open_source(real)
     if not isinstance(collection, Collection):
         raise DataError(f"{real} holds ready vectors, but faults are planted in images: give them.")
-    with set_up(options, listener) as bench:
-        material = gather(collection, bench, images=images, seed=options.seed)
-    return _Runner(material, options, listener).run(collection.name, bench.embedder.name)
+    with open_reader(chosen, listener, embedder) as reader:
+        material = gather(collection, reader, images=images, seed=chosen.seed)
+    return _Runner(material, chosen, listener).run(collection.name, reader.embedder.name)
 
 
 class _Runner:
@@ -88,7 +97,7 @@ class _Runner:
             real=round(float(sizes[:, 0].mean())),
             synthetic=round(float(sizes[:, 1].mean())),
             embedder=embedder,
-            clean={reading: self._highest(reading) for reading in READINGS},
+            clean={statistic: self._highest(statistic) for statistic in STATISTICS},
             splits=_CLEAN_SPLITS,
             outcomes=outcomes,
             left_out=left_out,
@@ -102,39 +111,39 @@ class _Runner:
         kept = [fault for fault in FAULTS if fault.measure != "wrong_labels"]
         return kept, {fault.name: reason for fault in FAULTS if fault not in kept}
 
-    def _highest(self, reading: str) -> float:
-        return max(trial.readings[reading] for trial in self.clean)
+    def _highest(self, statistic: str) -> float:
+        return max(trial.statistics[statistic] for trial in self.clean)
 
-    def _try(self, fault: Fault, rate: float) -> Outcome:
+    def _try(self, fault: Fault, rate: float) -> FaultResult:
         clean, trials, found = self.clean[:_PLANTINGS], [], []
         for number, halves in enumerate(self.halves[:_PLANTINGS]):
             trial, score = self._plant(fault, rate, halves, number)
             trials.append(trial)
             found.append(score)
             self.progress.advance(1)
-        readings = [trial.readings[fault.measure] for trial in trials]
+        statistics = [trial.statistics[fault.measure] for trial in trials]
         precisions = [precision for _, precision in found if precision is not None]
-        return Outcome(
+        return FaultResult(
             fault=fault.name,
             rate=rate,
             measure=fault.measure,
-            clean=float(np.mean([trial.readings[fault.measure] for trial in clean])),
-            value=float(np.mean(readings)),
+            clean=float(np.mean([trial.statistics[fault.measure] for trial in clean])),
+            value=float(np.mean(statistics)),
             moved={
                 name: float(
                     np.mean(
                         [
-                            planted.readings[name] - own.readings[name]
+                            planted.statistics[name] - own.statistics[name]
                             for planted, own in zip(trials, clean, strict=True)
                         ]
                     )
                 )
-                for name in READINGS
+                for name in STATISTICS
             },
             seen_by=[
                 name
-                for name in READINGS
-                if min(trial.readings[name] for trial in trials) > self._highest(name)
+                for name in STATISTICS
+                if min(trial.statistics[name] for trial in trials) > self._highest(name)
             ],
             recall=float(np.mean([recall for recall, _ in found])),
             precision=float(np.mean(precisions)) if precisions else None,

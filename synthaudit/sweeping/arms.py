@@ -14,7 +14,7 @@ import numpy as np
 from synthaudit.errors import PlanError
 from synthaudit.generation.jobs import Job, seed_of
 from synthaudit.measures.randomness import stream
-from synthaudit.settings import nearest_name
+from synthaudit.registry import nearest_name
 from synthaudit.sweeping.plan import ARTICLE, SUBJECT, AxisValue, Plan
 
 _MOST_ARMS: Final = 2000

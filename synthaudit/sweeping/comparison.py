@@ -47,7 +47,7 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Ranking:
     """The best arm, and whether it is better than each other one beyond noise.
 
     Attributes:
@@ -167,7 +167,7 @@ def _matched(arms: Sequence[Arm], axis: str, number: int) -> list[tuple[int, int
 
 def rank_arms(
     evidence: ArmEvidence, *, goal: str, confidence: float, seed: int, level: float = 0.05
-) -> Verdict:
+) -> Ranking:
     """Order the arms by the goal, and test the best against each other one.
 
     The best was chosen by the data, so that p-values are corrected for all pairs of arms, not only
@@ -190,7 +190,7 @@ def rank_arms(
         ]
         if signs and max(signs) < 0:
             better.append(other)
-    return Verdict(arms=order, values=values, better_than=better, against=against)
+    return Ranking(arms=order, values=values, better_than=better, against=against)
 
 
 def excluded_by_race(

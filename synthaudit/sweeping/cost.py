@@ -26,7 +26,7 @@ class ArmState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class CostEstimate:
     """What a sweep would cost.
 
     Attributes:
@@ -67,7 +67,7 @@ def _states(prepared: Prepared, production: Production) -> list[ArmState]:
     ]
 
 
-def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Estimate:
+def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> CostEstimate:
     """What is missing and what it would cost.
 
     Args:
@@ -86,7 +86,7 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Est
         store.close()
     prompts = list(dict.fromkeys(job.prompt for arm in prepared.arms for job in arm.jobs))
     counted = [(prompt, prepared.generator.count_cut_words(prompt)) for prompt in prompts]
-    return Estimate(
+    return CostEstimate(
         arms=states,
         missing=missing,
         seconds=None if seconds is None else seconds * missing,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthaudit.auditing.context import Workbench
+from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
 from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
@@ -16,7 +16,7 @@ from synthaudit.sweeping.production import Production, lay_out
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaidArm:
+class LaidOutArm:
     """What there is of an arm.
 
     Attributes:
@@ -39,7 +39,7 @@ class LaidArm:
         return Collection(name=self.arm.name, root=self.root, entries=entries)
 
 
-def lay(folder: Path, arm: Arm, production: Production) -> LaidArm:
+def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
     """Link what the store has of an arm into the folder of the sweep."""
     done = production.done(arm.name)
     root = folder / "arms" / arm.name / "images"
@@ -51,7 +51,7 @@ def lay(folder: Path, arm: Arm, production: Production) -> LaidArm:
         )
         for place, slot in lay_out(root, arm, done)
     }
-    return LaidArm(
+    return LaidOutArm(
         arm=arm,
         root=root,
         entries=entries,
@@ -60,21 +60,21 @@ def lay(folder: Path, arm: Arm, production: Production) -> LaidArm:
     )
 
 
-def common_slots(laid: Sequence[LaidArm]) -> list[int]:
+def common_slots(laid: Sequence[LaidOutArm]) -> list[int]:
     """Slots that every arm has."""
     return sorted(set.intersection(*(set(item.entries) for item in laid)))
 
 
 def measure_together(
-    real: Collection, laid: Sequence[LaidArm], slots: Sequence[int], bench: Workbench
+    real: Collection, laid: Sequence[LaidOutArm], slots: Sequence[int], reader: ImageReader
 ) -> ArmEvidence:
     """The evidence of some slots of several arms."""
-    found = [bench.extract(item.collection(slots)) for item in laid]
+    found = [reader.extract(item.collection(slots)) for item in laid]
     # A slot whose image cannot be read in some arm is left out of all.
     kept = sorted(set.intersection(*(set(extraction.kept) for extraction in found)))
-    settings = bench.settings
+    settings = reader.settings
     return gather_evidence(
-        bench.extract(real).vectors,
+        reader.extract(real).vectors,
         [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
         false_alarms=settings.false_alarms,
         folds=settings.folds,

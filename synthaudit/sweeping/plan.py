@@ -10,7 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from synthaudit.errors import PlanError
-from synthaudit.settings import nearest_name
+from synthaudit.generation.registry import GENERATORS
+from synthaudit.registry import nearest_name
+from synthaudit.validation import explain
 
 AxisValue = str | int | float | None | Mapping[str, Any]
 Design = Literal["grid", "one-factor", "fractional"]
@@ -28,7 +30,15 @@ class GeneratorPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    name: Literal["diffusers", "folder", "command", "augment", "gaussian"]
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in GENERATORS.names:
+            hint = nearest_name(name, GENERATORS.names)
+            raise ValueError(f"generator.name: there is no generator {name!r}; {hint}")
+        return name
 
     @property
     def options(self) -> dict[str, Any]:
@@ -150,23 +160,13 @@ def _lines(node: yaml.Node | None, path: tuple[Any, ...] = ()) -> dict[tuple[Any
 
 
 def _explain(error: ValidationError, lines: Mapping[tuple[Any, ...], int]) -> str:
-    problem = error.errors()[0]
-    place = tuple(problem["loc"])
-    near = place
+    near = tuple(error.errors()[0]["loc"])
     while near and near not in lines:
         near = near[:-1]
-    line = f"line {lines.get(near, 1)}: "
-    name = ".".join(str(part) for part in place if isinstance(part, str | int))
-    if problem["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in _fields(place).items()]
-        return f"{line}there is no key {name!r}; {nearest_name(str(place[-1]), known)}"
-    if problem["type"] == "missing":
-        return f"{line}{name} is missing."
-    message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{line}{message}."
-    return f"{line}{name} should be {message}, not {problem['input']!r}."
+    sentence = explain(error, noun="key", known=_known_keys, speaks_for_itself=True)
+    return f"line {lines.get(near, 1)}: {sentence}"
 
 
-def _fields(place: Sequence[Any]) -> Mapping[str, Any]:
-    return Budget.model_fields if place[0] == "budget" else Plan.model_fields
+def _known_keys(place: Sequence[Any]) -> list[str]:
+    kind = Budget if place[0] == "budget" else Plan
+    return [field.alias or name for name, field in kind.model_fields.items()]

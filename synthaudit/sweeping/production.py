@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthaudit.generation.jobs import Generator, Job, Made, digest_of, recipe_of
+from synthaudit.generation.jobs import Generator, Job, Made, recipe_digest, recipe_of
 from synthaudit.progress import Progress
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.plan import Budget
@@ -31,7 +31,7 @@ class Shard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slot:
+class ImageSlot:
     """One image of an arm: its job, and the digest of its recipe."""
 
     job: Job
@@ -65,9 +65,9 @@ class Production:
         self.generator, self.store, self.codec = generator, store, codec
         self.budget, self.shard, self.progress = budget, shard, progress
         facts = codec_facts(codec)
-        self.slots: dict[str, list[Slot]] = {
+        self.slots: dict[str, list[ImageSlot]] = {
             arm.name: [
-                Slot(job=job, digest=digest_of(recipe_of(job, generator, facts)))
+                ImageSlot(job=job, digest=recipe_digest(recipe_of(job, generator, facts)))
                 for job in arm.jobs
             ]
             for arm in arms
@@ -93,7 +93,7 @@ class Production:
                     return
                 self._make_chunk([slot for slot in chunk if slot.digest not in found], chunk)
 
-    def _make_chunk(self, missing: Sequence[Slot], chunk: Sequence[Slot]) -> None:
+    def _make_chunk(self, missing: Sequence[ImageSlot], chunk: Sequence[ImageSlot]) -> None:
         """Make what a chunk lacks.
 
         The chunk is made as a whole, for the last bits of an image may depend on its batch; what
@@ -115,7 +115,7 @@ class Production:
             if self.is_spent:
                 return
 
-    def keep(self, slot: Slot, made: Made) -> Stored:
+    def keep(self, slot: ImageSlot, made: Made) -> Stored:
         """Put an image into the store under its recipe."""
         recipe = recipe_of(slot.job, self.generator, codec_facts(self.codec))
         return self.store.keep(slot.digest, made, recipe, self.codec)
@@ -127,7 +127,7 @@ class Production:
         self.is_spent = over
 
 
-def _chunks(slots: Sequence[Slot]) -> Iterator[Sequence[Slot]]:
+def _chunks(slots: Sequence[ImageSlot]) -> Iterator[Sequence[ImageSlot]]:
     for start in range(0, len(slots), _CHUNK):
         yield slots[start : start + _CHUNK]
 

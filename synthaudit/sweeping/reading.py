@@ -43,7 +43,9 @@ def read_sweep_files(folder: Path) -> SweepFiles:
     import pandas as pd
 
     with complete(folder, "sweep", "synthaudit sweep again"):
-        contents = read_contents(folder / "sweep.json", SWEEP_SCHEMA)
+        contents = read_contents(folder / "sweep.json")
+        if not isinstance(contents, dict) or contents.get("schema") != SWEEP_SCHEMA:
+            raise ValueError(f"sweep.json is not of the schema {SWEEP_SCHEMA}")
         images = pd.read_parquet(folder / "images.parquet")
         thumbnails = read_thumbnails(folder, ("arm", "path"))
     return SweepFiles(contents=contents, images=images, thumbnails=thumbnails)

@@ -1,4 +1,4 @@
-"""From a verdict to a recommendation with its reasons."""
+"""From a ranking to a recommendation with its reasons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from synthaudit.measures.comparison.evidence import MEASURES
 from synthaudit.measures.comparison.paired_permutation import pareto_front
 from synthaudit.sweeping.arms import Arm
-from synthaudit.sweeping.comparison import Effect, Verdict
+from synthaudit.sweeping.comparison import Effect, Ranking
 from synthaudit.sweeping.result import ArmResult, Recommendation
 
 _WORDS = {
@@ -25,21 +25,21 @@ _TRADE = "better by some measures, worse by others"
 
 
 def recommend(
-    arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
+    arms: Sequence[Arm], ranking: Ranking, effects: Sequence[Effect], *, goal: str
 ) -> Recommendation:
     """The best arm, and in sentences why, or that nothing is better beyond noise."""
-    best = verdict.arms[0]
-    runner_up = verdict.arms[1] if len(verdict.arms) > 1 else None
+    best = ranking.arms[0]
+    runner_up = ranking.arms[1] if len(ranking.arms) > 1 else None
     # Arm 0 is the plan's first values: what somebody who changes nothing would use.
-    sure = bool(verdict.better_than) and (best == 0 or 0 in verdict.better_than)
-    names = [arms[number].name for number in verdict.better_than]
+    sure = bool(ranking.better_than) and (best == 0 or 0 in ranking.better_than)
+    names = [arms[number].name for number in ranking.better_than]
     return Recommendation(
         arm=arms[best].name,
         prompts=list(dict.fromkeys(job.prompt for job in arms[best].jobs)),
         runner_up=None if runner_up is None else arms[runner_up].name,
         is_beyond_noise=sure,
         better_than=names,
-        reasons=_reasons(arms, verdict, effects, goal=goal),
+        reasons=_reasons(arms, ranking, effects, goal=goal),
     )
 
 
@@ -65,33 +65,33 @@ def best_by_subject(results: Sequence[ArmResult]) -> dict[str, str]:
     return {subject: best[subject].arm for subject in sorted(best)}
 
 
-def _how_sure(verdict: Verdict, other: int) -> str:
+def _how_sure(ranking: Ranking, other: int) -> str:
     """Whether the best beats another arm: surely, in exchange for something, or not surely."""
-    if other in verdict.better_than:
+    if other in ranking.better_than:
         return "beyond noise"
-    gap = verdict.against[other]
+    gap = ranking.against[other]
     return _TRADE if gap.high < 0.0 else _NOISE
 
 
 def _reasons(
-    arms: Sequence[Arm], verdict: Verdict, effects: Sequence[Effect], *, goal: str
+    arms: Sequence[Arm], ranking: Ranking, effects: Sequence[Effect], *, goal: str
 ) -> list[str]:
-    best = verdict.arms[0]
-    values = verdict.values[best]
+    best = ranking.arms[0]
+    values = ranking.values[best]
     listed = ", ".join(f"{name} {values[name]:.3f}" for name in MEASURES)
     reasons = [f"It has the lowest {goal} of all arms, {values[goal]:.3f}: {listed}."]
-    if len(verdict.arms) > 1:
-        runner_up = verdict.arms[1]
-        gap = verdict.against[runner_up]
+    if len(ranking.arms) > 1:
+        runner_up = ranking.arms[1]
+        gap = ranking.against[runner_up]
         reasons.append(
             f"The runner-up {arms[runner_up].name} is {-gap.value:.3f} worse "
-            f"({-gap.high:.3f} to {-gap.low:.3f}): {_how_sure(verdict, runner_up)}."
+            f"({-gap.high:.3f} to {-gap.low:.3f}): {_how_sure(ranking, runner_up)}."
         )
-        others = len(verdict.arms) - 1
-        if verdict.better_than:
-            count = len(verdict.better_than)
+        others = len(ranking.arms) - 1
+        if ranking.better_than:
+            count = len(ranking.better_than)
             reasons.append(f"It beats {count} of {others} other arms beyond noise.")
-        elif all(_how_sure(verdict, other) == _NOISE for other in verdict.arms[1:]):
+        elif all(_how_sure(ranking, other) == _NOISE for other in ranking.arms[1:]):
             reasons.append("No arm is better beyond noise: choose by other reasons, or make more.")
         else:
             reasons.append(

@@ -85,6 +85,7 @@ class Sweep:
         best_by_subject: by subject, the arm whose images of it look most real, by the arms' own
             detectors; a hint, for a subject has few images.
         recommended: what to use.
+        winner: a plan that makes the recommended arm and nothing else.
         goal: what decided.
         counts: ``real``, ``images_per_arm`` as compared, ``made`` in this run, ``saved`` by the
             race, ``refused``.
@@ -101,6 +102,7 @@ class Sweep:
     pareto: Sequence[str]
     best_by_subject: Mapping[str, str]
     recommended: Recommendation
+    winner: Mapping[str, Any]
     goal: str
     counts: Mapping[str, int]
     is_complete: bool
@@ -146,19 +148,23 @@ class Sweep:
             ]
         )
 
-    def write(self, folder: Path, *, plan: str, prompts: str) -> None:
+    def write(self, folder: str | Path) -> Path:
         """Write ``sweep.json``, its tables, and the winner as a plan and as prompts.
 
         Raises:
             StorageError: the folder cannot be written.
         """
-        write_files(
-            folder,
+        import yaml
+
+        return write_files(
+            Path(folder),
             {
                 "arms.parquet": self.table(),
                 "images.parquet": self.images,
-                "winner.yaml": plan,
-                "winner.txt": prompts,
+                "winner.yaml": yaml.safe_dump(
+                    dict(self.winner), sort_keys=False, allow_unicode=True
+                ),
+                "winner.txt": "\n".join(self.recommended.prompts) + "\n",
                 "sweep.json": json_text(self.to_dict()),
             },
         )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from synthaudit.auditing.context import Workbench, set_up
+from synthaudit.auditing.image_reader import ImageReader, open_reader
+from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import Unfinished, UsageError
+from synthaudit.options import Options
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
-from synthaudit.settings import make_settings
+from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
-from synthaudit.sweeping.layout import common_slots, lay, measure_together
+from synthaudit.sweeping.layout import common_slots, lay_out_arm, measure_together
 from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, default_out, prepare
 from synthaudit.sweeping.production import Production, Shard
 from synthaudit.sweeping.result import Sweep
 from synthaudit.sweeping.store import Store
-from synthaudit.sweeping.summary import Conclusion, Progressed
+from synthaudit.sweeping.summary import MeasuredArms, Summary
 
 _LEAST_SLOTS = 8
 _RACE_SHARES = (0.25, 0.5, 1.0)
@@ -31,7 +33,8 @@ def sweep(
     shard: Shard | None = None,
     progress: Progress | None = None,
     audited: Callable[[Audit, Path], None] | None = None,
-    **settings: Any,
+    settings: Settings | None = None,
+    **options: Unpack[Options],
 ) -> Sweep:
     """Carry out a plan, or what is missing of it.
 
@@ -41,7 +44,8 @@ def sweep(
         shard: which part of the images is made here.
         progress: told of the work as it goes.
         audited: called with the audit of each arm and the folder that it was written to.
-        settings: of the audits, the fields of ``Settings``.
+        settings: of the audits, made before.
+        options: the fields of ``Settings``, by name; they go before ``settings``.
 
     Returns:
         ``Sweep``, which has also been written.
@@ -55,12 +59,13 @@ def sweep(
     if out is None and isinstance(plan, Plan):
         raise UsageError("a plan that is no file needs a folder for its results: give out.")
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
-    prepared = prepare(read, make_settings(settings))
+    named, embedder = take_embedder(options)
+    prepared = prepare(read, make_settings(named, settings))
     store = Store(folder / "store")
     try:
-        with set_up(prepared.settings, progress or NoProgress()) as bench:
+        with open_reader(prepared.settings, progress or NoProgress(), embedder) as reader:
             return _Runner(
-                prepared, folder, store, bench, shard=shard or Shard(), audited=audited
+                prepared, folder, store, reader, shard=shard or Shard(), audited=audited
             ).run()
     finally:
         store.close()
@@ -74,14 +79,14 @@ class _Runner:
         prepared: Prepared,
         folder: Path,
         store: Store,
-        bench: Workbench,
+        reader: ImageReader,
         *,
         shard: Shard,
         audited: Callable[[Audit, Path], None] | None,
     ) -> None:
         self.prepared, self.plan, self.arms = prepared, prepared.plan, list(prepared.arms)
-        self.folder, self.bench, self.shard = folder, bench, shard
-        self.progress, self.audited = bench.progress, audited
+        self.folder, self.reader, self.shard = folder, reader, shard
+        self.progress, self.audited = reader.progress, audited
         self.production = Production(
             self.arms,
             generator=prepared.generator,
@@ -96,7 +101,7 @@ class _Runner:
     def run(self) -> Sweep:
         """Make, compare, write."""
         self._produce()
-        laid = [lay(self.folder, arm, self.production) for arm in self.arms]
+        laid = [lay_out_arm(self.folder, arm, self.production) for arm in self.arms]
         racing = [item for item in laid if item.arm.name not in self.dropped_at]
         everywhere, slots = common_slots(laid), common_slots(racing)
         if len(slots) < _LEAST_SLOTS:
@@ -106,19 +111,19 @@ class _Runner:
             )
         self.progress.start("comparing arms", 0)
         real = self.prepared.real
-        evidence = measure_together(real, racing, slots, self.bench)
+        evidence = measure_together(real, racing, slots, self.reader)
         whole = None
         if len(everywhere) >= _LEAST_SLOTS:
             whole = evidence
             if self.dropped_at:
-                whole = measure_together(real, laid, everywhere, self.bench)
-        come = Progressed(
+                whole = measure_together(real, laid, everywhere, self.reader)
+        measured = MeasuredArms(
             laid=laid,
             everywhere=everywhere,
             slots=slots,
             dropped_at=self.dropped_at,
             whole=whole,
-            verdict=rank_arms(
+            ranking=rank_arms(
                 evidence,
                 goal=self.plan.goal,
                 confidence=self.prepared.settings.confidence,
@@ -126,7 +131,7 @@ class _Runner:
             ),
             made=self.production.made,
         )
-        return Conclusion(self.prepared, self.folder, self.bench, come, self.audited).draw()
+        return Summary(self.prepared, self.folder, self.reader, measured, self.audited).write()
 
     def _produce(self) -> None:
         images = self.plan.images_per_arm
@@ -147,12 +152,12 @@ class _Runner:
     def _race(self, stage: int, rounds: int) -> None:
         """Drop the arms that the leader beats beyond noise."""
         racing = [arm for arm in self.arms if arm.name not in self.dropped_at]
-        laid = [lay(self.folder, arm, self.production) for arm in racing]
+        laid = [lay_out_arm(self.folder, arm, self.production) for arm in racing]
         slots = common_slots(laid)
         if len(racing) < 2 or len(slots) < _LEAST_SLOTS:
             return
         lost = excluded_by_race(
-            measure_together(self.prepared.real, laid, slots, self.bench),
+            measure_together(self.prepared.real, laid, slots, self.reader),
             goal=self.plan.goal,
             comparisons=rounds * max(len(self.arms) - 1, 1),
             seed=self.plan.seed,

@@ -1,4 +1,4 @@
-"""The conclusion of a sweep: every arm audited, the effects, the recommendation, the files."""
+"""The summary of a sweep: every arm audited, the effects, the recommendation, the files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from synthaudit.auditing.context import Workbench
+from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.scoring import score_collections
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.result.audit import Audit
 from synthaudit.sweeping.arms import Arm
-from synthaudit.sweeping.comparison import Verdict, effects_of, interactions_of
+from synthaudit.sweeping.comparison import Ranking, effects_of, interactions_of
 from synthaudit.sweeping.contact_sheet import contact_sheet
-from synthaudit.sweeping.layout import LaidArm
+from synthaudit.sweeping.layout import LaidOutArm
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.preparation import Prepared
 from synthaudit.sweeping.recommendation import best_by_subject, mark_pareto, recommend
@@ -25,8 +24,8 @@ from synthaudit.sweeping.result import ArmResult, Sweep
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progressed:
-    """How far a sweep has come.
+class MeasuredArms:
+    """How far a sweep has come: the images that there are, and what they measure.
 
     Attributes:
         laid: every arm of the plan.
@@ -34,32 +33,32 @@ class Progressed:
         slots: slots that all arms have that the race left.
         dropped_at: by name of the arms that it dropped, at how many images.
         whole: evidence of all arms; None with too few slots.
-        verdict: on the arms that the race left.
+        ranking: of the arms that the race left.
         made: images of this run.
     """
 
-    laid: Sequence[LaidArm]
+    laid: Sequence[LaidOutArm]
     everywhere: Sequence[int]
     slots: Sequence[int]
     dropped_at: Mapping[str, int]
     whole: ArmEvidence | None
-    verdict: Verdict
+    ranking: Ranking
     made: int
 
     @property
-    def survivors(self) -> list[LaidArm]:
+    def survivors(self) -> list[LaidOutArm]:
         """The arms that the race left."""
         return [item for item in self.laid if item.arm.name not in self.dropped_at]
 
 
-class Conclusion:
+class Summary:
     """From what a sweep has come to, to its outcome and files.
 
     Args:
         prepared: the plan, checked.
         folder: of the sweep.
-        bench: what embedding needs.
-        come: how far the sweep has come.
+        reader: embeds the images.
+        measured: how far the sweep has measured.
         audited: called with the audit of each arm and its folder, once it is written there.
     """
 
@@ -67,32 +66,33 @@ class Conclusion:
         self,
         prepared: Prepared,
         folder: Path,
-        bench: Workbench,
-        come: Progressed,
+        reader: ImageReader,
+        measured: MeasuredArms,
         audited: Callable[[Audit, Path], None] | None = None,
     ) -> None:
         self.prepared, self.plan, self.folder = prepared, prepared.plan, folder
-        self.bench, self.come, self.audited = bench, come, audited
+        self.reader, self.measured, self.audited = reader, measured, audited
 
-    def draw(self) -> Sweep:
-        """Audit the arms, put the outcome together, and write it."""
+    def write(self) -> Sweep:
+        """Audit the arms, put the result together, and write it."""
         result = self._assemble()
-        self._write(result)
+        result.write(self.folder)
+        self._write_contact_sheet(result)
         return result
 
     def _assemble(self) -> Sweep:
-        come, plan, settings = self.come, self.plan, self.prepared.settings
-        arms = [item.arm for item in come.laid]
-        survivors = come.survivors
+        measured, plan, settings = self.measured, self.plan, self.prepared.settings
+        arms = [item.arm for item in measured.laid]
+        survivors = measured.survivors
         how: dict[str, Any] = {"confidence": settings.confidence}
         effects = []
         crossed = []
-        if come.whole is not None:
-            effects = effects_of(arms, come.whole, seed=plan.seed, **how)
-            crossed = interactions_of(arms, come.whole, **how)
+        if measured.whole is not None:
+            effects = effects_of(arms, measured.whole, seed=plan.seed, **how)
+            crossed = interactions_of(arms, measured.whole, **how)
         results = self._results(arms)
         images = plan.images_per_arm
-        refused = sum(item.refused for item in come.laid)
+        refused = sum(item.refused for item in measured.laid)
         there = sum(len(item.entries) + item.refused for item in survivors)
         is_complete = there == len(survivors) * images
         return Sweep(
@@ -102,14 +102,15 @@ class Conclusion:
             pareto=[arm.arm for arm in results if arm.is_pareto],
             best_by_subject=best_by_subject(results),
             recommended=recommend(
-                [item.arm for item in survivors], come.verdict, effects, goal=plan.goal
+                [item.arm for item in survivors], measured.ranking, effects, goal=plan.goal
             ),
+            winner=plan_of(plan, survivors[measured.ranking.arms[0]].arm),
             goal=plan.goal,
             counts={
                 "real": len(self.prepared.real.entries),
-                "images_per_arm": len(come.slots),
-                "made": come.made,
-                "saved": sum(images - at for at in come.dropped_at.values()),
+                "images_per_arm": len(measured.slots),
+                "made": measured.made,
+                "saved": sum(images - at for at in measured.dropped_at.values()),
                 "refused": refused,
             },
             is_complete=is_complete,
@@ -117,7 +118,7 @@ class Conclusion:
             notes=self._notes(refused, is_complete=is_complete),
             provenance={
                 "plan": plan.model_dump(mode="json", by_alias=True),
-                "embedder": self.bench.embedder.name,
+                "embedder": self.reader.embedder.name,
                 "settings": settings.deciding(),
                 "codec": vars(self.prepared.codec),
             },
@@ -134,8 +135,8 @@ class Conclusion:
                     item.arm.jobs[slot].subject,
                     (item.root / item.entries[slot].path).relative_to(self.folder).as_posix(),
                 )
-                for item in self.come.laid
-                for slot in self.come.slots
+                for item in self.measured.laid
+                for slot in self.measured.slots
                 if slot in item.entries
             ],
             columns=list(columns),
@@ -143,22 +144,22 @@ class Conclusion:
 
     def _results(self, arms: Sequence[Arm]) -> list[ArmResult]:
         """The arms that are left, the best first, then those that the race dropped."""
-        come = self.come
+        measured = self.measured
         results = mark_pareto(
             [
-                self._arm_result(come.survivors[n], come.slots, come.verdict.values[n])
-                for n in come.verdict.arms
+                self._arm_result(measured.survivors[n], measured.slots, measured.ranking.values[n])
+                for n in measured.ranking.arms
             ]
         )
         place = {arm.name: number for number, arm in enumerate(arms)}
-        for name in sorted(come.dropped_at, key=lambda name: -come.dropped_at[name]):
+        for name in sorted(measured.dropped_at, key=lambda name: -measured.dropped_at[name]):
             number = place[name]
-            values = {} if come.whole is None else come.whole.values(number)
-            results.append(self._arm_result(come.laid[number], come.everywhere, values))
+            values = {} if measured.whole is None else measured.whole.values(number)
+            results.append(self._arm_result(measured.laid[number], measured.everywhere, values))
         return results
 
     def _notes(self, refused: int, *, is_complete: bool) -> list[str]:
-        images, compared = self.plan.images_per_arm, len(self.come.slots)
+        images, compared = self.plan.images_per_arm, len(self.measured.slots)
         notes = []
         if not is_complete:
             notes.append("Not all images of the plan are there: this is what is known so far.")
@@ -166,15 +167,15 @@ class Conclusion:
             notes.append(f"Arms are compared at {compared:,} images each, not at {images:,}.")
         if refused:
             notes.append(f"{refused:,} images were refused by the generator and not scored.")
-        if self.come.dropped_at:
-            count = len(self.come.dropped_at)
+        if self.measured.dropped_at:
+            count = len(self.measured.dropped_at)
             notes.append(
                 f"The race dropped {count} arms early; effects are from images that all arms have."
             )
         return notes
 
     def _arm_result(
-        self, item: LaidArm, slots: Sequence[int], measures: dict[str, float]
+        self, item: LaidOutArm, slots: Sequence[int], measures: dict[str, float]
     ) -> ArmResult:
         audit = self._audit(item, slots)
         synthetic = audit.images[audit.images["side"] == "synthetic"]
@@ -186,7 +187,7 @@ class Conclusion:
             prompts=list(dict.fromkeys(job.prompt for job in item.arm.jobs)),
             images=len(slots),
             refused=item.refused,
-            dropped_at=self.come.dropped_at.get(item.arm.name),
+            dropped_at=self.measured.dropped_at.get(item.arm.name),
             scores={name: score.value for name, score in audit.scores.items()},
             intervals={
                 name: [score.low, score.high]
@@ -200,32 +201,24 @@ class Conclusion:
             is_pareto=False,
         )
 
-    def _audit(self, item: LaidArm, slots: Sequence[int]) -> Audit:
-        audit = score_collections(
-            self.prepared.real,
-            item.collection(slots),
-            self.prepared.settings,
-            self.bench.progress,
-        )
+    def _audit(self, item: LaidOutArm, slots: Sequence[int]) -> Audit:
+        audit = score_collections(self.prepared.real, item.collection(slots), self.reader)
         place = audit.write(self.folder / "arms" / item.arm.name)
         if self.audited is not None:
             self.audited(audit, place)
         return audit
 
-    def _write(self, result: Sweep) -> None:
-        by_name = {item.arm.name: item for item in self.come.laid}
+    def _write_contact_sheet(self, result: Sweep) -> None:
+        by_name = {item.arm.name: item for item in self.measured.laid}
         winner = by_name[result.recommended.arm].arm
-        text = yaml.safe_dump(plan_of(self.plan, winner), sort_keys=False, allow_unicode=True)
-        prompts = "\n".join(result.recommended.prompts) + "\n"
-        result.write(self.folder, plan=text, prompts=prompts)
-        columns, column_of = _columns(winner, self.come.slots)
+        columns, column_of = _columns(winner, self.measured.slots)
         rows = []
         for arm in result.arms:
             item = by_name[arm.arm]
             # From the last to the first, so that a subject shows its first image.
             files = {
                 column_of[slot]: item.root / item.entries[slot].path
-                for slot in reversed(self.come.slots)
+                for slot in reversed(self.measured.slots)
                 if slot in item.entries
             }
             rows.append((arm.arm, files))

@@ -13,6 +13,7 @@ from PIL import Image
 
 import synthaudit
 from synthaudit.measures.detection.file_artefacts import audit_artefacts
+from synthaudit.measures.samples import Samples
 from synthaudit.result.audit import Audit
 from tests.pictures import encoded
 
@@ -97,8 +98,7 @@ def test_traits_decide_on_arrays(shift: float) -> None:
     found = audit_artefacts(
         container,
         rng.standard_normal((200, 4)),
-        is_synthetic,
-        np.full(200, -1),
+        Samples.of(rng.standard_normal((200, 2)), is_synthetic),
         container_names=["a", "b", "c"],
         trace_names=["t1", "t2", "t3", "t4"],
         detector_auc=0.95,

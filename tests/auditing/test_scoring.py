@@ -17,7 +17,7 @@ import synthaudit
 from synthaudit.errors import DataError, SettingsError, UsageError
 from synthaudit.reporting.worst_images import worst_classes
 from synthaudit.result.audit import Audit
-from synthaudit.result.tables import IMAGE_COLUMNS
+from synthaudit.result.tables import FIRST_COLUMNS
 from tests.pictures import encoded, picture
 
 
@@ -177,7 +177,7 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     assert not {"intervals", "null", "p_values", "floor"} & quick.to_dict().keys()
     assert "Quick: there are no intervals" in quick.notes[0]
     images = pd.read_parquet(out / "images.parquet")
-    assert tuple(images.columns) == IMAGE_COLUMNS
+    assert tuple(images.columns) == FIRST_COLUMNS
     assert len(images) == 62
     copies = images[images["path"].isin(["cat/copy.png", "cat/copy2.png"])]
     assert copies["is_unoriginal"].all()

@@ -16,6 +16,7 @@ from synthaudit.measures.detection import cross_validation
 from synthaudit.measures.detection.cross_validation import cross_validate, principal_axes
 from synthaudit.measures.detection.design import ArrayDesign, Design
 from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.samples import Samples
 from synthaudit.settings import Settings
 
 
@@ -50,11 +51,9 @@ def test_the_detector_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors[is_synthetic, :3] += 0.5
     axes = principal_axes(vectors)
     assert axes.dtype == np.float32
-    here = detect(axes, is_synthetic, None, repeats=2)
+    here = detect(Samples.of(axes, is_synthetic), repeats=2)
     there = detect(
-        axes,
-        is_synthetic,
-        None,
+        Samples.of(axes, is_synthetic),
         repeats=2,
         validate=partial(cross_validate_on_gpu, device="cpu"),
     )

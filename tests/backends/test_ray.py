@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import synthaudit
-from synthaudit.auditing.context import set_up
+from synthaudit.auditing.image_reader import open_reader
 from synthaudit.auditing.scoring import score_embeddings
 from synthaudit.backends import ray_embedding, ray_search
 from synthaudit.embedding.builtin import BuiltinEmbedder
@@ -111,8 +111,8 @@ def test_what_the_cluster_has_made_is_remembered(
         os.utime(file, (1e9, 1e9))
     made = []
     for engine in ("ray", "ray", "local"):
-        with set_up(settings.model_copy(update={"engine": engine}), NoProgress()) as bench:
-            made.append((bench.extract(collection), bench.read_patterns(collection)))
+        with open_reader(settings.model_copy(update={"engine": engine}), NoProgress()) as reader:
+            made.append((reader.extract(collection), reader.patterns(collection)))
     assert [found.decoded for found, _ in made] == [60, 0, 0]
     for found, patterns in made[1:]:
         assert np.array_equal(found.vectors, made[0][0].vectors)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.diffusion import DiffusionGenerator
-from synthaudit.generation.jobs import Job, Made, digest_of, recipe_of
+from synthaudit.generation.jobs import Job, Made, recipe_digest, recipe_of
 from synthaudit.generation.references import References
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import open_source
@@ -223,8 +223,8 @@ def test_the_recipe_covers_what_decides_an_image(
 ) -> None:
     codec = {"format": "PNG"}
     job = jobs_of(1, model=str(models["sd"]))[0]
-    base = digest_of(recipe_of(job, generator, codec))
-    assert base == digest_of(recipe_of(job, generator, codec))
+    base = recipe_digest(recipe_of(job, generator, codec))
+    assert base == recipe_digest(recipe_of(job, generator, codec))
     changes = (
         jobs_of(1, "another", model=str(models["sd"]))[0],
         jobs_of(2, model=str(models["sd"]))[1],
@@ -232,7 +232,7 @@ def test_the_recipe_covers_what_decides_an_image(
         jobs_of(1, model=str(models["sd"]), steps=3)[0],
         jobs_of(1, model=str(models["sd"]), lora=str(models["lora"]))[0],
     )
-    assert base not in {digest_of(recipe_of(other, generator, codec)) for other in changes}
+    assert base not in {recipe_digest(recipe_of(other, generator, codec)) for other in changes}
 
 
 def test_words_beyond_77_tokens_are_counted(generator: DiffusionGenerator) -> None:

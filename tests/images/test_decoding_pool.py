@@ -16,7 +16,7 @@ from synthaudit.images.decoding_pool import (
     decode_chunk,
     decode_into,
 )
-from synthaudit.images.shared_batches import Slot
+from synthaudit.images.shared_batches import SharedBatch
 from tests.pictures import encoded, picture
 
 FRAME = Frame(height=32, width=32)
@@ -102,7 +102,7 @@ def test_without_room_for_shared_memory_pixels_go_through_the_pipe(
 
 def test_memory_that_no_other_process_may_open_is_done_without() -> None:
     files = [encoded(picture(seed, 64)) for seed in range(3)]
-    closed = Slot(name="closed", file="/proc/0/fd/0", size=LARGE.height * LARGE.width * 9)
+    closed = SharedBatch(name="closed", file="/proc/0/fd/0", size=LARGE.height * LARGE.width * 9)
     chunk = decode_into(closed, files, LARGE, 10**6)
     assert np.array_equal(chunk.pixels, np.stack([decode(data, LARGE) for data in files]))
 

@@ -14,6 +14,7 @@ from synthaudit.measures.bootstrap import (
 )
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.samples import Samples
 
 
 def test_draws_are_whole_units_of_each_side() -> None:
@@ -29,8 +30,10 @@ def interval_width(count: int, repeats: int = 2) -> float:
     vectors = np.random.default_rng(1).standard_normal((2 * count, 8))
     vectors[count:, 0] += 1.5
     is_synthetic, groups = np.arange(2 * count) >= count, np.full(2 * count, -1)
-    found = detect(principal_axes(vectors), is_synthetic, groups, repeats=repeats)
-    intervals = detector_intervals(vectors, found, is_synthetic, groups)
+    found = detect(
+        Samples.of(principal_axes(vectors), is_synthetic, groups=groups), repeats=repeats
+    )
+    intervals = detector_intervals(Samples.of(vectors, is_synthetic, groups=groups), found)
     for name, side in (("unrealistic", is_synthetic), ("unrepresentative", ~is_synthetic)):
         assert intervals[name].low < found.label_quality[side].mean() < intervals[name].high
     return intervals["unrealistic"].high - intervals["unrealistic"].low
@@ -49,8 +52,10 @@ def test_copies_count_once() -> None:
         repeated = np.repeat(vectors, copies, axis=0)
         is_synthetic = np.repeat(np.arange(100) >= 50, copies)
         groups = np.repeat(np.arange(100), copies)
-        found = detect(principal_axes(repeated), is_synthetic, groups)
-        interval = detector_intervals(repeated, found, is_synthetic, groups)["unrealistic"]
+        found = detect(Samples.of(principal_axes(repeated), is_synthetic, groups=groups))
+        interval = detector_intervals(Samples.of(repeated, is_synthetic, groups=groups), found)[
+            "unrealistic"
+        ]
         widths.append(interval.high - interval.low)
     assert widths[1] == pytest.approx(widths[0], rel=0.4)
 
@@ -58,8 +63,8 @@ def test_copies_count_once() -> None:
 def test_nothing_learnt_leaves_everything_open() -> None:
     vectors = np.random.default_rng(3).standard_normal((5, 4))
     is_synthetic, groups = np.arange(5) >= 4, np.full(5, -1)
-    found = detect(principal_axes(vectors), is_synthetic, groups)
-    intervals = detector_intervals(vectors, found, is_synthetic, groups)
+    found = detect(Samples.of(principal_axes(vectors), is_synthetic, groups=groups))
+    intervals = detector_intervals(Samples.of(vectors, is_synthetic, groups=groups), found)
     assert intervals["unrealistic"] == Interval(low=0.0, high=1.0)
 
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.manifold import trustworthiness
 
 from synthaudit.measures.projection import Plane, project
+from synthaudit.measures.samples import Samples
 
 
 def kinds(count: int = 60, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -21,7 +22,7 @@ def kinds(count: int = 60, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np
 
 def test_kinds_stay_together() -> None:
     vectors, is_synthetic, kind = kinds()
-    plane = project(vectors, is_synthetic)
+    plane = project(Samples.of(vectors, is_synthetic))
     assert plane.method == "t-SNE"
     assert trustworthiness(vectors, plane.place, metric="cosine") > 0.9
     nearest = ((plane.place[:, None] - plane.place[None]) ** 2).sum(-1)
@@ -34,7 +35,7 @@ def test_copies_lie_on_their_originals_also_beyond_the_landmarks() -> None:
     real = rng.standard_normal((1500, 24))
     synthetic = np.concatenate([real[:300], rng.standard_normal((1200, 24))])
     is_synthetic = np.arange(3000) >= 1500
-    place = project(np.concatenate([real, synthetic]), is_synthetic).place
+    place = project(Samples.of(np.concatenate([real, synthetic]), is_synthetic)).place
     gap = np.linalg.norm(place[:300] - place[1500:1800], axis=1)
     # A copy of a landmark that is itself a landmark may lie beside it.
     assert np.median(gap) < 0.01
@@ -44,8 +45,10 @@ def test_copies_lie_on_their_originals_also_beyond_the_landmarks() -> None:
 def test_places_fill_the_unit_square_and_depend_on_the_seed_alone() -> None:
     vectors, is_synthetic, _ = kinds()
     for method in ("t-SNE", "principal axes"):
-        first: Plane = project(vectors, is_synthetic, method=method, seed=3)
-        again = project(vectors.astype(np.float64).copy(), is_synthetic, method=method, seed=3)
+        first: Plane = project(Samples.of(vectors, is_synthetic), method=method, seed=3)
+        again = project(
+            Samples.of(vectors.astype(np.float64).copy(), is_synthetic), method=method, seed=3
+        )
         assert np.array_equal(first.place, again.place)
         assert first.place.min() == 0.0
         assert first.place.max() == pytest.approx(1.0)
@@ -55,7 +58,7 @@ def test_large_sides_are_sampled() -> None:
     rng = np.random.default_rng(2)
     vectors = rng.standard_normal((12_050, 4)).astype(np.float32)
     is_synthetic = np.arange(len(vectors)) >= 12_000
-    place = project(vectors, is_synthetic, method="principal axes").place
+    place = project(Samples.of(vectors, is_synthetic), method="principal axes").place
     shown = np.isfinite(place).all(axis=1)
     assert shown[:12_000].sum() == 10_000
     assert shown[12_000:].all()
@@ -63,9 +66,9 @@ def test_large_sides_are_sampled() -> None:
 
 def test_few_or_identical_images_get_principal_axes() -> None:
     sides = np.arange(30) >= 15
-    assert project(np.ones((30, 8)), sides).method == "principal axes"
-    assert np.isfinite(project(np.ones((30, 8)), sides).place).all()
+    assert project(Samples.of(np.ones((30, 8)), sides)).method == "principal axes"
+    assert np.isfinite(project(Samples.of(np.ones((30, 8)), sides)).place).all()
     few = np.random.default_rng(0).standard_normal((6, 8))
-    assert project(few, np.arange(6) >= 3).method == "principal axes"
+    assert project(Samples.of(few, np.arange(6) >= 3)).method == "principal axes"
     line = np.outer(np.arange(1, 31), [1.0, 0.0]) + np.array([0.0, 1.0])
-    assert np.isfinite(project(line, sides).place).all()
+    assert np.isfinite(project(Samples.of(line, sides)).place).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import synthaudit
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.selection import select
 from synthaudit.measures.usefulness.label_fidelity import label_fidelity
 
@@ -46,7 +47,7 @@ def test_planted_wrong_labels_are_found() -> None:
     names = np.concatenate([classes_of(300), classes_of(300)])
     wrong = np.arange(300, 330)
     names[wrong] = np.where(names[wrong] == "cat", "dog", "cat")
-    found = label_fidelity(rows, is_synthetic, names, np.full(600, -1))
+    found = label_fidelity(Samples.of(rows, is_synthetic, classes=names))
     assert found is not None
     assert found.is_wrong[wrong].mean() > 0.95
     assert found.is_wrong[330:].mean() < 0.03
@@ -58,7 +59,7 @@ def test_planted_wrong_labels_are_found() -> None:
 def test_without_a_signal_nothing_is_called_wrong_beyond_chance() -> None:
     rows = np.random.default_rng(2).standard_normal((600, 12))
     names = np.concatenate([classes_of(300), classes_of(300)])
-    found = label_fidelity(rows, np.arange(600) >= 300, names, np.full(600, -1))
+    found = label_fidelity(Samples.of(rows, np.arange(600) >= 300, classes=names))
     assert found is not None
     assert found.is_wrong[300:].mean() < 0.05
     assert found.real_accuracy < 0.45
@@ -67,7 +68,7 @@ def test_without_a_signal_nothing_is_called_wrong_beyond_chance() -> None:
 def test_no_classes_no_verdict() -> None:
     rows = np.zeros((20, 2))
     nobody = np.full(20, None, dtype=object)
-    assert label_fidelity(rows, np.arange(20) >= 10, nobody, np.full(20, -1)) is None
+    assert label_fidelity(Samples.of(rows, np.arange(20) >= 10, classes=nobody)) is None
 
 
 def test_keeping_mends_the_scores_of_repeats_and_copies() -> None:

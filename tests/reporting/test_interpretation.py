@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import synthaudit
-from synthaudit.reporting.interpretation import readings, severity
+from synthaudit.reporting.interpretation import interpret, severity
 
 
 def read(synthetic: np.ndarray) -> dict[str, str]:
     real = np.random.default_rng(0).standard_normal((200, 16))
-    return readings(synthaudit.score_embeddings(real, synthetic).to_dict())
+    return interpret(synthaudit.score_embeddings(real, synthetic).to_dict())
 
 
 def test_a_good_set() -> None:

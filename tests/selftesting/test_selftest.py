@@ -11,7 +11,7 @@ import pytest
 import synthaudit
 from synthaudit.errors import DataError, UsageError
 from synthaudit.selftesting.edits import EDITS, edit
-from synthaudit.selftesting.faults import FAULTS, Planted, nothing, split
+from synthaudit.selftesting.faults import FAULTS, PlantedSides, nothing, split
 from synthaudit.selftesting.material import Look, Material
 from synthaudit.selftesting.planted_audit import Trial, audit_planted, recall_and_precision
 from synthaudit.selftesting.result import SelfTest
@@ -47,7 +47,9 @@ def material() -> Material:
     )
 
 
-def audits(material: Material, fault: str, rates: tuple[float, ...]) -> list[tuple[Planted, Trial]]:
+def audits(
+    material: Material, fault: str, rates: tuple[float, ...]
+) -> list[tuple[PlantedSides, Trial]]:
     halves = split(material, np.random.default_rng(1))
     planted = [
         BY_NAME[fault].plant(material, halves, rate, np.random.default_rng(2)) for rate in rates
@@ -60,8 +62,8 @@ def test_more_of_a_fault_never_lowers_its_score(material: Material, fault: str) 
     measure = BY_NAME[fault].measure
     rates = (0.1, 0.2, 0.3, 0.5, 0.7)
     halves = split(material, np.random.default_rng(1))
-    clean = audit_planted(nothing(material, halves), QUICK).readings[measure]
-    values = [clean, *(trial.readings[measure] for _, trial in audits(material, fault, rates))]
+    clean = audit_planted(nothing(material, halves), QUICK).statistics[measure]
+    values = [clean, *(trial.statistics[measure] for _, trial in audits(material, fault, rates))]
     # What a fit leaves to chance, at the rates where next to nothing is to be seen.
     assert (np.diff(values) > -0.01).all(), values
     assert values[-1] > clean + 0.05
@@ -70,11 +72,11 @@ def test_more_of_a_fault_never_lowers_its_score(material: Material, fault: str) 
 @pytest.mark.parametrize("fault", sorted(BY_NAME))
 def test_a_fault_moves_its_own_score_most(material: Material, fault: str) -> None:
     halves = split(material, np.random.default_rng(1))
-    clean = audit_planted(nothing(material, halves), QUICK).readings
+    clean = audit_planted(nothing(material, halves), QUICK).statistics
     ((_, trial),) = audits(material, fault, (0.5,))
-    moved = {name: trial.readings[name] - clean[name] for name in clean}
+    moved = {name: trial.statistics[name] - clean[name] for name in clean}
     measure = BY_NAME[fault].measure
-    # The readings that say the same thing in another way: a twin may move a hair more.
+    # The statistics that say the same thing in another way: a twin may move a hair more.
     twins = {
         "unrealistic": {"unrepresentative"},
         "unrepresentative": {"uncovered", "unrealistic"},
@@ -98,9 +100,9 @@ def test_missing_kinds_are_told_from_fakes_by_coverage(material: Material) -> No
     """One number twice: only coverage says that it is variety that is missing."""
     ((_, missing),) = audits(material, "missing kinds", (0.5,))
     ((_, damaged),) = audits(material, "blur", (0.5,))
-    assert missing.readings["uncovered"] > 0.4
-    assert damaged.readings["uncovered"] < 0.2
-    assert damaged.readings["unrealistic"] > 0.55
+    assert missing.statistics["uncovered"] > 0.4
+    assert damaged.statistics["uncovered"] < 0.2
+    assert damaged.statistics["unrealistic"] > 0.55
 
 
 def test_planting_leaves_the_material_as_it_was(material: Material) -> None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers, Singles, Vectors
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.copies.duplicates import find_duplicates
 from synthaudit.measures.copies.radius import DuplicateRadius, denser_radius
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import identical_groups
-from synthaudit.measures.search.neighbours import Directions, is_near
+from synthaudit.measures.search.neighbours import Directions, is_near, nearest
+from synthaudit.measures.search.pairs import pairs_within
 
 MEASURES = ("unrealistic", "uncovered", "unvaried", "unoriginal")
 """Each in [0, 1], higher is worse: mean probability of being synthetic by one detector for all
@@ -25,6 +27,7 @@ OVERALL = "overall"
 image is no merit."""
 
 _NEIGHBOURHOOD = 5
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +41,14 @@ class ArmEvidence:
         is_copy: (A, S) images nearer to a real one than the duplicate radius.
         covers: by arm, (S, N) whether an image lies in the neighbourhood of a real one. Copies
             cover nothing: else copying the real images would be the best way to cover them.
-        vectors: by arm, (S, d) unit vectors.
+        vectors: by arm, (S, d) vectors.
         repeat_radius: cosine distance below which two images of an arm are repeats.
     """
 
     fakeness: Floats
     is_copy: Flags
-    covers: Sequence[Singles]
-    vectors: Sequence[Floats]
+    covers: Sequence[Flags]
+    vectors: Sequence[Vectors]
     repeat_radius: float
 
     @property
@@ -55,12 +58,13 @@ class ArmEvidence:
 
     def values(self, arm: int) -> dict[str, float]:
         """The measures of one arm, and ``overall``."""
-        near = _near(self.vectors[arm], self.vectors[arm], self.repeat_radius)
-        np.fill_diagonal(near, val=False)
+        repeats = np.zeros(self.shape[1], bool)
+        for ends in _pairs(self.vectors[arm], self.repeat_radius):
+            repeats[ends] = True
         values = {
             "unrealistic": float(self.fakeness[arm].mean()),
-            "uncovered": 1.0 - float((self.covers[arm].sum(axis=0) > 0).mean()),
-            "unvaried": float(near.any(axis=1).mean()),
+            "uncovered": 1.0 - float(self.covers[arm].any(axis=0).mean()),
+            "unvaried": float(repeats.mean()),
             "unoriginal": float(self.is_copy[arm].mean()),
         }
         others = sum(value for name, value in values.items() if name != "unrealistic")
@@ -83,10 +87,7 @@ class ArmEvidence:
 
     def near_pairs(self, one: int, other: int) -> tuple[Integers, Integers]:
         """Repeats among the 2 S images of two arms, those of the second from S on."""
-        both = np.concatenate([self.vectors[one], self.vectors[other]])
-        near = np.triu(_near(both, both, self.repeat_radius), 1)
-        first, second = np.nonzero(near)
-        return first.astype(np.int64), second.astype(np.int64)
+        return _pairs(np.concatenate([self.vectors[one], self.vectors[other]]), self.repeat_radius)
 
 
 def gather_evidence(
@@ -117,21 +118,18 @@ def gather_evidence(
     groups[count:] = np.tile(np.arange(slots), len(arms))
     for number, rows in enumerate(identical_groups(directions.unit[:count])):
         groups[rows] = slots + number
-    detection = detect(
-        principal_axes(vectors), is_synthetic, groups, folds=folds, repeats=repeats, seed=seed
-    )
+    samples = Samples.of(principal_axes(vectors), is_synthetic, groups=groups)
+    detection = detect(samples, folds=folds, repeats=repeats, seed=seed)
     is_copy = found.is_unoriginal[count:].reshape(len(arms), slots)
-    unit = directions.rows(np.arange(len(vectors)))
-    radius = _neighbourhood_radius(unit[:count])
-    parts = [unit[count + n * slots : count + (n + 1) * slots] for n in range(len(arms))]
+    radius = _neighbourhood_radius(directions, np.arange(count))
     return ArmEvidence(
         fakeness=detection.probability_synthetic[count:].reshape(is_copy.shape),
         is_copy=is_copy,
         covers=[
-            (is_near(_distances(part, unit[:count]), radius) & ~copied[:, None]).astype(np.float32)
-            for part, copied in zip(parts, is_copy, strict=True)
+            _covers(directions, count + number * slots, radius, copied)
+            for number, copied in enumerate(is_copy)
         ],
-        vectors=parts,
+        vectors=arms,
         repeat_radius=_repeat_radius(found.radius, slots),
     )
 
@@ -144,21 +142,30 @@ def _repeat_radius(radius: DuplicateRadius, slots: int) -> float:
     return float(denser_radius(base, dimension, candidates=slots, reference=radius.real_count))
 
 
-def _distances(first: Floats, second: Floats) -> Floats:
-    """(n, m) cosine distances of unit rows; those of rounding size are exactly 0."""
-    distances: Floats = 1.0 - first @ second.T
-    distances[distances < 1e-12] = 0.0
-    return distances
-
-
-def _near(first: Floats, second: Floats, radius: float) -> Flags:
-    return is_near(_distances(first, second), radius)
-
-
-def _neighbourhood_radius(real: Floats) -> Floats:
+def _neighbourhood_radius(directions: Directions, real: Integers) -> Floats:
     """(N,) distance of each real image to its fifth nearest other."""
     k = min(_NEIGHBOURHOOD, len(real) - 1)
-    distances = _distances(real, real)
-    np.fill_diagonal(distances, -1.0)
-    radius: Floats = np.partition(distances, k, axis=1)[:, k]
+    radius: Floats = nearest(directions, real, real, count=k).distance[:, -1]
     return radius
+
+
+def _covers(directions: Directions, start: int, radius: Floats, copied: Flags) -> Flags:
+    """(S, N) which of an arm's images, from a row on, lie near which of the real ones.
+
+    Row by row of the arm: all distances at once would be as large as the real set squared.
+    """
+    real = directions.rows(np.arange(len(radius)))
+    covers = np.zeros((len(copied), len(radius)), bool)
+    for slot in np.flatnonzero(~copied):
+        distance = 1.0 - real @ directions.rows(np.array([start + slot]))[0]
+        distance[distance < _ROUNDING] = 0.0
+        covers[slot] = is_near(distance, radius)
+    return covers
+
+
+def _pairs(vectors: Vectors, radius: float) -> tuple[Integers, Integers]:
+    """Both ends of all pairs of rows nearer than the radius."""
+    found = list(pairs_within(Directions(vectors), radius))
+    first = np.concatenate([batch.first for batch in found])
+    second = np.concatenate([batch.second for batch in found])
+    return first, second

@@ -10,27 +10,24 @@ import numpy as np
 from scipy.stats import t as student
 
 from synthaudit.arrays import Floats
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEvidence
+from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
 
 EXCHANGES: Final = 999
 _ENOUGH: Final = 10
+_BLOCK: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
-    """How much worse one arm is than another by one measure.
+class Difference(Estimate):
+    """How much worse one arm is than another by one measure, in [-1, 1]; negative is better.
 
     Attributes:
-        value: difference in [-1, 1]; negative is better.
-        low: lower end of the interval.
-        high: upper end.
         p_value: two-sided, never 0.
     """
 
-    value: float
-    low: float
-    high: float
     p_value: float
 
 
@@ -93,8 +90,12 @@ def _differences(
 def _uncovered(evidence: ArmEvidence, one: int, other: int, swaps: Floats) -> Floats:
     """(E,) share of real images that the first arm does not cover after each exchange."""
     first, second = evidence.covers[one], evidence.covers[other]
-    hits = (1.0 - swaps) @ first + swaps @ second
-    return np.asarray(1.0 - (hits > 0).mean(axis=1), np.float64)
+    covered, count = np.zeros(len(swaps)), first.shape[1]
+    for block in blocks(count, _BLOCK):
+        hits = (1.0 - swaps) @ first[:, block].astype(np.float32)
+        hits += swaps @ second[:, block].astype(np.float32)
+        covered += (hits > 0).sum(axis=1)
+    return np.asarray(1.0 - covered / count, np.float64)
 
 
 def _unvaried(evidence: ArmEvidence, one: int, other: int, swaps: Floats) -> Floats:

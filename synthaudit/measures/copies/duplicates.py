@@ -18,21 +18,19 @@ MAX_LISTED_PAIRS: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Duplicates:
-    """What is near what, over all n images of both sides.
+class NearDuplicates:
+    """What is near what, over all n images of both sides, by whichever rule.
 
     Attributes:
-        radius: the duplicate radius and how it came about.
-        nearest_real: (n, 2) the two nearest other real images of each image.
+        nearest_real: (n, k) the nearest other real images of each image.
         nearest_synthetic: (n, 1) the nearest other synthetic image of each image.
-        is_unvaried: (n,) synthetic images with another synthetic one within the radius.
-        is_unoriginal: (n,) synthetic images with a real one within the radius.
+        is_unvaried: (n,) synthetic images that repeat another one.
+        is_unoriginal: (n,) synthetic images that copy a real one.
         cluster: (n,) number of the connected component of near-duplicates, -1 for images alone.
         pairs: the near-duplicate pairs, nearest first, at most ``MAX_LISTED_PAIRS`` of them.
         pair_count: how many pairs there are in all.
     """
 
-    radius: DuplicateRadius
     nearest_real: Neighbours
     nearest_synthetic: Neighbours
     is_unvaried: Flags
@@ -40,6 +38,23 @@ class Duplicates:
     cluster: Integers
     pairs: Pairs
     pair_count: int
+
+    @property
+    def cluster_count(self) -> int:
+        """How many clusters there are."""
+        return int(self.cluster.max(initial=-1)) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicates(NearDuplicates):
+    """Near-duplicates within a radius that the real images decide.
+
+    Attributes:
+        radius: the duplicate radius and how it came about. Of a synthetic image, ``is_unvaried``
+            says whether another synthetic one lies within it, ``is_unoriginal`` whether a real one.
+    """
+
+    radius: DuplicateRadius
 
     @property
     def search_recall(self) -> float | None:

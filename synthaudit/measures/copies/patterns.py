@@ -10,12 +10,12 @@ import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers, Singles, Vectors
 from synthaudit.measures.blocks import blocks
+from synthaudit.measures.search.neighbours import look_at_all
 
 Patterns = Vectors
 Comparisons = Sequence[tuple[int, int]]
 
 _BLOCK: Final = 4096
-_BLOCK_CELLS: Final = 8_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +75,16 @@ def _nearest_other(
     queries: Patterns, asked: Integers, candidates: Patterns, real: Integers
 ) -> tuple[Integers, Singles]:
     """Position and cosine of each query's nearest candidate that is not the image itself."""
-    queries, candidates = queries.astype(np.float32), candidates.astype(np.float32)
-    position, cosine = np.empty(len(asked), np.int64), np.empty(len(asked), np.float32)
-    rows = max(_BLOCK_CELLS // max(len(candidates), 1), 1)
-    for block in blocks(len(asked), rows):
-        cosines = queries[block] @ candidates.T
-        cosines[asked[block, None] == real[None]] = -np.inf
-        position[block] = cosines.argmax(axis=1)
-        cosine[block] = np.take_along_axis(cosines, position[block, None], axis=1)[:, 0]
-    return position, cosine
+    unit = np.concatenate([queries, candidates]).astype(np.float32)
+    first, width = len(asked), min(2, len(real))
+    cosine, row = look_at_all(unit, np.arange(first), np.arange(first, len(unit)), width)
+    position = row - first
+    cosine[real[position] == asked[:, None]] = -np.inf
+    best = cosine.argmax(axis=1)[:, None]
+    return (
+        np.take_along_axis(position, best, axis=1)[:, 0],
+        np.take_along_axis(cosine, best, axis=1)[:, 0],
+    )
 
 
 def pattern_distances(

@@ -44,6 +44,11 @@ class DuplicateRadius:
     real_distances: Floats
 
     @property
+    def is_learnt(self) -> bool:
+        """Whether the real images decided it: neither the caller nor the lack of images."""
+        return not self.is_absolute and self.real_count >= 2
+
+    @property
     def largest(self) -> float:
         """The larger of the two radii."""
         return max(self.real, self.synthetic)

@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 from scipy.spatial import KDTree
 
-from synthaudit.arrays import Flags, Floats, Integers, Vectors
-from synthaudit.measures.copies.duplicates import MAX_LISTED_PAIRS
+from synthaudit.arrays import Floats, Integers, Vectors
+from synthaudit.measures.copies.duplicates import MAX_LISTED_PAIRS, NearDuplicates
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import identical_groups, merge, number_clusters
 from synthaudit.measures.search.neighbours import Directions, Neighbours, nearest
 from synthaudit.measures.search.pairs import Pairs
@@ -27,42 +28,32 @@ _EUCLIDEAN_UP_TO: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudioDuplicates:
-    """Near-duplicates by Cleanlab's rule, over all n images of both sides.
+class StudioDuplicates(NearDuplicates):
+    """Near-duplicates by Cleanlab's rule.
 
     Attributes:
-        threshold: pairs strictly nearer than this count.
+        threshold: pairs strictly nearer than this count. Of a synthetic image, ``is_unvaried`` says
+            that its cluster holds no real image, ``is_unoriginal`` that it holds one.
         metric: ``cosine``, or ``euclidean`` up to three dimensions.
-        is_unvaried: (n,) flagged synthetic images whose cluster holds no real one.
-        is_unoriginal: (n,) flagged synthetic images whose cluster holds a real one.
-        cluster: (n,) connected component, -1 for images that are not flagged.
-        pairs: the pairs of the rule, nearest first.
-        pair_count: how many there are.
     """
 
     threshold: float
     metric: str
-    is_unvaried: Flags
-    is_unoriginal: Flags
-    cluster: Integers
-    pairs: Pairs
-    pair_count: int
 
 
-def find_studio_duplicates(vectors: Vectors, is_synthetic: Flags) -> StudioDuplicates:
+def find_studio_duplicates(samples: Samples) -> StudioDuplicates:
     """Apply Cleanlab's near-duplicate rule to the pooled images.
 
     Each image looks at its 10 nearest others; those nearer than 0.13 times the median nearest
     distance of the pool are its duplicates, and it theirs. Exact duplicates always count.
 
     Args:
-        vectors: (n, d) embeddings.
-        is_synthetic: (n,) the side of each.
+        samples: the images, by their embeddings.
 
     Returns:
         ``StudioDuplicates``.
     """
-    count = len(vectors)
+    vectors, is_synthetic, count = samples.vectors, samples.is_synthetic, len(samples)
     metric = "euclidean" if vectors.shape[1] <= _EUCLIDEAN_UP_TO else "cosine"
     found = _pooled_neighbours(vectors, min(NEIGHBOURS, count - 1), metric)
     nearest_distance = found.distance[:, 0] if found.distance.shape[1] else np.full(count, np.inf)
@@ -78,7 +69,10 @@ def find_studio_duplicates(vectors: Vectors, is_synthetic: Flags) -> StudioDupli
     mixed = np.zeros(count, bool)
     mixed[flagged] = holds_real[cluster[flagged]]
     pairs = _list_pairs(first, second, found.distance[close])
+    directions, everyone = Directions(vectors), np.arange(count)
     return StudioDuplicates(
+        nearest_real=nearest(directions, everyone, samples.real),
+        nearest_synthetic=nearest(directions, everyone, samples.synthetic),
         threshold=threshold,
         metric=metric,
         is_unvaried=flagged & ~mixed,

@@ -66,7 +66,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class OutOfFold:
     """What one cross-validation says.
 
     Attributes:
@@ -85,13 +85,13 @@ class CrossValidate(Protocol):
 
     def __call__(
         self,
-        rows: Floats,
+        rows: Vectors,
         assignments: Sequence[Assignment],
         *,
         balanced: bool = True,
         penalties: Sequence[float] = INVERSE_PENALTIES,
         tolerance: float = 1e-6,
-    ) -> list[Outcome]:
+    ) -> list[OutOfFold]:
         """Outcomes of the assignments, in their order."""
 
 
@@ -154,13 +154,13 @@ def assign(
 
 
 def cross_validate(
-    rows: Floats | Design,
+    rows: Vectors | Design,
     assignments: Sequence[Assignment],
     *,
     balanced: bool = True,
     penalties: Sequence[float] = INVERSE_PENALTIES,
     tolerance: float = 1e-6,
-) -> list[Outcome]:
+) -> list[OutOfFold]:
     """Cross-validate each assignment, the penalty of each fold chosen inside its training rows.
 
     Args:
@@ -173,7 +173,7 @@ def cross_validate(
     Returns:
         T outcomes.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[OutOfFold] = []
     design = ArrayDesign(rows) if isinstance(rows, np.ndarray) else rows
     for batch in in_batches(assignments):
         chosen = _choose_penalties(design, batch, balanced=balanced, penalties=penalties)
@@ -312,7 +312,7 @@ def _predict(
     *,
     balanced: bool,
     tolerance: float,
-) -> list[Outcome]:
+) -> list[OutOfFold]:
     folds = assignments[0].inner.shape[1]
     labels = np.stack([a.is_synthetic for a in assignments], axis=1).astype(rows.dtype)
     labels = np.repeat(labels, folds, axis=1)
@@ -333,7 +333,7 @@ def _predict(
             odds = rows.take(inside).times(model.slope[:, [position]]) + model.intercept[position]
             probability[inside, task] = sigmoid(odds[:, 0])
     return [
-        Outcome(
+        OutOfFold(
             probability=probability[:, task],
             undetermined=~learnable[task * folds + assignment.fold],
             inverse_penalties=chosen[task],

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.arrays import Flags, Floats
 from synthaudit.measures.detection.cross_validation import (
     Assignment,
     CrossValidate,
-    Outcome,
+    OutOfFold,
     assign,
     cross_validate,
 )
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +43,11 @@ class Detection:
     accuracy: float
     undetermined: Flags
     assignments: Sequence[Assignment]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[OutOfFold]
 
 
 def detect(
-    rows: Floats,
-    is_synthetic: Flags,
-    groups: Integers | None,
+    samples: Samples,
     *,
     folds: int = 5,
     repeats: int = 1,
@@ -62,9 +61,7 @@ def detect(
     chosen inside its training images by log-loss over three inner folds.
 
     Args:
-        rows: (n, d) from ``principal_axes``.
-        is_synthetic: (n,) the side of each.
-        groups: (n,) near-duplicate clusters, which no fold cuts; None for plain folds.
+        samples: the images, by what ``principal_axes`` makes of their embeddings.
         folds: how many folds; fewer when a side has fewer images.
         repeats: how many times, each with other folds.
         balanced: give both sides the same weight, so that 0.5 is chance at any ratio of sizes.
@@ -74,12 +71,15 @@ def detect(
     Returns:
         ``Detection``.
     """
+    is_synthetic = samples.is_synthetic
     folds = min(folds, int(is_synthetic.sum()), int((~is_synthetic).sum()))
     if folds < 2:
         return _nothing_learnt(is_synthetic)
     rng = stream(seed, "folds")
-    assignments = [assign(is_synthetic, groups, folds=folds, rng=rng) for _ in range(repeats)]
-    outcomes = validate(rows, assignments, balanced=balanced)
+    assignments = [
+        assign(is_synthetic, samples.groups, folds=folds, rng=rng) for _ in range(repeats)
+    ]
+    outcomes = validate(samples.vectors, assignments, balanced=balanced)
     return _summarise(outcomes, is_synthetic, assignments)
 
 
@@ -108,7 +108,7 @@ def label_quality(probability: Floats, is_synthetic: Flags) -> Floats:
 
 
 def _summarise(
-    outcomes: Sequence[Outcome], is_synthetic: Flags, assignments: Sequence[Assignment]
+    outcomes: Sequence[OutOfFold], is_synthetic: Flags, assignments: Sequence[Assignment]
 ) -> Detection:
     each = [outcome.probability for outcome in outcomes]
     probability = np.mean(each, axis=0)
@@ -125,7 +125,7 @@ def _summarise(
 
 def _nothing_learnt(is_synthetic: Flags) -> Detection:
     count = len(is_synthetic)
-    blank = Outcome(
+    blank = OutOfFold(
         probability=np.full(count, 0.5),
         undetermined=np.ones(count, bool),
         inverse_penalties=np.empty(0),

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.arrays import Flags, Floats
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import area_under_curve, detect
+from synthaudit.measures.samples import Samples
 
 # Files that are told apart this well, and no further than this from what the detector reaches,
 # explain it. An AUC of 100 against 100 images is itself uncertain by about 0.04.
@@ -58,8 +59,7 @@ class ArtefactAudit:
 def audit_artefacts(
     container: Floats,
     traces: Floats,
-    is_synthetic: Flags,
-    groups: Integers,
+    samples: Samples,
     *,
     container_names: Sequence[str],
     trace_names: Sequence[str],
@@ -73,8 +73,7 @@ def audit_artefacts(
     Args:
         container: (n, c) traits of the files.
         traces: (n, t) traces in the pixels.
-        is_synthetic: (n,) the side of each image.
-        groups: (n,) clusters that no fold cuts, -1 for images alone.
+        samples: the images.
         container_names: c names.
         trace_names: t names.
         detector_auc: what the detector on embeddings reaches.
@@ -87,13 +86,12 @@ def audit_artefacts(
     """
 
     def reach(values: Floats) -> float:
-        axes = principal_axes(values)
-        return detect(axes, is_synthetic, groups, folds=folds, seed=seed).auc
+        return detect(samples.on(principal_axes(values)), folds=folds, seed=seed).auc
 
     both = np.concatenate([container, traces], axis=1)
     container_auc = reach(container)
     singles = [
-        _single(name, both[:, column], is_synthetic)
+        _single(name, both[:, column], samples.is_synthetic)
         for column, name in enumerate([*container_names, *trace_names])
     ]
     singles.sort(key=lambda trait: -trait.auc)

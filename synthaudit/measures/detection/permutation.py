@@ -8,16 +8,17 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.detection.cross_validation import (
     CrossValidate,
-    Outcome,
+    OutOfFold,
     assign,
     cross_validate,
     principal_axes,
 )
 from synthaudit.measures.detection.detector import area_under_curve, label_quality
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import number_clusters
 
 # Bounds the cost; the test then speaks of these images and is as honest, if less sharp.
@@ -44,9 +45,7 @@ class PermutationNull:
 
 
 def detector_null(
-    vectors: Vectors,
-    is_synthetic: Flags,
-    groups: Integers,
+    samples: Samples,
     *,
     folds: int = 5,
     permutations: int = 99,
@@ -59,9 +58,7 @@ def detector_null(
     always move together, so an image is never recognised by its copy on the other side.
 
     Args:
-        vectors: (n, d) embeddings.
-        is_synthetic: (n,) the side of each.
-        groups: (n,) clusters that no fold cuts, -1 for images alone.
+        samples: the images, by their embeddings.
         folds: of the cross-validation.
         permutations: how many.
         seed: decides them.
@@ -71,11 +68,9 @@ def detector_null(
         ``PermutationNull``; None when a side has fewer than two units to permute.
     """
     rng = stream(seed, "permutation")
-    units = unit_numbers(is_synthetic, groups)
-    rows = sample_units(is_synthetic, units, _ROWS, rng)
-    total = len(is_synthetic)
-    # Clusters are numbered anew: dealing folds takes as long as the largest number.
-    is_synthetic, groups = is_synthetic[rows], groups[rows]
+    units = unit_numbers(samples.is_synthetic, samples.groups)
+    rows = sample_units(samples.is_synthetic, units, _ROWS, rng)
+    is_synthetic, groups = samples.is_synthetic[rows], samples.groups[rows]
     # Numbered anew, for dealing folds takes as long as there are numbers.
     groups = number_clusters(np.where(groups >= 0, groups, -1 - np.arange(len(rows))))
     _, first, units = np.unique(units[rows], return_index=True, return_inverse=True)
@@ -91,12 +86,12 @@ def detector_null(
             sides.append(permuted)
     outcomes = validate(
         # Twice as fast as float64, and ranks agree to 1e-7.
-        principal_axes(vectors[rows]).astype(np.float32),
+        principal_axes(samples.vectors[rows]).astype(np.float32),
         [assign(side, groups, folds=folds, rng=rng) for side in sides],
         tolerance=1e-3,
     )
     values = [_statistics(outcome, side) for outcome, side in zip(outcomes, sides, strict=True)]
-    scale = float(np.sqrt(len(rows) / total))
+    scale = float(np.sqrt(len(rows) / len(samples)))
     return PermutationNull(
         levels={name: float(np.mean([v[name] for v in values[1:]])) for name in values[0]},
         spreads={
@@ -134,7 +129,7 @@ def sample_units(
     return np.flatnonzero(kept)
 
 
-def _statistics(outcome: Outcome, is_synthetic: Flags) -> dict[str, float]:
+def _statistics(outcome: OutOfFold, is_synthetic: Flags) -> dict[str, float]:
     quality: Floats = label_quality(outcome.probability, is_synthetic)
     return {
         "unrealistic": float(quality[is_synthetic].mean()),

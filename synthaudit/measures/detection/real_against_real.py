@@ -1,17 +1,18 @@
-"""The floor: what would perfect synthetic data score, here and at this size?"""
+"""Real against real, the floor of a score: what would perfect synthetic data score here?"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Integers, Vectors
 from synthaudit.measures.copies.duplicates import find_duplicates
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
 from synthaudit.measures.detection.permutation import sample_units, unit_numbers
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES, Evidence, FourScores, four_scores
 from synthaudit.measures.search.neighbours import Directions
 
@@ -19,9 +20,8 @@ _ROWS: Final = 6000
 _LEAST: Final = 20
 
 
-def floor(
-    vectors: Vectors,
-    groups: Integers,
+def real_against_real(
+    samples: Samples,
     *,
     synthetic_share: float,
     false_alarms: float = 0.005,
@@ -36,8 +36,7 @@ def floor(
     together, and one part is audited as if it were synthetic.
 
     Args:
-        vectors: (N, d) embeddings of the real images.
-        groups: (N,) their near-duplicate clusters, -1 for images alone.
+        samples: the real images alone, by their embeddings.
         synthetic_share: share of the images that goes to the pretended synthetic part.
         false_alarms: budget of the duplicate radius.
         distance: an absolute radius instead.
@@ -49,21 +48,22 @@ def floor(
         The four scores; None with fewer than 20 real images on a part.
     """
     rng = stream(seed, "floor")
-    nobody = np.zeros(len(vectors), bool)
-    rows = sample_units(nobody, unit_numbers(nobody, groups), _ROWS, rng)
-    vectors, groups = vectors[rows], groups[rows]
-    units = unit_numbers(nobody[rows], groups)
+    nobody = np.zeros(len(samples), bool)
+    rows = sample_units(nobody, unit_numbers(nobody, samples.groups), _ROWS, rng)
+    samples = samples.take(rows)
+    units = unit_numbers(nobody[rows], samples.groups)
     share = float(np.clip(synthetic_share, 0.2, 0.8))
-    if len(vectors) * min(share, 1.0 - share) < _LEAST:
+    if len(samples) * min(share, 1.0 - share) < _LEAST:
         return None
-    axes, directions = principal_axes(vectors), Directions(vectors)
+    axes, directions = principal_axes(samples.vectors), Directions(samples.vectors)
     found: list[FourScores] = []
     for split in range(splits):
         pretended = (rng.permutation(int(units.max()) + 1) < share * (units.max() + 1))[units]
         copies = find_duplicates(
             directions, pretended, false_alarms=false_alarms, distance=distance
         )
-        detection = detect(axes, pretended, groups, folds=folds, seed=seed + split)
+        parted = replace(samples, vectors=axes, is_synthetic=pretended)
+        detection = detect(parted, folds=folds, seed=seed + split)
         evidence = Evidence(
             label_quality=detection.label_quality,
             is_synthetic=pretended,

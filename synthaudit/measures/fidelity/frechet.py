@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from synthaudit.arrays import Floats
+from synthaudit.measures.protocol import Measured, SetMeasure, SideVectors, Supporting
 from synthaudit.measures.randomness import stream
 
 
@@ -76,3 +78,18 @@ def _root(covariance: Floats) -> Floats:
     values, axes = np.linalg.eigh(covariance)
     root: Floats = (axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T
     return root
+
+
+def _measure(sides: SideVectors) -> Measured:
+    found = frechet(sides.real, sides.synthetic, seed=sides.seed)
+    values = {"frechet_distance": _distance(found.value, None, "Heusel et al. 2017")}
+    if found.limit is not None:
+        values["frechet_distance_limit"] = _distance(found.limit, 0.0, "Chong and Forsyth 2020")
+    return Measured(values=values)
+
+
+def _distance(value: float, chance: float | None, paper: str) -> Supporting:
+    return Supporting(value=value, better="lower", least=0.0, most=None, chance=chance, paper=paper)
+
+
+MEASURE: Final = SetMeasure(measure=_measure)

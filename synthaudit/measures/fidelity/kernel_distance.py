@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from scipy.stats import norm
 
 from synthaudit.arrays import Floats
+from synthaudit.measures.intervals import Estimate
+from synthaudit.measures.protocol import Measured, SetMeasure, SideVectors, Supporting
 from synthaudit.measures.randomness import stream
 
 Kernel = Literal["polynomial", "gaussian"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class KernelDistance:
-    """Unbiased squared maximum mean discrepancy with an interval.
-
-    0 in expectation for the same distribution, at times a little below; lower is better (Binkowski
-    et al., ICLR 2018 for the polynomial kernel; Jayasumana et al., CVPR 2024 for the Gaussian).
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 def squared_discrepancy(
@@ -48,8 +36,12 @@ def kernel_distance(
     subsets: int = 20,
     confidence: float = 0.95,
     seed: int = 0,
-) -> KernelDistance:
+) -> Estimate:
     """The mean over random subsets, and an interval from their spread.
+
+    The unbiased squared maximum mean discrepancy is 0 in expectation for the same distribution, at
+    times a little below; lower is better (Binkowski et al., ICLR 2018 for the polynomial kernel;
+    Jayasumana et al., CVPR 2024 for the Gaussian).
 
     Args:
         real: (N, d) vectors.
@@ -62,7 +54,7 @@ def kernel_distance(
         seed: decides the subsets.
 
     Returns:
-        ``KernelDistance``.
+        ``Estimate``.
     """
     rng = stream(seed, "kernel")
     smaller = min(len(real), len(synthetic))
@@ -82,7 +74,7 @@ def kernel_distance(
     spread = float(values.std(ddof=1)) * np.sqrt(size / smaller)
     width = float(norm.ppf(0.5 + confidence / 2.0)) * spread
     value = float(values.mean())
-    return KernelDistance(value=value, low=value - width, high=value + width)
+    return Estimate(value=value, low=value - width, high=value + width)
 
 
 def _kernel(a: Floats, b: Floats, kernel: Kernel, bandwidth: float) -> Floats:
@@ -98,3 +90,21 @@ def _kernel(a: Floats, b: Floats, kernel: Kernel, bandwidth: float) -> Floats:
 def _mean_off_diagonal(matrix: Floats) -> float:
     count = len(matrix)
     return float((matrix.sum() - np.trace(matrix)) / (count * (count - 1)))
+
+
+def _measure(sides: SideVectors) -> Measured:
+    found = kernel_distance(
+        sides.real, sides.synthetic, confidence=sides.confidence, seed=sides.seed
+    )
+    value = Supporting(
+        **vars(found),
+        better="lower",
+        least=None,
+        most=None,
+        chance=0.0,
+        paper="Binkowski et al. 2018",
+    )
+    return Measured(values={"kernel_distance": value})
+
+
+MEASURE: Final = SetMeasure(measure=_measure)

@@ -9,13 +9,14 @@ import numpy as np
 
 from synthaudit.arrays import Floats
 from synthaudit.measures.blocks import blocks
+from synthaudit.measures.protocol import Column, Measured, SetMeasure, SideVectors, Supporting
 from synthaudit.measures.search.neighbours import is_near
 
 _BLOCK: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbourhoods:
+class Prdc:
     """How the two sides lie in each other's neighbourhoods of ``k`` nearest images.
 
     Attributes:
@@ -26,8 +27,8 @@ class Neighbourhoods:
             expectation 1 for the same distribution (Naeem et al., ICML 2020).
         coverage: share of real images with a synthetic one in their neighbourhood, in [0, 1].
         coverage_chance: coverage expected for the same distribution.
-        uncoveredness: (N,) distance of each real image to its nearest synthetic one over the radius
-            of its neighbourhood; above 1 it is not covered.
+        distance_ratio: (N,) distance of each real image to its nearest synthetic one over the
+            radius of its neighbourhood; above 1 it is not covered.
     """
 
     precision: float
@@ -35,10 +36,10 @@ class Neighbourhoods:
     density: float
     coverage: float
     coverage_chance: float
-    uncoveredness: Floats
+    distance_ratio: Floats
 
 
-def neighbourhoods(real: Floats, synthetic: Floats, *, k: int = 5) -> Neighbourhoods:
+def prdc(real: Floats, synthetic: Floats, *, k: int = 5) -> Prdc:
     """Measure precision, recall, density and coverage in Euclidean distance.
 
     A neighbourhood is open, as in the papers, but always holds what is identical to its centre:
@@ -50,7 +51,7 @@ def neighbourhoods(real: Floats, synthetic: Floats, *, k: int = 5) -> Neighbourh
         k: size of a neighbourhood; made smaller for tiny sets.
 
     Returns:
-        ``Neighbourhoods``.
+        ``Prdc``.
     """
     k = max(min(k, len(real) - 1, len(synthetic) - 1), 1)
     real_radius, synthetic_radius = _radii(real, k), _radii(synthetic, k)
@@ -65,13 +66,13 @@ def neighbourhoods(real: Floats, synthetic: Floats, *, k: int = 5) -> Neighbourh
     covered = is_near(nearest, real_radius)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.sqrt(nearest / real_radius)
-    return Neighbourhoods(
+    return Prdc(
         precision=float((around > 0).mean()),
         recall=float(recalled.mean()),
         density=float(around.mean() / k),
         coverage=float(covered.mean()),
         coverage_chance=coverage_chance(len(real), len(synthetic), k=k),
-        uncoveredness=np.where(nearest == 0.0, 0.0, np.nan_to_num(ratio, posinf=1e9)),
+        distance_ratio=np.where(nearest == 0.0, 0.0, np.nan_to_num(ratio, posinf=1e9)),
     )
 
 
@@ -102,3 +103,31 @@ def _radii(rows: Floats, k: int) -> Floats:
         squared[np.arange(len(squared)), own] = -1.0  # itself comes first, whatever is identical
         radius[own] = np.partition(squared, k, axis=1)[:, k]
     return radius
+
+
+def _measure(sides: SideVectors) -> Measured:
+    found = prdc(sides.real, sides.synthetic)
+    kynkaanniemi, naeem = "Kynkaanniemi et al. 2019", "Naeem et al. 2020"
+    return Measured(
+        values={
+            "precision": _share(found.precision, None, kynkaanniemi),
+            "recall": _share(found.recall, None, kynkaanniemi),
+            "density": Supporting(
+                value=found.density, better="higher", least=0.0, most=None, chance=1.0, paper=naeem
+            ),
+            "coverage": _share(found.coverage, found.coverage_chance, naeem),
+        },
+        real={COVERAGE_COLUMN.name: found.distance_ratio},
+    )
+
+
+def _share(value: float, chance: float | None, paper: str) -> Supporting:
+    return Supporting(value=value, better="higher", least=0.0, most=1.0, chance=chance, paper=paper)
+
+
+COVERAGE_COLUMN: Final = Column(
+    name="uncoveredness",
+    description="of a real image: distance to the nearest synthetic one over the radius of its own "
+    "neighbourhood; above 1 nothing synthetic covers it",
+)
+MEASURE: Final = SetMeasure(measure=_measure, columns=(COVERAGE_COLUMN,))

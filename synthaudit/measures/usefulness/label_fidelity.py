@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers, Names
+from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.detection.folds import grouped_folds
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
 from synthaudit.measures.usefulness.shared_classes import shared_classes
 
@@ -37,10 +38,7 @@ class LabelFidelity:
 
 
 def label_fidelity(
-    rows: Floats,
-    is_synthetic: Flags,
-    classes: Names,
-    groups: Integers,
+    samples: Samples,
     *,
     false_alarms: float = 0.01,
     seed: int = 0,
@@ -51,10 +49,7 @@ def label_fidelity(
     a wrong label is the quantile that ``false_alarms`` of them exceed.
 
     Args:
-        rows: (n, d) standardised features, axes of most variation last.
-        is_synthetic: (n,) the side of each.
-        classes: (n,) class names, None without.
-        groups: (n,) clusters that no fold cuts, -1 for images alone.
+        samples: the images, by standardised features, axes of most variation last.
         false_alarms: share of real images that would be called wrong.
         seed: of the folds.
 
@@ -62,15 +57,15 @@ def label_fidelity(
         ``LabelFidelity``; None with fewer than two classes that both sides have and that have at
         least five real images.
     """
-    shared = shared_classes(classes, is_synthetic)
+    shared = shared_classes(samples)
     if shared is None:
         return None
     target, count = shared.target, len(shared.names)
-    real = np.flatnonzero(shared.known & ~is_synthetic)
-    synthetic = np.flatnonzero(shared.known & is_synthetic)
-    axes = rows[:, -PROBE_AXES:]
+    real = np.flatnonzero(shared.known & ~samples.is_synthetic)
+    synthetic = np.flatnonzero(shared.known & samples.is_synthetic)
+    axes = samples.vectors[:, -PROBE_AXES:]
     fold = grouped_folds(
-        target[real], groups[real], folds=_FOLDS, rng=stream(seed, "label fidelity")
+        target[real], samples.groups[real], folds=_FOLDS, rng=stream(seed, "label fidelity")
     )
     held_out = np.empty((len(real), count))
     for number in range(_FOLDS):
@@ -78,13 +73,13 @@ def label_fidelity(
         probe = fit_probe(axes[train], target[train], classes=count)
         held_out[fold == number] = probe.scores(axes[real[fold == number]])
     asked = fit_probe(axes[real], target[real], classes=count).scores(axes[synthetic])
-    margin = np.full(len(rows), np.nan)
+    margin = np.full(len(samples), np.nan)
     margin[real] = _margins(held_out, target[real])
     margin[synthetic] = _margins(asked, target[synthetic])
     limit = float(np.quantile(margin[real], 1.0 - false_alarms))
     return LabelFidelity(
         margin=margin,
-        is_wrong=is_synthetic & (np.nan_to_num(margin, nan=-1.0) > max(limit, 0.0)),
+        is_wrong=samples.is_synthetic & (np.nan_to_num(margin, nan=-1.0) > max(limit, 0.0)),
         real_accuracy=float((margin[real] < 0).mean()),
         agreement=float((margin[synthetic] < 0).mean()),
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Floats, Integers
+from synthaudit.arrays import Floats, Integers, Vectors
 
 PROBE_AXES: Final = 512
 """Leading principal axes that a probe sees: those beyond cost time and add next to nothing."""
@@ -22,18 +22,18 @@ class LinearProbe:
     weights: Floats
     offsets: Floats
 
-    def scores(self, rows: Floats) -> Floats:
+    def scores(self, rows: Vectors) -> Floats:
         """(n, K) scores of the classes: near 1 for the class of an image, near 0 for others."""
         scores: Floats = rows @ self.weights + self.offsets
         return scores
 
-    def classify(self, rows: Floats) -> Integers:
+    def classify(self, rows: Vectors) -> Integers:
         """(n,) the class with the highest score."""
         chosen: Integers = self.scores(rows).argmax(axis=1)
         return chosen
 
 
-def fit_probe(rows: Floats, target: Integers, *, classes: int) -> LinearProbe:
+def fit_probe(rows: Vectors, target: Integers, *, classes: int) -> LinearProbe:
     """Fit a probe in which every class weighs the same, however many images it has.
 
     The penalty is chosen by generalised cross-validation (Golub, Heath and Wahba 1979), which one

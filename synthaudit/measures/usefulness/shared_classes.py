@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Integers, Names
+from synthaudit.arrays import Flags, Integers
+from synthaudit.measures.samples import Samples
 
 _LEAST_REAL: Final = 5
 
@@ -27,20 +28,20 @@ class SharedClasses:
     target: Integers
 
 
-def shared_classes(classes: Names, is_synthetic: Flags) -> SharedClasses | None:
+def shared_classes(samples: Samples) -> SharedClasses | None:
     """Number the classes of which both sides have images, the real one at least five.
 
     Args:
-        classes: (n,) class names, None without.
-        is_synthetic: (n,) the side of each.
+        samples: the images.
 
     Returns:
         ``SharedClasses``; None with fewer than two.
     """
-    real = classes[~is_synthetic]
+    classes = samples.classes
+    real = classes[samples.real]
     names = sorted(
         str(name)
-        for name in set(classes[is_synthetic]) - {None}
+        for name in set(classes[samples.synthetic]) - {None}
         if int((real == name).sum()) >= _LEAST_REAL
     )
     if len(names) < 2:

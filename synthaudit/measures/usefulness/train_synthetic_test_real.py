@@ -8,10 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers, Names
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.detection.folds import grouped_folds
 from synthaudit.measures.detection.permutation import unit_numbers
+from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
 from synthaudit.measures.usefulness.shared_classes import shared_classes
 
@@ -19,15 +21,6 @@ _FOLDS: Final = 5
 _SHOTS: Final = (1, 2, 4, 8, 16)
 _DRAWS: Final = 10
 _RESAMPLES: Final = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A number and its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +34,7 @@ class FewShot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingValue:
+class TrainSyntheticTestReal:
     """Balanced accuracies (mean over the classes, in [0, 1], higher is better) on real images.
 
     Attributes:
@@ -68,16 +61,13 @@ class TrainingValue:
     excluded: int
 
 
-def training_value(
-    rows: Floats,
-    is_synthetic: Flags,
-    classes: Names,
-    groups: Integers,
+def train_synthetic_test_real(
+    samples: Samples,
     clusters: Integers,
     *,
     confidence: float = 0.95,
     seed: int = 0,
-) -> TrainingValue | None:
+) -> TrainSyntheticTestReal | None:
     """Train probes on real images, synthetic ones, and both; test each on held-out real images.
 
     Five folds that keep near-duplicates together; synthetic near-duplicates of the images under
@@ -85,35 +75,32 @@ def training_value(
     of the few-shot curves; training sets are otherwise as they are.
 
     Args:
-        rows: (n, d) features, standardised, axes of most variation last.
-        is_synthetic: (n,) the side of each.
-        classes: (n,) class names, None without.
-        groups: (n,) clusters that no fold cuts, -1 for images alone.
+        samples: the images, by standardised features, axes of most variation last.
         clusters: (n,) near-duplicate clusters, -1 for images alone.
         confidence: of the intervals.
         seed: of folds, draws and intervals.
 
     Returns:
-        ``TrainingValue``; None with fewer than two classes that both sides have and that have at
-        least five real images.
+        ``TrainSyntheticTestReal``; None with fewer than two classes that both sides have and that
+        have at least five real images.
     """
-    shared = shared_classes(classes, is_synthetic)
+    shared = shared_classes(samples)
     if shared is None:
         return None
     known, names = shared.known, shared.names
-    trial = _Trial(
-        rows=rows[known, -PROBE_AXES:],
+    probing = _Probing(
+        rows=samples.vectors[known, -PROBE_AXES:],
         target=shared.target[known],
-        is_synthetic=is_synthetic[known],
-        groups=groups[known],
+        is_synthetic=samples.is_synthetic[known],
+        groups=samples.groups[known],
         clusters=clusters[known],
         classes=len(names),
     )
     rng = stream(seed, "training value")
-    routes = trial.full(rng)
-    judge = _Judge(trial, confidence, rng)
+    routes = probing.full(rng)
+    judge = _Judge(probing, confidence, rng)
     by_class = {route: judge.by_class(correct[None]) for route, correct in routes.items()}
-    return TrainingValue(
+    return TrainSyntheticTestReal(
         **{route: judge.estimate(correct[None]) for route, correct in routes.items()},
         gain=judge.estimate(routes["both"][None], routes["real"][None]),
         gap=judge.estimate(routes["synthetic"][None], routes["real"][None]),
@@ -124,17 +111,17 @@ def training_value(
             }
             for number, name in enumerate(names)
         },
-        few_shot=_few_shot(trial, judge, rng),
+        few_shot=_few_shot(probing, judge, rng),
         chance=1.0 / len(names),
-        excluded=trial.excluded,
+        excluded=probing.excluded,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Trial:
+class _Probing:
     """The images of the shared classes."""
 
-    rows: Floats
+    rows: Vectors
     target: Integers
     is_synthetic: Flags
     groups: Integers
@@ -187,11 +174,11 @@ class _Trial:
 class _Judge:
     """Balanced accuracy of (draws, N) judgements of the real images, NaN where not tested."""
 
-    def __init__(self, trial: _Trial, confidence: float, rng: np.random.Generator) -> None:
-        real = trial.real
-        self.indicator = np.eye(trial.classes)[trial.target[real]]
+    def __init__(self, probing: _Probing, confidence: float, rng: np.random.Generator) -> None:
+        real = probing.real
+        self.indicator = np.eye(probing.classes)[probing.target[real]]
         self.confidence, self.rng = confidence, rng
-        units = unit_numbers(np.zeros(len(real), bool), trial.groups[real])
+        units = unit_numbers(np.zeros(len(real), bool), probing.groups[real])
         drawn = rng.multinomial(
             units.max() + 1, np.full(units.max() + 1, 1.0 / (units.max() + 1)), _RESAMPLES
         )
@@ -228,24 +215,24 @@ class _Judge:
             return np.asarray(right.sum(axis=0) / asked.sum(axis=0))
 
 
-def _few_shot(trial: _Trial, judge: _Judge, rng: np.random.Generator) -> list[FewShot]:
-    position = np.full(len(trial.target), -1)
-    position[trial.real] = np.arange(len(trial.real))
-    folds = [pair for _ in range(_DRAWS // _FOLDS) for pair in trial.folds(rng)]
+def _few_shot(probing: _Probing, judge: _Judge, rng: np.random.Generator) -> list[FewShot]:
+    position = np.full(len(probing.target), -1)
+    position[probing.real] = np.arange(len(probing.real))
+    folds = [pair for _ in range(_DRAWS // _FOLDS) for pair in probing.folds(rng)]
     found = []
     for images in _SHOTS:
-        judged = {route: np.full((_DRAWS, len(trial.real)), np.nan) for route in ("real", "both")}
+        judged = {route: np.full((_DRAWS, len(probing.real)), np.nan) for route in ("real", "both")}
         drawn = 0
         for draw in range(_DRAWS):
             train, test = folds[draw]
-            few = _few_of_each(trial, train, images, rng)
+            few = _few_of_each(probing, train, images, rng)
             if few is None:
                 continue
             drawn += 1
             columns = position[test]
-            judged["real"][draw, columns] = trial.correct(few, test)
-            both = np.concatenate([few, trial.usable(test)])
-            judged["both"][draw, columns] = trial.correct(both, test)
+            judged["real"][draw, columns] = probing.correct(few, test)
+            both = np.concatenate([few, probing.usable(test)])
+            judged["both"][draw, columns] = probing.correct(both, test)
         if drawn < _DRAWS // 2:
             break
         real, both = judged["real"], judged["both"]
@@ -261,12 +248,12 @@ def _few_shot(trial: _Trial, judge: _Judge, rng: np.random.Generator) -> list[Fe
 
 
 def _few_of_each(
-    trial: _Trial, train: Integers, images: int, rng: np.random.Generator
+    probing: _Probing, train: Integers, images: int, rng: np.random.Generator
 ) -> Integers | None:
     """So many random rows of each class; None where a class has too few."""
     chosen = []
-    for number in range(trial.classes):
-        rows = train[trial.target[train] == number]
+    for number in range(probing.classes):
+        rows = train[probing.target[train] == number]
         if len(rows) < images:
             return None
         chosen.append(rng.choice(rows, images, replace=False))

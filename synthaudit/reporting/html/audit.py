@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -13,21 +13,16 @@ from synthaudit.reporting.html.galleries import Card, Gallery, galleries_of
 from synthaudit.reporting.html.map import map_of, points_of
 from synthaudit.reporting.html.page import data_uri, flat, render
 from synthaudit.reporting.html.plots import audit_plots
+from synthaudit.reporting.html.sections import PAGE, added_html
 from synthaudit.reporting.interpretation import (
+    MEANINGS,
     command_of,
+    interpret,
     next_steps,
-    readings,
     severity,
     verdict_of,
 )
 from synthaudit.result.reading import AuditFiles
-
-_MEANINGS: Final = {
-    "unrealistic": "fakes stand out",
-    "unrepresentative": "real variety is missed",
-    "unvaried": "the set repeats itself",
-    "unoriginal": "the set copies the real images",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +61,11 @@ def report_html(files: AuditFiles) -> str:
     galleries = galleries_of(files)
     shown = {(card.side, card.path) for card in _cards(galleries)}
     drawn = map_of(files, elsewhere=shown & set(files.thumbnails))
+    added = added_html(files)
     return render(
         "audit.html",
+        page=(*PAGE, *added, "provenance"),
+        added=added,
         scripts=["map.js"],
         plots=audit_plots(files),
         items=[] if drawn is None else [drawn.item],
@@ -115,14 +113,14 @@ def _cards(galleries: Sequence[Gallery]) -> Iterator[Card]:
 
 
 def _gauges(scores: Any) -> list[Gauge]:
-    sentences = readings(scores)
+    sentences = interpret(scores)
     gauges = []
     for name in SCORE_NAMES:
         ends = scores.get("intervals", {}).get(name) or (None, None)
         gauges.append(
             Gauge(
                 name=name,
-                meaning=_MEANINGS[name],
+                meaning=MEANINGS[name],
                 value=scores[name],
                 low=ends[0],
                 high=ends[1],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 24
 _CLUSTERS = 12
 _PER_CLUSTER = 8
+_EXTREMES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ def galleries_of(files: AuditFiles) -> list[Gallery]:
     cards = _Cards(files.images)
     makers = (_fakes, _uncovered, _repeats, _copies, _wrong_labels)
     made = [maker(files, cards) for maker in makers]
+    made += [_extremes(files, cards, name) for name in files.scores.get("measures", ())]
     return [gallery for gallery in made if gallery.groups]
 
 
@@ -158,4 +160,29 @@ def _wrong_labels(files: AuditFiles, cards: _Cards) -> Gallery:
             for path in flagged[:_SHOWN]
         ],
         left_out=max(len(flagged) - _SHOWN, 0),
+    )
+
+
+def _extremes(files: AuditFiles, cards: _Cards, column: str) -> Gallery:
+    """The synthetic images with the lowest and the highest numbers of a measure."""
+    table = files.images
+    groups: list[list[Card]] = []
+    if column in table.columns:
+        own = table[(table["side"] == "synthetic") & table[column].notna()]
+        order = own.sort_values([column, "path"])
+        ends = (order.head(_EXTREMES), order.tail(_EXTREMES)[::-1])
+        groups = [
+            [
+                cards.card("synthetic", str(path), f"{column} {value:.4g}")
+                for path, value in zip(end["path"], end[column], strict=True)
+            ]
+            for end in ends
+            if len(end)
+        ]
+    return Gallery(
+        name=f"measure-{column}",
+        title=f"Lowest and highest {column}",
+        advice=str(files.scores["measures"][column]["description"]),
+        groups=groups,
+        left_out=0,
     )

@@ -10,6 +10,7 @@ import pytest
 
 import synthaudit
 from synthaudit.measures.copies.studio import find_studio_duplicates
+from synthaudit.measures.samples import Samples
 
 Oracle = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
@@ -80,7 +81,7 @@ def test_scores_pairs_and_thresholds(
     unrepresentative, unrealistic = answer["confident_thresholds"]
     assert audit.unrealistic.value == pytest.approx(unrealistic, abs=1e-9)
     assert audit.unrepresentative.value == pytest.approx(unrepresentative, abs=1e-9)
-    found = find_studio_duplicates(vectors, np.arange(real + synthetic) >= real)
+    found = find_studio_duplicates(Samples.of(vectors, np.arange(real + synthetic) >= real))
     assert np.flatnonzero(found.cluster >= 0).tolist() == answer["flagged"]
     clusters = [np.flatnonzero(found.cluster == n).tolist() for n in range(found.cluster.max() + 1)]
     assert sorted(clusters) == sorted(members for members in answer["clusters"] if len(members) > 1)

@@ -14,10 +14,14 @@ from synthaudit.measures.detection import cross_validation
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import Detection, area_under_curve
 from synthaudit.measures.detection.detector import detect as detect_on_axes
+from synthaudit.measures.samples import Samples
 
 
-def detect(vectors: np.ndarray, *arguments: Any, **options: Any) -> Detection:
-    return detect_on_axes(principal_axes(vectors), *arguments, **options)
+def detect(
+    vectors: np.ndarray, is_synthetic: np.ndarray, groups: np.ndarray | None, **options: Any
+) -> Detection:
+    samples = Samples.of(principal_axes(vectors), is_synthetic, groups=groups)
+    return detect_on_axes(samples, **options)
 
 
 def sides(real: int, synthetic: int) -> np.ndarray:

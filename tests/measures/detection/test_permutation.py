@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synthaudit.measures.detection.permutation import detector_null, sample_units, unit_numbers
+from synthaudit.measures.samples import Samples
 
 
 def sides(real: int, synthetic: int) -> np.ndarray:
@@ -19,7 +20,7 @@ def alone(count: int) -> np.ndarray:
 def test_a_real_difference_gets_the_smallest_p_value_there_is() -> None:
     vectors = np.random.default_rng(0).standard_normal((200, 10))
     vectors[100:] += 1.0
-    null = detector_null(vectors, sides(100, 100), alone(200), permutations=39)
+    null = detector_null(Samples.of(vectors, sides(100, 100), groups=alone(200)), permutations=39)
     assert null is not None
     assert set(null.p_values.values()) == {1 / 40}
     assert null.levels["auc"] == pytest.approx(0.5, abs=0.03)
@@ -35,7 +36,9 @@ def test_it_rejects_at_its_level(copies: int) -> None:
         noise = 0.01 * rng.standard_normal((60, 16))
         vectors = np.repeat(sources, copies, axis=0) + noise
         groups = np.repeat(np.arange(60 // copies), copies) if copies > 1 else alone(60)
-        null = detector_null(vectors, sides(30, 30), groups, permutations=19, seed=seed)
+        null = detector_null(
+            Samples.of(vectors, sides(30, 30), groups=groups), permutations=19, seed=seed
+        )
         assert null is not None
         p_values.append(null.p_values["auc"])
     assert 0.525 - 4 * 0.053 < np.mean(p_values) < 0.525 + 4 * 0.053
@@ -65,4 +68,4 @@ def test_sampling_keeps_units_whole_and_sides_even() -> None:
 def test_one_unit_on_a_side_has_no_null() -> None:
     vectors = np.random.default_rng(2).standard_normal((30, 4))
     groups = np.where(sides(20, 10), 0, -1)
-    assert detector_null(vectors, sides(20, 10), groups, permutations=19) is None
+    assert detector_null(Samples.of(vectors, sides(20, 10), groups=groups), permutations=19) is None

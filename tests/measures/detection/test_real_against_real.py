@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthaudit.measures.detection.real_against_real import floor
+from synthaudit.measures.detection.real_against_real import real_against_real
+from synthaudit.measures.samples import Samples
 
 
 def test_distinct_real_images_have_a_floor_of_chance() -> None:
     vectors = np.random.default_rng(0).standard_normal((600, 16))
-    found = floor(vectors, np.full(600, -1), synthetic_share=0.5, false_alarms=0.01)
+    found = real_against_real(
+        Samples.of(vectors, np.zeros(600, bool)), synthetic_share=0.5, false_alarms=0.01
+    )
     assert found is not None
     assert found.unrealistic == pytest.approx(0.5, abs=0.03)
     assert found.unrepresentative == pytest.approx(0.5, abs=0.03)
@@ -24,7 +27,9 @@ def test_real_images_that_repeat_themselves_raise_the_floor_of_unvaried() -> Non
     vectors[:80] = vectors[80:160] + 0.01 * rng.standard_normal((80, 16))
     groups = np.full(400, -1)
     groups[:80] = groups[80:160] = np.arange(80)
-    found = floor(vectors, groups, synthetic_share=0.5)
+    found = real_against_real(
+        Samples.of(vectors, np.zeros(len(vectors), bool), groups=groups), synthetic_share=0.5
+    )
     assert found is not None
     assert found.unvaried == pytest.approx(160 / 400, abs=0.08)
     assert found.unoriginal < 0.05
@@ -32,4 +37,4 @@ def test_real_images_that_repeat_themselves_raise_the_floor_of_unvaried() -> Non
 
 def test_too_few_real_images_have_none() -> None:
     vectors = np.random.default_rng(2).standard_normal((30, 4))
-    assert floor(vectors, np.full(30, -1), synthetic_share=0.5) is None
+    assert real_against_real(Samples.of(vectors, np.zeros(30, bool)), synthetic_share=0.5) is None

@@ -7,7 +7,7 @@ import pytest
 
 from synthaudit.measures.fidelity.frechet import frechet, frechet_distance
 from synthaudit.measures.fidelity.kernel_distance import kernel_distance, squared_discrepancy
-from synthaudit.measures.fidelity.prdc import coverage_chance, neighbourhoods
+from synthaudit.measures.fidelity.prdc import coverage_chance, prdc
 from synthaudit.measures.fidelity.vendi import vendi_of_similarity, vendi_score
 
 
@@ -22,7 +22,7 @@ def test_neighbourhoods_agree_with_prdc(sizes: tuple[int, int], k: int) -> None:
 
     real, synthetic = normal(0, sizes[0], 16), normal(1, sizes[1], 16) * 1.2 + 0.2
     expected = compute_prdc(real_features=real, fake_features=synthetic, nearest_k=k)
-    found = neighbourhoods(real, synthetic, k=k)
+    found = prdc(real, synthetic, k=k)
     for name in ("precision", "recall", "density", "coverage"):
         assert getattr(found, name) == pytest.approx(expected[name], abs=1e-12), name
 
@@ -32,14 +32,14 @@ def test_exact_duplicates_do_not_empty_neighbourhoods_as_they_do_in_prdc() -> No
 
     real = np.repeat(normal(2, 40, 8), 6, axis=0)
     theirs = compute_prdc(real_features=real, fake_features=real, nearest_k=5)
-    ours = neighbourhoods(real, real, k=5)
+    ours = prdc(real, real, k=5)
     assert theirs["coverage"] < 0.5
     assert (ours.coverage, ours.precision, ours.recall) == (1.0, 1.0, 1.0)
-    assert (ours.uncoveredness == 0.0).all()
+    assert (ours.distance_ratio == 0.0).all()
 
 
 def test_density_and_coverage_of_one_distribution() -> None:
-    found = [neighbourhoods(normal(seed, 150, 4), normal(seed + 100, 250, 4)) for seed in range(40)]
+    found = [prdc(normal(seed, 150, 4), normal(seed + 100, 250, 4)) for seed in range(40)]
     assert np.mean([f.density for f in found]) == pytest.approx(1.0, abs=0.02)
     chance = coverage_chance(150, 250, k=5)
     assert np.mean([f.coverage for f in found]) == pytest.approx(chance, abs=0.01)
@@ -49,9 +49,9 @@ def test_density_and_coverage_of_one_distribution() -> None:
 def test_missed_modes_are_uncovered() -> None:
     real = normal(3, 200, 8)
     real[:50, 0] += 30
-    found = neighbourhoods(real, normal(4, 200, 8))
-    assert (found.uncoveredness[:50] > 3).all()
-    assert np.argsort(-found.uncoveredness)[:50].max() < 50
+    found = prdc(real, normal(4, 200, 8))
+    assert (found.distance_ratio[:50] > 3).all()
+    assert np.argsort(-found.distance_ratio)[:50].max() < 50
     assert found.coverage < 0.76
 
 

@@ -8,6 +8,7 @@ import pytest
 from synthaudit.measures.detection import cross_validation
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.search import neighbours
 from synthaudit.measures.search.inverted_file import build_inverted_file, search_inverted_file
 from synthaudit.measures.search.neighbours import Directions, nearest
@@ -84,12 +85,12 @@ def test_the_detector_of_very_many_agrees_with_the_exact_one(
     is_synthetic = np.arange(3000) >= 1500
     vectors[is_synthetic, :3] += 0.5 * vectors.std(axis=0)[:3]
     vectors = vectors.astype(np.float32)
-    exact = detect(principal_axes(vectors), is_synthetic, None, seed=0)
+    exact = detect(Samples.of(principal_axes(vectors), is_synthetic), seed=0)
     monkeypatch.setattr(cross_validation, "SINGLE_FROM", 0)
     axes = principal_axes(vectors)
     assert axes.dtype == np.float32
     assert axes.shape == (3000, 39)
-    found = detect(axes, is_synthetic, None, seed=0)
+    found = detect(Samples.of(axes, is_synthetic), seed=0)
     gap = np.abs(found.probability_synthetic - exact.probability_synthetic)
     assert gap.max() < 1e-4
     assert found.auc == pytest.approx(exact.auc, abs=1e-5)

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from synthaudit.measures.samples import Samples
 from synthaudit.measures.usefulness.linear_probe import fit_probe
-from synthaudit.measures.usefulness.train_synthetic_test_real import TrainingValue, training_value
+from synthaudit.measures.usefulness.train_synthetic_test_real import (
+    TrainSyntheticTestReal,
+    train_synthetic_test_real,
+)
 from synthaudit.measures.usefulness.zero_shot import zero_shot
 
 CLASSES = 4
@@ -27,14 +31,13 @@ def value_of(
     synthetic: tuple[np.ndarray, np.ndarray],
     clusters: np.ndarray | None = None,
     **how: int,
-) -> TrainingValue:
+) -> TrainSyntheticTestReal:
     rows = np.concatenate([real[0], synthetic[0]])
     names = np.array([f"class {n}" for n in [*real[1], *synthetic[1]]], dtype=object)
     is_synthetic = np.arange(len(rows)) >= len(real[0])
     alone = np.full(len(rows), -1)
-    found = training_value(
-        rows, is_synthetic, names, alone, alone if clusters is None else clusters, **how
-    )
+    samples = Samples.of(rows, is_synthetic, classes=names)
+    found = train_synthetic_test_real(samples, alone if clusters is None else clusters, **how)
     assert found is not None
     return found
 
@@ -98,8 +101,8 @@ def test_intervals_cover_the_accuracy_of_fresh_images() -> None:
 
 def test_sets_without_classes_have_no_value() -> None:
     rows = np.zeros((20, 2))
-    nobody, alone = np.full(20, None, dtype=object), np.full(20, -1)
-    assert training_value(rows, np.arange(20) >= 10, nobody, alone, alone) is None
+    samples = Samples.of(rows, np.arange(20) >= 10)
+    assert train_synthetic_test_real(samples, np.full(20, -1)) is None
 
 
 @pytest.mark.parametrize("shape", [(200, 10), (30, 80)])

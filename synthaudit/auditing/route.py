@@ -1,0 +1,93 @@
+"""The route of an audit: every step that it takes, in order. Start reading here.
+
+A step takes the samples and what the steps before it found, and adds a section to the result. To
+add one, write a file in ``steps/`` that ends with a ``Step``, and put it into a list below.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from synthaudit.auditing.step import Step
+from synthaudit.auditing.steps import (
+    artefacts,
+    certainty,
+    coverage,
+    curation,
+    detector,
+    duplicates,
+    embedding_map,
+    labels,
+    memorisation,
+    requested,
+    scores,
+    usefulness,
+)
+from synthaudit.measures.protocol import Column
+from synthaudit.settings import Settings
+
+FULL: Final = (
+    duplicates.BY_RADIUS,
+    detector.AXES,
+    detector.REPEATED,
+    scores.BALANCED,
+    certainty.STEP,
+    coverage.STEP,
+    labels.STEP,
+    curation.STEP,
+    embedding_map.NEIGHBOURS,
+    memorisation.STEP,
+    artefacts.STEP,
+    usefulness.STEP,
+    requested.STEP,
+)
+QUICK: Final = (
+    duplicates.BY_RADIUS,
+    detector.AXES,
+    detector.ONCE,
+    scores.BALANCED,
+    labels.FOR_CURATION,
+    curation.STEP,
+    embedding_map.PRINCIPAL_AXES,
+    requested.STEP,
+)
+STUDIO: Final = (
+    duplicates.AS_STUDIO,
+    detector.AXES,
+    detector.AS_STUDIO,
+    scores.AS_STUDIO,
+    coverage.STEP,
+    labels.STEP,
+    curation.AS_STUDIO,
+    embedding_map.NEIGHBOURS,
+    usefulness.STEP,
+    requested.STEP,
+)
+QUICK_STUDIO: Final = (
+    duplicates.AS_STUDIO,
+    detector.AXES,
+    detector.AS_STUDIO,
+    scores.AS_STUDIO,
+    labels.FOR_CURATION,
+    curation.AS_STUDIO,
+    embedding_map.PRINCIPAL_AXES,
+    requested.STEP,
+)
+ROUTES: Final = {
+    ("default", False): FULL,
+    ("default", True): QUICK,
+    ("cleanlab", False): STUDIO,
+    ("cleanlab", True): QUICK_STUDIO,
+}
+"""By ``--definition`` and ``--quick``."""
+
+
+def choose_steps(settings: Settings) -> list[Step]:
+    """The steps that the settings ask for."""
+    route = ROUTES[settings.definition, settings.quick]
+    return [step for step in route if step.is_wanted(settings)]
+
+
+def image_columns() -> dict[str, Column]:
+    """The columns that our own steps add to ``images.parquet``, by name."""
+    return {column.name: column for step in FULL for column in step.columns}

@@ -1,0 +1,189 @@
+"""The artefact audit: are the sides told apart by their files rather than by their pictures?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from synthaudit.arrays import Floats, Vectors
+from synthaudit.auditing.context import Context
+from synthaudit.auditing.image_reader import SampleImages
+from synthaudit.auditing.step import Step
+from synthaudit.auditing.steps.detector import DetectorSection
+from synthaudit.images.reencoding import Recipe, reencoded
+from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS
+from synthaudit.measures.detection.cross_validation import principal_axes
+from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.detection.file_artefacts import (
+    SUSPICIOUS_AUC,
+    WITHIN,
+    ArtefactAudit,
+    audit_artefacts,
+)
+from synthaudit.measures.randomness import stream
+from synthaudit.measures.samples import Samples
+from synthaudit.result.section import Section
+
+_CONTROL_IMAGES: Final = 1000
+_CONTROL_LEAST: Final = 40
+_GOOD_QUALITY: Final = 95
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtefactSection(Section):
+    """The artefact audit of two collections.
+
+    Attributes:
+        audit: what file traits alone can tell.
+        control_auc: how well the embedder tells real images given the synthetic side's sizes and
+            codecs from untouched real images: what the files alone do to the detector. None with
+            fewer than 40 real images.
+        matched_auc: the detector's own with as many images as the control had, to compare with.
+        explains: whether the files alone account for what the detector sees.
+        detector_auc: of the detector on the embeddings.
+    """
+
+    audit: ArtefactAudit
+    control_auc: float | None
+    matched_auc: float | None
+    explains: bool
+    detector_auc: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """How well the files alone tell the sides apart."""
+        audit = self.audit
+        summary = {
+            "container_auc": audit.container_auc,
+            "trace_auc": audit.trace_auc,
+            "auc": audit.auc,
+            "control_auc": self.control_auc,
+            "matched_auc": self.matched_auc,
+            "explains": self.explains,
+            "best": [vars(trait) for trait in audit.best],
+        }
+        return {"artefacts": summary}
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before believing the detector, in sentences."""
+        if not self.explains:
+            reached = self.audit.trace_auc
+            if reached <= max(SUSPICIOUS_AUC, self.detector_auc - WITHIN):
+                return ()
+            note = (
+                f"Block frequencies alone tell the sides apart with AUC {reached:.3f}: blur, "
+                "upscaling or compression may be much of what the detector sees, or the "
+                "generator's own texture."
+            )
+            return (note,)
+        traits = ", ".join(
+            f"{trait.name} (real {trait.real:.4g}, synthetic {trait.synthetic:.4g})"
+            for trait in self.audit.best[:3]
+        )
+        reached, own = self.control_auc or 0.0, self.matched_auc or 0.0
+        if self.control_auc is None:
+            reached, own = self.audit.container_auc, self.detector_auc
+        note = (
+            "unrealistic cannot be trusted: size and codec of the files alone are told apart with "
+            f"AUC {reached:.3f}, the images with {own:.3f}. They differ in {traits}. Make the "
+            "files alike, or use --harmonise."
+        )
+        return (note,)
+
+
+def inspect_artefacts(samples: Samples, context: Context) -> ArtefactSection | None:
+    """Audit the files of both sides.
+
+    Returns:
+        ``ArtefactSection``; None where the detector could learn nothing, and when the traits of
+        some image cannot be read after all.
+    """
+    detection = context.section(DetectorSection).detection
+    images, settings = context.images, context.settings
+    if images is None or not detection.assignments:
+        return None
+    traits = images.traits()
+    if traits is None:
+        return None
+    container, traces = np.split(traits.astype(np.float64), [len(CONTAINER_TRAITS)], axis=1)
+    audit = audit_artefacts(
+        container,
+        traces,
+        samples,
+        container_names=CONTAINER_TRAITS,
+        trace_names=TRACE_TRAITS,
+        detector_auc=detection.auc,
+        folds=settings.folds,
+        seed=settings.seed,
+    )
+    reached, matched = _control(samples, container, images) or (None, None)
+    explains = audit.explains
+    if reached is not None and matched is not None:
+        explains = reached > max(SUSPICIOUS_AUC, matched - WITHIN)
+    return ArtefactSection(
+        audit=audit,
+        control_auc=reached,
+        matched_auc=matched,
+        explains=explains,
+        detector_auc=detection.auc,
+    )
+
+
+def _control(
+    samples: Samples, container: Floats, images: SampleImages
+) -> tuple[float, float] | None:
+    """AUC of treated against untouched real images, and of as many synthetic ones.
+
+    No image is both treated and untouched, so nothing but the treatment is to be found.
+    """
+    settings, real = images.reader.settings, images.real
+    real_vectors, fakes = samples.vectors[samples.real], samples.vectors[samples.synthetic]
+    count = min(len(real.entries), 2 * len(fakes), _CONTROL_IMAGES)
+    if count < _CONTROL_LEAST:
+        return None
+    rng = stream(settings.seed, "control")
+    rows = rng.permutation(len(real.entries))[:count]
+    treated, untouched = np.sort(rows[: count // 2]), np.sort(rows[count // 2 :])
+    models = rng.permutation(len(fakes))[: len(treated)]
+    part = replace(
+        real, name="the control", entries=[real.entries[row] for row in treated], unreadable=()
+    )
+    recipes = _pair_up(container[samples.real][treated], container[samples.synthetic][models])
+    found = images.reader.extract(
+        reencoded(part, recipes, workers=settings.workers, max_pixels=settings.max_pixels)
+    )
+    if len(found.kept) < len(treated):
+        return None
+
+    def reach(others: Vectors) -> float:
+        both = np.concatenate([real_vectors[untouched], others])
+        told = Samples.of(principal_axes(both), np.arange(len(both)) >= len(untouched))
+        return detect(told, folds=settings.folds, repeats=3, seed=settings.seed).auc
+
+    return reach(found.vectors), reach(fakes[models])
+
+
+def _pair_up(originals: Floats, models: Floats) -> list[Recipe]:
+    """A recipe for each original from the model of its rank in shape and size.
+
+    Where both sides have the same sizes no image is then cut or resized, as none was.
+    """
+    shape = [CONTAINER_TRAITS.index(name) for name in ("width", "aspect_ratio")]
+    ranked = [np.lexsort(files[:, shape].T) for files in (originals, models)]
+    paired = np.empty(len(originals), np.int64)
+    paired[ranked[0]] = ranked[1]
+    return [_recipe_of(model) for model in models[paired]]
+
+
+def _recipe_of(container: Floats) -> Recipe:
+    traits = dict(zip(CONTAINER_TRAITS, container, strict=True))
+    size = {"width": int(traits["width"]), "height": int(traits["height"])}
+    if traits["is_jpeg"]:
+        sampling = max(int(traits["jpeg_subsampling"]), 0)
+        quality = max(int(traits["jpeg_quality"]), 1)
+        return Recipe(**size, codec="JPEG", quality=quality, subsampling=sampling)
+    return Recipe(**size, codec="WEBP" if traits["is_webp"] else "PNG", quality=_GOOD_QUALITY)
+
+
+STEP: Final = Step(name="artefacts", run=inspect_artefacts, needs=("detector",))

@@ -1,0 +1,191 @@
+"""How sure are the scores: intervals, nulls, p-values and the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from synthaudit.auditing.context import Context
+from synthaudit.auditing.step import Step
+from synthaudit.auditing.steps.detector import DetectorSection
+from synthaudit.auditing.steps.duplicates import RadiusDuplicates
+from synthaudit.measures.bootstrap import detector_intervals, resample_radii, share_interval
+from synthaudit.measures.copies.duplicates import Duplicates
+from synthaudit.measures.copies.radius import denser_radius
+from synthaudit.measures.copies.rates import excess_p_value
+from synthaudit.measures.detection.permutation import (
+    PermutationNull,
+    detector_null,
+    unit_numbers,
+)
+from synthaudit.measures.detection.real_against_real import real_against_real
+from synthaudit.measures.intervals import Interval
+from synthaudit.measures.samples import Samples
+from synthaudit.measures.scores import FourScores
+from synthaudit.result.section import Section
+from synthaudit.settings import Settings
+
+_DRAWS: Final = 200
+_BY_DETECTOR: Final = ("unrealistic", "unrepresentative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertaintySection(Section):
+    """What surrounds the four scores.
+
+    Attributes:
+        intervals: by score, at ``settings.confidence``.
+        null: by score, its level when there is no difference; None where it has none.
+        p_values: by score; never 0; None where there is no test.
+        detector_p_value: likewise of the detector's ``auc``.
+        floor: what the real images score against themselves; None with too few of them.
+    """
+
+    intervals: Mapping[str, Interval]
+    null: Mapping[str, float | None]
+    p_values: Mapping[str, float | None]
+    detector_p_value: float | None
+    floor: FourScores | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, by score."""
+        contents: dict[str, Any] = {
+            "intervals": {name: [own.low, own.high] for name, own in self.intervals.items()},
+            "null": dict(self.null),
+            "p_values": dict(self.p_values),
+            "detector": {"p_value": self.detector_p_value},
+        }
+        if self.floor is not None:
+            contents["floor"] = dict(vars(self.floor))
+        return contents
+
+
+def surround(samples: Samples, context: Context) -> CertaintySection:
+    """Surround the scores with what can be said of their certainty."""
+    copies = context.section(RadiusDuplicates).found
+    null = _permute(samples, context)
+    intervals = _resample(samples, context, null)
+    floor = _audit_the_real(samples, context)
+    settings = context.settings
+    expected = None if copies.radius.is_absolute else settings.false_alarms
+    return CertaintySection(
+        intervals={**intervals, **_share_intervals(samples, copies, settings)},
+        null={
+            **{name: null.levels[name] if null else None for name in _BY_DETECTOR},
+            "unvaried": expected,
+            "unoriginal": expected,
+        },
+        p_values={
+            **{name: null.p_values[name] if null else None for name in _BY_DETECTOR},
+            **share_p_values(samples, copies),
+        },
+        detector_p_value=null.p_values["auc"] if null else None,
+        floor=floor,
+    )
+
+
+def _permute(samples: Samples, context: Context) -> PermutationNull | None:
+    settings = context.settings
+    context.progress.start("permuting for the null", 0)
+    return detector_null(
+        samples,
+        folds=settings.folds,
+        permutations=settings.permutations,
+        seed=settings.seed,
+        validate=context.engine.validate,
+    )
+
+
+def _resample(
+    samples: Samples, context: Context, null: PermutationNull | None
+) -> dict[str, Interval]:
+    settings = context.settings
+    context.progress.start("resampling for intervals", 0)
+    return detector_intervals(
+        samples,
+        context.section(DetectorSection).detection,
+        least_spread=None if null is None else null.spreads,
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=settings.seed,
+        validate=context.engine.validate,
+    )
+
+
+def _audit_the_real(samples: Samples, context: Context) -> FourScores | None:
+    settings = context.settings
+    context.progress.start("auditing the real images against themselves", 0)
+    return real_against_real(
+        samples.take(~samples.is_synthetic),
+        synthetic_share=float(samples.is_synthetic.mean()),
+        false_alarms=settings.false_alarms,
+        distance=settings.duplicate_distance,
+        folds=settings.folds,
+        seed=settings.seed,
+    )
+
+
+def _share_intervals(
+    samples: Samples, copies: Duplicates, settings: Settings
+) -> dict[str, Interval]:
+    radius = copies.radius
+    synthetic_rows = samples.synthetic
+    units = unit_numbers(samples.is_synthetic, copies.cluster)[synthetic_rows]
+    if radius.is_learnt:
+        real, dimensions = resample_radii(
+            radius.real_distances,
+            false_alarms=settings.false_alarms,
+            resamples=_DRAWS,
+            seed=settings.seed,
+        )
+        synthetic = denser_radius(
+            real, dimensions, candidates=len(synthetic_rows), reference=radius.real_count
+        )
+    else:
+        real, synthetic = np.full(_DRAWS, radius.real), np.full(_DRAWS, radius.synthetic)
+    sides = {
+        "unvaried": (copies.nearest_synthetic, radius.synthetic, synthetic),
+        "unoriginal": (copies.nearest_real, radius.real, real),
+    }
+    return {
+        name: share_interval(
+            near.distance[synthetic_rows, 0],
+            own,
+            units,
+            radii,
+            confidence=settings.confidence,
+            seed=settings.seed,
+        )
+        for name, (near, own, radii) in sides.items()
+    }
+
+
+def share_p_values(samples: Samples, copies: Duplicates) -> dict[str, float | None]:
+    """Clusters of flagged images against pairs of real images among themselves."""
+    radius = copies.radius
+    if not radius.is_learnt:
+        return {"unvaried": None, "unoriginal": None}
+    units = unit_numbers(samples.is_synthetic, copies.cluster)
+    # Neighbours come in pairs: as many events as half the images that are near another.
+    pairs = float((radius.real_distances < radius.real).sum()) / 2.0
+    exposure = float(len(np.unique(units[samples.synthetic])))
+    counts = {
+        "unvaried": (copies.is_unvaried, float(radius.real_count)),
+        # A copy is an event of its own, a pair of real images one event of two images.
+        "unoriginal": (copies.is_unoriginal, radius.real_count / 2.0),
+    }
+    return {
+        name: excess_p_value(
+            len(np.unique(units[flagged])),
+            exposure,
+            reference_events=pairs,
+            reference_exposure=reference,
+        )
+        for name, (flagged, reference) in counts.items()
+    }
+
+
+STEP: Final = Step(name="certainty", run=surround, needs=("duplicates", "detector"))

@@ -1,0 +1,179 @@
+"""Measures beside the four scores, and which kinds of real image the synthetic set misses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from synthaudit.arrays import Floats, Integers, Names
+from synthaudit.auditing.context import Context
+from synthaudit.auditing.step import Step
+from synthaudit.measures.fidelity.prdc import COVERAGE_COLUMN
+from synthaudit.measures.protocol import SetMeasure, SideVectors, Supporting
+from synthaudit.measures.randomness import sample_rows, stream
+from synthaudit.measures.registry import MEASURES
+from synthaudit.measures.samples import Samples
+from synthaudit.measures.search.clusters import identical_groups
+from synthaudit.measures.search.neighbours import Directions
+from synthaudit.result.section import Section
+
+# Quadratic in the rows: beyond this many of a side a random sample stands for them.
+_ROWS: Final = 5000
+_LEAST: Final = 10
+_KINDS: Final = 6
+_EXAMPLES: Final = 3
+
+COLUMNS: Final = (COVERAGE_COLUMN,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissedKind:
+    """Uncovered real images that look alike.
+
+    Attributes:
+        size: how many there are.
+        examples: paths of the most uncovered ones.
+        classes: how many of each class; empty without classes.
+    """
+
+    size: int
+    examples: Sequence[str]
+    classes: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportingSection(Section):
+    """What measures of the whole set found.
+
+    Attributes:
+        values: by name.
+        by_image: by column, (n,) numbers; NaN for images left out of the sample.
+    """
+
+    values: Mapping[str, Supporting]
+    by_image: Mapping[str, Floats] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The measures with their ranges, directions and papers."""
+        return {"supporting": {name: dict(vars(value)) for name, value in self.values.items()}}
+
+    def columns(self, samples: Samples) -> Mapping[str, npt.NDArray[Any]]:  # noqa: ARG002
+        """What they say of single images."""
+        return self.by_image
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoverageSection(SupportingSection):
+    """Our own measures, and what is missed."""
+
+    missed: Sequence[MissedKind]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The measures, and the missed kinds, the largest first."""
+        missed = [
+            {"size": kind.size, "examples": list(kind.examples), "classes": dict(kind.classes)}
+            for kind in self.missed
+        ]
+        return {**super().to_dict(), "missed": missed}
+
+
+def measure_coverage(samples: Samples, context: Context) -> CoverageSection | None:
+    """Fidelity, coverage and variety; None with fewer than ten images on a side."""
+    context.progress.start("measuring coverage and fidelity", 0)
+    parted = part_sides(samples, context)
+    if parted is None:
+        return None
+    found = measure_sets([MEASURES.load(name) for name in MEASURES.own], parted)
+    ratio = found.by_image[COVERAGE_COLUMN.name][parted.rows[0]]
+    kinds = _group(parted, ratio, samples, context.settings.seed)
+    return CoverageSection(values=found.values, by_image=found.by_image, missed=kinds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartedSides:
+    """Both sides' directions, or samples of them.
+
+    Attributes:
+        directions: of the real rows, then the synthetic ones.
+        rows: where they are among the n samples.
+        sides: what the measures are given.
+        count: n.
+    """
+
+    directions: Directions
+    rows: tuple[Integers, Integers]
+    sides: SideVectors
+    count: int
+
+
+def part_sides(samples: Samples, context: Context) -> PartedSides | None:
+    """Directions of at most 5,000 images a side; None with fewer than ten on one."""
+    settings = context.settings
+    rng = stream(settings.seed, "supporting")
+    real, synthetic = (sample_rows(rows, _ROWS, rng) for rows in (samples.real, samples.synthetic))
+    if min(len(real), len(synthetic)) < _LEAST:
+        return None
+    # Only of the sample: the directions of all would take as much memory as the vectors.
+    directions = Directions(samples.vectors[np.concatenate([real, synthetic])])
+    first, second = np.split(np.arange(len(directions)), [len(real)])
+    return PartedSides(
+        directions=directions,
+        rows=(real, synthetic),
+        sides=SideVectors(
+            real=directions.rows(first),
+            synthetic=directions.rows(second),
+            confidence=settings.confidence,
+            seed=settings.seed,
+            rng=rng,
+        ),
+        count=len(samples),
+    )
+
+
+def measure_sets(measures: Sequence[Any], parted: PartedSides) -> SupportingSection:
+    """What some measures of whole sets say, one after the other."""
+    values: dict[str, Supporting] = {}
+    columns: dict[str, Floats] = {}
+    for each in measures:
+        if not isinstance(each, SetMeasure):
+            continue
+        found = each.measure(parted.sides)
+        values |= found.values
+        for own, rows in zip((found.real, found.synthetic), parted.rows, strict=True):
+            for name, numbers in own.items():
+                columns.setdefault(name, np.full(parted.count, np.nan))[rows] = numbers
+    return SupportingSection(values=values, by_image=columns)
+
+
+def _group(parted: PartedSides, ratio: Floats, samples: Samples, seed: int) -> list[MissedKind]:
+    """Uncovered real images by what they look like: by k-means."""
+    from sklearn.cluster import KMeans
+
+    names, labels = samples.paths[parted.rows[0]], samples.classes[parted.rows[0]]
+    missed = np.flatnonzero(ratio > 1.0)
+    if len(missed) == 0:
+        return []
+    distinct = len(identical_groups(parted.directions.unit, missed))
+    count = max(min(_KINDS, len(missed) // 5, distinct), 1)
+    means = KMeans(n_clusters=count, n_init=3, random_state=seed % 2**32)
+    kind = means.fit_predict(parted.directions.rows(missed))
+    kinds = [_describe(missed[kind == number], ratio, names, labels) for number in range(count)]
+    return sorted(kinds, key=lambda kind: -kind.size)
+
+
+def _describe(rows: Integers, ratio: Floats, names: Names, labels: Names) -> MissedKind:
+    order = rows[np.lexsort((rows, -ratio[rows]))]
+    classes = Counter(str(label) for label in labels[rows] if label is not None)
+    return MissedKind(
+        size=len(rows),
+        examples=[str(name) for name in names[order[:_EXAMPLES]]],
+        classes=dict(classes.most_common()),
+    )
+
+
+STEP: Final = Step(name="coverage", run=measure_coverage, columns=COLUMNS)

@@ -1,0 +1,89 @@
+"""What the synthetic images are worth to a classifier, beside what no training gives."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from synthaudit.arrays import Singles
+from synthaudit.auditing.context import Context
+from synthaudit.auditing.step import Step
+from synthaudit.auditing.steps.detector import AxesSection
+from synthaudit.auditing.steps.duplicates import DuplicateSection
+from synthaudit.auditing.steps.labels import LabelSection
+from synthaudit.embedding.protocol import TextEmbedder
+from synthaudit.errors import EmbedderError
+from synthaudit.measures.samples import Samples
+from synthaudit.measures.usefulness.shared_classes import shared_classes
+from synthaudit.measures.usefulness.train_synthetic_test_real import (
+    TrainSyntheticTestReal,
+    train_synthetic_test_real,
+)
+from synthaudit.measures.usefulness.zero_shot import TEMPLATES, ZeroShot, zero_shot
+from synthaudit.progress import LOGGER
+from synthaudit.result.section import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsefulnessSection(Section):
+    """Probes, zero-shot baselines on the real images, and label fidelity."""
+
+    training: TrainSyntheticTestReal
+    zero_shot: ZeroShot | None
+    labels: LabelSection | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Accuracies, baselines and label fidelity."""
+        summary = asdict(self.training)
+        if self.zero_shot is not None:
+            summary["zero_shot"] = asdict(self.zero_shot)
+        if self.labels is not None:
+            summary["labels"] = self.labels.summary()
+        return {"usefulness": summary}
+
+
+def judge_usefulness(samples: Samples, context: Context) -> UsefulnessSection | None:
+    """Train on synthetic images and test on real ones; None without two shared classes."""
+    settings = context.settings
+    context.progress.start("training probes", 0)
+    value = train_synthetic_test_real(
+        samples.on(context.section(AxesSection).axes),
+        context.section(DuplicateSection).found.cluster,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    if value is None:
+        return None
+    return UsefulnessSection(
+        training=value,
+        zero_shot=_classify_by_name(samples, context),
+        labels=context.find(LabelSection),
+    )
+
+
+def _classify_by_name(samples: Samples, context: Context) -> ZeroShot | None:
+    """The zero-shot baseline on the real images, where the embedder reads text."""
+    embedder = None if context.images is None else context.images.reader.embedder
+    shared = shared_classes(samples)
+    if shared is None or not isinstance(embedder, TextEmbedder):
+        return None
+    try:
+        texts = _read_classes(embedder, shared.names)
+    except EmbedderError as error:
+        LOGGER.warning("no zero-shot baseline: %s", error)
+        return None
+    asked = shared.known & ~samples.is_synthetic
+    return zero_shot(samples.vectors[asked], texts, shared.target[asked])
+
+
+def _read_classes(embedder: TextEmbedder, names: list[str]) -> Singles:
+    """(T, K, d) vectors of the class names in every template."""
+    spoken = [name.replace("_", " ").replace("-", " ") for name in names]
+    return np.stack(
+        [embedder.encode_text([line.format(name) for name in spoken]) for line in TEMPLATES]
+    )
+
+
+STEP: Final = Step(name="usefulness", run=judge_usefulness, needs=("duplicates", "axes"))

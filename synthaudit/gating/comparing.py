@@ -1,0 +1,200 @@
+"""Two audits side by side: what changed beyond noise, and which images came, went or turned bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from synthaudit.arrays import Floats
+from synthaudit.errors import PolicyError
+from synthaudit.measures.intervals import Quantity, difference, wilson
+from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.result.audit import Audit
+from synthaudit.result.reading import read_images, read_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FLAGS: Final = ("is_unvaried", "is_unoriginal", "is_wrong_label")
+
+Tables = tuple["pd.DataFrame | None", "pd.DataFrame | None"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Quantity):
+    """A change of one score; above 0 it is worse.
+
+    Attributes:
+        before, after: the values.
+        is_paired: whether it is from the same real images on both sides.
+    """
+
+    before: float
+    after: float
+    is_paired: bool
+
+    @property
+    def reading(self) -> str:
+        """``worse``, ``better`` or ``within noise``."""
+        if self.low is None or self.high is None:
+            return "unknown: no intervals"
+        return "worse" if self.low > 0 else "better" if self.high < 0 else "within noise"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two audits.
+
+    Attributes:
+        changes: by score.
+        new: synthetic images that only the second has.
+        gone: those that only the first has.
+        newly_bad: those of both that only the second flags.
+    """
+
+    changes: Mapping[str, Change]
+    new: list[str]
+    gone: list[str]
+    newly_bad: list[str]
+
+
+def compare(before: Audit | str | Path, after: Audit | str | Path) -> Comparison:
+    """Compare two audits: what changed, and which images came, went or turned bad.
+
+    Args:
+        before: an audit, a ``scores.json``, or the folder that holds one.
+        after: another one.
+
+    Returns:
+        ``Comparison``.
+
+    Raises:
+        DataError: a file cannot be read.
+        PolicyError: the audits are of different embedders or definitions.
+
+    Examples:
+        >>> import numpy as np, synthaudit
+        >>> real, synthetic = np.random.default_rng(0).normal(size=(2, 60, 8))
+        >>> audit = synthaudit.score_embeddings(real, synthetic, quick=True)
+        >>> synthaudit.compare(audit, audit).changes["unvaried"].value
+        0.0
+    """
+    (old, first), (new, second) = _contents(before), _contents(after)
+    refuse_other_embedder(new, old)
+    return compare_contents(old, new, (first, second))
+
+
+def _contents(audit: Audit | str | Path) -> tuple[Mapping[str, Any], pd.DataFrame | None]:
+    if isinstance(audit, Audit):
+        return audit.to_dict(), audit.images
+    scores, file = read_scores(Path(audit))
+    return scores, read_images(file.parent)
+
+
+def compare_contents(
+    before: Mapping[str, Any], after: Mapping[str, Any], images: Tables
+) -> Comparison:
+    """Compare two audits.
+
+    Where both have the same real images, changes are judged on what then differs: of
+    ``unrepresentative`` image by image; of ``unvaried`` and ``unoriginal`` without the uncertainty
+    of the radius, which both share.
+
+    Args:
+        before: contents of the first ``scores.json``.
+        after: of the second.
+        images: their image tables, where there are some.
+    """
+    known = paired_changes(before, after, images)
+    changes = {}
+    for name in SCORE_NAMES:
+        old, new = _score(before, name), _score(after, name)
+        found = known.get(name) or difference(old, new)
+        changes[name] = Change(
+            before=old.value,
+            after=new.value,
+            value=new.value - old.value,
+            low=found.low,
+            high=found.high,
+            is_paired=name in known,
+        )
+    paths = [_synthetic(table) for table in images]
+    both = set(paths[0]) & set(paths[1])
+    return Comparison(
+        changes=changes,
+        new=sorted(set(paths[1]) - set(paths[0])),
+        gone=sorted(set(paths[0]) - set(paths[1])),
+        newly_bad=sorted(path for path in both if paths[1][path] and not paths[0][path]),
+    )
+
+
+def paired_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], images: Tables
+) -> dict[str, Quantity]:
+    """Changes by score, where the real images are the same; else nothing."""
+    first, second = images
+    same = _real_digest(before) is not None and _real_digest(before) == _real_digest(after)
+    if first is None or second is None or not same:
+        return {}
+    real = [
+        table[table["side"] == "real"].set_index("path")["label_quality"]
+        for table in (first, second)
+    ]
+    found = {"unrepresentative": _paired(real[0].to_numpy(), real[1].loc[real[0].index].to_numpy())}
+    for name in ("unvaried", "unoriginal"):
+        old, new = (_share(table, f"is_{name}") for table in (first, second))
+        found[name] = difference(old, new)
+    return found
+
+
+def refuse_other_embedder(new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+    """Refuse to compare audits of different embedders or definitions.
+
+    Raises:
+        PolicyError: they differ.
+    """
+    for name in ("fingerprint", "definition"):
+        one, other = (scores.get("provenance", {}).get(name) for scores in (new, old))
+        if one != other:
+            raise PolicyError(
+                f"scores and baseline have another {name} ({one!r} and {other!r}): they are not "
+                "comparable; make the baseline anew."
+            )
+
+
+def _real_digest(scores: Mapping[str, Any]) -> Any:
+    return scores.get("provenance", {}).get("real_digest")
+
+
+def _paired(before: Floats, after: Floats) -> Quantity:
+    change = after - before
+    # The two detectors differ as a whole, besides image by image: twice the usual width.
+    width = 2.0 * 1.96 * float(change.std(ddof=1)) / np.sqrt(len(change))
+    middle = float(change.mean())
+    return Quantity(value=middle, low=middle - width, high=middle + width)
+
+
+def _share(table: pd.DataFrame, flag: str) -> Quantity:
+    """The share of flagged synthetic images, as sure as there are clusters of images."""
+    own = table[table["side"] == "synthetic"]
+    cluster = own["duplicate_cluster"]
+    units = max(float(cluster.nunique() + cluster.isna().sum()), 1.0)
+    share = float(own[flag].mean())
+    return Quantity(value=share, **vars(wilson(share, units, 0.95)))
+
+
+def _score(scores: Mapping[str, Any], name: str) -> Quantity:
+    ends = scores.get("intervals", {}).get(name) or (None, None)
+    return Quantity(value=float(scores[name]), low=ends[0], high=ends[1])
+
+
+def _synthetic(table: pd.DataFrame | None) -> dict[str, bool]:
+    if table is None:
+        return {}
+    own = table[table["side"] == "synthetic"]
+    flagged = own[list(_FLAGS)].any(axis=1)
+    return dict(zip(own["path"], flagged, strict=True))

@@ -1,0 +1,90 @@
+"""The numbers of a ``scores.json``, found by their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from synthaudit.errors import PolicyError
+from synthaudit.measures.intervals import Quantity
+from synthaudit.registry import nearest_name
+from synthaudit.result.reading import is_number
+
+_PART: Final = re.compile(r'"([^"]*)"|([^."]+)')
+_LISTED: Final = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Quantity):
+    """A number of an audit, with its interval where it has one.
+
+    Attributes:
+        path: where in ``scores.json`` it stands.
+        is_exact: whether it is a count, which needs no interval.
+    """
+
+    path: str
+    is_exact: bool
+
+
+def numbers_at(scores: Mapping[str, Any], path: str) -> list[Number]:
+    """All numbers that a path leads to; ``*`` stands for any one key.
+
+    Keys with dots in them go into double quotes: ``classes."t.shirt".unvaried``.
+
+    Raises:
+        PolicyError: there are none.
+    """
+    parts = [quoted or plain for quoted, plain in _PART.findall(path)]
+    found = [_number(scores, keys, value) for keys, value in _walk(scores, parts, ())]
+    numbers = [number for number in found if number is not None]
+    if not numbers:
+        known = [number_path for number_path, _ in _all_paths(scores)]
+        hint = nearest_name(path, known[:_LISTED]) if known else "there are no numbers."
+        raise PolicyError(f"scores.json has no number at {path!r}; {hint[:300]}")
+    return numbers
+
+
+def _walk(
+    node: Any, parts: list[str], keys: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not parts:
+        yield keys, node
+        return
+    if not isinstance(node, dict):
+        return
+    for key in sorted(node) if parts[0] == "*" else [parts[0]]:
+        if key in node:
+            yield from _walk(node[key], parts[1:], (*keys, key))
+
+
+def _number(scores: Mapping[str, Any], keys: tuple[str, ...], value: Any) -> Number | None:
+    path = ".".join(f'"{key}"' if "." in key else key for key in keys)
+    low = high = None
+    if isinstance(value, dict) and is_number(value.get("value")):
+        low, high, value = value.get("low"), value.get("high"), value["value"]
+    elif len(keys) == 1:
+        interval = scores.get("intervals", {})
+        interval = interval.get(keys[0]) if isinstance(interval, dict) else None
+        if isinstance(interval, list) and len(interval) == 2:
+            low, high = interval
+    if not is_number(value):
+        return None
+    bounded = is_number(low) and is_number(high)
+    return Number(
+        path=path,
+        value=float(value),
+        low=float(low) if bounded and low is not None else None,
+        high=float(high) if bounded and high is not None else None,
+        is_exact=isinstance(value, int),
+    )
+
+
+def _all_paths(node: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _all_paths(value, (*keys, str(key)))
+    elif is_number(node):
+        yield ".".join(keys), float(node)

@@ -1,0 +1,33 @@
+"""Measures by name: a line each, a file each; other packages add theirs by entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from synthaudit.errors import SettingsError
+from synthaudit.measures.protocol import ImageMeasure, SetMeasure
+from synthaudit.registry import Registry
+
+MEASURES: Final[Registry[SetMeasure | ImageMeasure]] = Registry(
+    "measure",
+    "synthaudit.measures",
+    {
+        "prdc": "synthaudit.measures.fidelity.prdc:MEASURE",
+        "frechet": "synthaudit.measures.fidelity.frechet:MEASURE",
+        "kernel_distance": "synthaudit.measures.fidelity.kernel_distance:MEASURE",
+        "vendi": "synthaudit.measures.fidelity.vendi:MEASURE",
+    },
+    error=SettingsError,
+)
+"""Ours are part of every full audit, in this order; ``--measure`` names others."""
+
+
+def check_measures(names: Sequence[str]) -> None:
+    """Say before the work, not after it, that a measure does not exist.
+
+    Raises:
+        SettingsError: one cannot be had.
+    """
+    for name in names:
+        MEASURES.load(name)

@@ -1,0 +1,280 @@
+"""The schema of ``scores.json``: its keys, in the order in which they are written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCORES_SCHEMA: Final = "synthaudit/scores/1"
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Part(BaseModel):
+    """Keys that later versions or other packages add are allowed everywhere."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+
+class EstimatePart(_Part):
+    """A number and its interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class ByScore(_Part):
+    """A number for each of the four scores; null where there is none."""
+
+    unrealistic: float | None
+    unrepresentative: float | None
+    unvaried: float | None
+    unoriginal: float | None
+
+
+class Intervals(_Part):
+    """Both ends of the interval of each score."""
+
+    unrealistic: tuple[Share, Share]
+    unrepresentative: tuple[Share, Share]
+    unvaried: tuple[Share, Share]
+    unoriginal: tuple[Share, Share]
+
+
+class Counts(_Part):
+    """How many images and classes there are."""
+
+    real: int
+    synthetic: int
+    unreadable: int
+    classes: int
+
+
+class DetectorPart(_Part):
+    """The classifier that tells the sides apart; 0.5 is chance, 1 perfect."""
+
+    auc: Share
+    accuracy: Share
+    p_value: float | None = None
+    undetermined_real: int
+    undetermined_synthetic: int
+
+
+class DuplicatePart(_Part):
+    """The duplicate radius, how it came about, and what lies within it."""
+
+    radius: float
+    metric: str | None = None
+    synthetic_radius: float | None = None
+    intrinsic_dimension: float | None = None
+    distinct_real: int | None = None
+    pairs: int
+    pairs_listed: int
+    clusters: int
+    search_recall: float | None = None
+
+
+class SupportingPart(_Part):
+    """A measure beside the four scores: range, direction, value by chance, source."""
+
+    value: float
+    better: Literal["higher", "lower"]
+    least: float | None
+    most: float | None
+    chance: float | None
+    paper: str
+    low: float | None
+    high: float | None
+
+
+class MissedPart(_Part):
+    """A kind of real image that nothing synthetic resembles."""
+
+    size: int
+    examples: list[str]
+    classes: dict[str, int]
+
+
+class MemorisationPart(_Part):
+    """Copies by calibrated distances, and how often an image is nearer to a real one than usual."""
+
+    copies: int
+    share: Share
+    false_discoveries: Share
+    by_both: int | None = None
+    by_embedding_only: int | None = None
+    by_pattern_only: int | None = None
+    mirrored: int | None = None
+    not_authentic: Share | None = None
+    not_authentic_held_out: Share | None = None
+
+
+class ClassUsefulness(_Part):
+    """Accuracies on the real images of a class."""
+
+    real: float
+    synthetic: float
+    both: float
+    gain: float
+
+
+class FewShotPart(_Part):
+    """The same with so many real images a class."""
+
+    images: int
+    real: EstimatePart
+    both: EstimatePart
+    gain: EstimatePart
+
+
+class ZeroShotPart(_Part):
+    """Accuracy of the nearest class name, without any training."""
+
+    single: Share
+    ensemble: Share
+
+
+class LabelPart(_Part):
+    """How many synthetic images show the class that they were made for."""
+
+    agreement: Share
+    real_accuracy: Share
+    wrong: int
+
+
+class UsefulnessPart(_Part):
+    """Balanced accuracy on held-out real images of probes trained on real and synthetic ones."""
+
+    real: EstimatePart
+    synthetic: EstimatePart
+    both: EstimatePart
+    gain: EstimatePart
+    gap: EstimatePart
+    classes: dict[str, ClassUsefulness]
+    few_shot: list[FewShotPart]
+    chance: Share
+    excluded: int
+    zero_shot: ZeroShotPart | None = None
+    labels: LabelPart | None = None
+
+
+class TraitPart(_Part):
+    """A trait of the files by itself: its AUC, and its median on each side."""
+
+    name: str
+    auc: Share
+    real: float
+    synthetic: float
+
+
+class ArtefactPart(_Part):
+    """How well traits of the files alone tell the sides apart; AUCs, 0.5 is chance."""
+
+    container_auc: Share
+    trace_auc: Share
+    auc: Share
+    control_auc: Share | None
+    matched_auc: Share | None
+    explains: bool
+    best: list[TraitPart]
+
+
+class MeasurePart(_Part):
+    """A measure of single images: its median on each side, and how well it tells them apart."""
+
+    description: str
+    real: float | None
+    synthetic: float | None
+    auc: Share
+
+
+class ClassPart(_Part):
+    """The four scores of one class, and how many images it has on each side."""
+
+    unrealistic: Share
+    unrepresentative: Share
+    unvaried: Share
+    unoriginal: Share
+    real: int
+    synthetic: int
+
+
+class KeptPart(_Part):
+    """How many synthetic images are worth keeping, why the others are not, and what they score."""
+
+    synthetic: int
+    dropped: dict[str, int]
+    scores: ByScore | dict[str, float]
+
+
+class ProvenancePart(_Part):
+    """How to reproduce the numbers."""
+
+    synthaudit: str
+    embedder: str
+    fingerprint: str
+    definition: str
+    seed: int
+    settings: dict[str, Any]
+    real_digest: str
+    synthetic_digest: str
+    versions: dict[str, str]
+    device: str
+    map: str | None = None
+    harmonised_to: dict[str, Any] | None = None
+
+
+class ScoresFile(_Part):
+    """``scores.json``: the four scores (0 to 1, higher is worse), and all that is known of them."""
+
+    schema_: Literal["synthaudit/scores/1"] = Field(alias="schema")
+    unrealistic: Share
+    unrepresentative: Share
+    unvaried: Share
+    unoriginal: Share
+    chance: ByScore
+    intervals: Intervals | None = None
+    null: ByScore | None = None
+    p_values: ByScore | None = None
+    floor: ByScore | None = None
+    counts: Counts
+    detector: DetectorPart
+    duplicates: DuplicatePart
+    supporting: dict[str, SupportingPart] = Field(default_factory=dict)
+    missed: list[MissedPart] = Field(default_factory=list)
+    memorisation: MemorisationPart | None = None
+    usefulness: UsefulnessPart | None = None
+    artefacts: ArtefactPart | None = None
+    measures: dict[str, MeasurePart] = Field(default_factory=dict)
+    classes: dict[str, ClassPart]
+    kept: KeptPart | None = None
+    notes: list[str]
+    provenance: ProvenancePart
+
+
+def in_order(contents: Any, kind: Any) -> Any:
+    """Contents with their keys in the order of a model, those that it does not know last.
+
+    >>> in_order({"high": 2, "more": 0, "value": 1}, EstimatePart)
+    {'value': 1, 'high': 2, 'more': 0}
+    """
+    model = next((part for part in (kind, *get_args(kind)) if _is_model(part)), None)
+    if isinstance(contents, dict) and model is not None and get_origin(kind) is not dict:
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        known = {
+            key: in_order(contents[key], field.annotation)
+            for key, field in fields.items()
+            if key in contents
+        }
+        return {**known, **{key: contents[key] for key in contents if key not in known}}
+    if isinstance(contents, dict) and get_origin(kind) is dict:
+        return {key: in_order(value, get_args(kind)[1]) for key, value in contents.items()}
+    if isinstance(contents, list) and get_origin(kind) is list:
+        return [in_order(value, get_args(kind)[0]) for value in contents]
+    return contents
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
