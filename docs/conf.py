@@ -1,11 +1,11 @@
 """How Sphinx builds these pages: ``make docs``; nothing is fetched from anywhere."""
 
-from importlib.metadata import version
+import importlib.metadata
 
 project = "synthaudit"
 author = "The synthaudit maintainers"
 copyright = "the synthaudit maintainers, Apache-2.0"  # noqa: A001 - Sphinx reads this name
-release = version("synthaudit")
+release = importlib.metadata.version("synthaudit")
 
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}

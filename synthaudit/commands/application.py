@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from synthaudit.commands.demo import demo
-from synthaudit.commands.doctor import doctor
-from synthaudit.commands.gate import compare, gate
-from synthaudit.commands.report import report
-from synthaudit.commands.score import score
-from synthaudit.commands.selftest import selftest
-from synthaudit.commands.sweep import sweep
+COMMANDS: Final = {
+    "score": "Audit a synthetic set against a real one.",
+    "sweep": "Find out which prompt to use.",
+    "gate": "Reject a set that breaks a policy, by exit code.",
+    "compare": "Print what changed between two audits.",
+    "report": "Render the reports again from what a run left.",
+    "selftest": "Find out what the audit can see on images like yours.",
+    "demo": "Make a small real and a synthetic set, and score them.",
+    "doctor": "Say what this machine has, and what mends what it lacks.",
+}
+"""What the list of commands says of each; the rest is in ``commands/NAME.py``."""
+
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class _LazyGroup(TyperGroup):
+    """Imports a command when it is called: the list of commands is there at once."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The real command in place of the one that stands for it in the list."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else command, rest
+
+
+def load(name: str) -> Any:
+    """A command by its name."""
+    own = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, context_settings=_CONTEXT
+    )
+    function = getattr(import_module(f"synthaudit.commands.{name}"), name)
+    own.command(name)(function)
+    command = typer.main.get_command(own)
+    command.name = name
+    return command
+
 
 application = typer.Typer(
     name="synthaudit",
+    cls=_LazyGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_CONTEXT,
     help="Is a set of generated images good enough to train on? Four scores say so.",
 )
-application.command()(score)
-application.command()(sweep)
-application.command()(gate)
-application.command()(compare)
-application.command()(report)
-application.command()(selftest)
-application.command()(demo)
-application.command()(doctor)
+
+
+def _stand_in() -> None:
+    """Never called: ``_LazyGroup`` takes the command itself."""
+
+
+for _name, _text in COMMANDS.items():
+    application.command(_name, help=_text)(_stand_in)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -1,4 +1,4 @@
-"""``synthaudit gate`` and ``synthaudit compare``: is a set good enough, and is it worse?"""
+"""``synthaudit gate``: is a set good enough?"""
 
 from __future__ import annotations
 
@@ -63,20 +63,6 @@ def gate(
     )
     tell(verdict, images, junit=junit, out=out, github=github, as_json=output_format == "json")
     raise typer.Exit(verdict.exit_code)
-
-
-@answers_errors
-def compare(
-    before: Annotated[Path, typer.Argument(help="A scores.json or the folder that holds it.")],
-    after: Annotated[Path, typer.Argument(help="Another one.")],
-) -> None:
-    """Print what changed between two audits, and which images came, went or turned bad."""
-    from rich.console import Console
-
-    from synthaudit.gating.comparing import compare as run
-    from synthaudit.reporting.gate import print_comparison
-
-    print_comparison(run(before, after), Console())
 
 
 def choose_policy(file: Path | None, maximum: list[str], *, certain: bool) -> Policy:
