@@ -1,18 +1,21 @@
 # make demo   install, make a small real and a synthetic image set, and score them
 # make test   install, then lint, types and the whole test suite
 # make bench  measure against the peers; writes reports/
+# make docs   build the pages into docs/_build
+# make generate  write what is made from the code: options.py, reference pages, schemas
 
 PYTHON ?= python3
 BIN := .venv/bin
-UV := $(BIN)/uv pip install --quiet --python
+# Compiled once here, or every process would compile what it imports where bytecode is not written.
+UV := $(BIN)/uv pip install --quiet --compile-bytecode --python
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench docs generate clean
 
 demo: .venv/installed
 	$(BIN)/synthaudit demo
 
 test: lint .venv-oracles/installed .venv/junit-10.xsd
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadscope
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadscope
 
 lint: .venv/installed-checks
 	$(BIN)/ruff check .
@@ -22,6 +25,12 @@ lint: .venv/installed-checks
 format: .venv/installed-checks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/installed-checks
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+
+generate: .venv/installed
+	$(BIN)/python docs/generate.py
 
 bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/score.py
@@ -43,7 +52,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test --editable .[fast,generate,mlflow,ray,s3,tensorboard,wandb]
+	$(UV) $(BIN)/python --group check --group test --group docs --editable .[fast,generate,mlflow,ray,s3,tensorboard,wandb]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml

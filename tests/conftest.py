@@ -7,15 +7,18 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from synthaudit.commands.application import application
 from tests.pictures import encoded, picture
 
+PLUGINS = Path(__file__).parent / "plugins" / "package"
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = PROJECT.parent / "shared" / "data"
 ORACLE_PYTHON = PROJECT / ".venv-oracles" / "bin" / "python"
@@ -36,6 +39,12 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"the real images are not at {DATA}")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """A small part of the real images, which every clone has."""
+    return Path(__file__).parent / "data"
 
 
 Oracle = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
@@ -71,8 +80,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def synthaudit(tmp_path: Path) -> Run:
-    """The installed command, run as a user would."""
+def installed(tmp_path: Path) -> Run:
+    """The installed command in a process of its own, as a user runs it."""
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         command = Path(sys.executable).with_name("synthaudit")
@@ -85,6 +94,24 @@ def synthaudit(tmp_path: Path) -> Run:
             cwd=tmp_path,
             env={**os.environ, "COLUMNS": "100", **environment},
         )
+
+    return run
+
+
+@pytest.fixture
+def synthaudit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command in this process, which has imported everything already."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = [*map(str, arguments)]
+        with monkeypatch.context() as patched:
+            patched.chdir(tmp_path)
+            done = CliRunner().invoke(
+                application, words, env={"COLUMNS": "100", **environment}, prog_name="synthaudit"
+            )
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
     return run
 
@@ -115,3 +142,30 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             "sdxl": tiny_diffusion.save_stable_diffusion_xl(root / "sdxl"),
             "lora": tiny_diffusion.save_lora(root / "lora"),
         }
+
+
+@pytest.fixture(scope="session")
+def package_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with the package; whoever has it on the path has the plug-ins."""
+    target = tmp_path_factory.mktemp("plugins")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
+            *("--no-build-isolation", "--disable-pip-version-check", "--target", target, PLUGINS),
+        ],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PIP_NO_INDEX": "1"},
+    )
+    return str(target)
+
+
+@pytest.fixture
+def with_plugins(
+    package_path: str, synthaudit: Run, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
+    """The command where the package is installed."""
+    monkeypatch.syspath_prepend(package_path)
+    yield synthaudit
+    for name in [name for name in sys.modules if name.startswith("synthaudit_example")]:
+        del sys.modules[name]

@@ -18,6 +18,9 @@ def demo(
     ] = Path("synthaudit-demo"),
     *,
     seed: Annotated[int, typer.Option(help="Same seed, same images.")] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Score without what takes long, as of score.")
+    ] = False,
 ) -> None:
     """Make digits, real and synthetic, plant copies and repeats, and score them with `builtin`."""
     from synthaudit.generation.digits import write_digit_sets
@@ -31,7 +34,7 @@ def demo(
     audit_and_print(
         str(folder / "real"),
         str(folder / "synthetic"),
-        {"embedder": "builtin", "seed": seed, "cache": folder / "cache"},
+        {"embedder": "builtin", "seed": seed, "cache": folder / "cache", "quick": quick},
         out=folder / "audit",
         as_json=False,
         quiet=False,

@@ -120,9 +120,10 @@ def audit_and_print(
 
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)
-    if out is not None:
-        audit.write(out)
-        write_report(audit, out, megabytes=report_mb)
+        if out is not None:
+            listener.start("writing the report", 0)
+            audit.write(out)
+            write_report(audit, out, megabytes=report_mb)
     if keep is not None and audit.kept is not None:
         write_table(audit.kept, keep)
     if as_json:

@@ -137,8 +137,8 @@ def print_comparison(found: Comparison, console: Console) -> None:
             f"{change.before:.3f}",
             f"{change.after:.3f}",
             f"{change.after - change.before:+.3f}",
-            interval + (" (paired)" if change.is_paired else ""),
-            change.reading,
+            interval,
+            change.reading + (" (paired)" if change.is_paired else ""),
         )
     console.print(table)
     for title, paths in (

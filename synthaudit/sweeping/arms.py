@@ -168,8 +168,16 @@ def _job(plan: Plan, values: Mapping[str, int], subjects: Sequence[str], slot: i
         subject=subject,
         number=number,
         seed=seed_of(plan.seed, subject, number),
-        options={**options, **{name: chosen[name] for name in plan.axes if name not in texts}},
+        options={**options, **_filled(chosen, words, [n for n in plan.axes if n not in texts])},
     )
+
+
+def _filled(
+    chosen: Mapping[str, Any], words: Mapping[str, str], names: Sequence[str]
+) -> dict[str, Any]:
+    """Axis values that are options, with what stands in braces in them filled in."""
+    values = {name: chosen[name] for name in names}
+    return {n: fill(v, words) if isinstance(v, str) else v for n, v in values.items()}
 
 
 def _for_subject(

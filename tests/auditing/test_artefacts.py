@@ -21,9 +21,9 @@ Treatment = Callable[[Image.Image], bytes]
 FAST: dict[str, Any] = {"permutations": 19, "resamples": 20, "repeats": 1, "embedder": "builtin"}
 
 
-def lay_out(data: Path, target: Path, treatment: Treatment) -> tuple[Path, Path]:
+def lay_out(photos: Path, target: Path, treatment: Treatment) -> tuple[Path, Path]:
     """Every second product photo treated, the others as they are."""
-    for number, file in enumerate(sorted((data / "clothing").glob("*/*.jpg"))):
+    for number, file in enumerate(sorted((photos / "clothing").glob("*/*.jpg"))):
         folder = target / ("treated" if number % 2 else "real")
         folder.mkdir(parents=True, exist_ok=True)
         content = file.read_bytes()
@@ -38,9 +38,9 @@ def audit(sides: tuple[Path, Path], **options: Any) -> Audit:
 
 
 def test_heavy_compression_is_named_and_the_score_not_to_be_trusted(
-    data: Path, tmp_path: Path
+    photos: Path, tmp_path: Path
 ) -> None:
-    sides = lay_out(data, tmp_path, lambda image: encoded(image, "JPEG", quality=10))
+    sides = lay_out(photos, tmp_path, lambda image: encoded(image, "JPEG", quality=10))
     found = audit(sides)
     assert found.detector["auc"] is not None
     assert found.detector["auc"] > 0.95
@@ -58,9 +58,9 @@ def test_heavy_compression_is_named_and_the_score_not_to_be_trusted(
 
 
 def test_a_format_that_the_embedder_does_not_see_is_named_but_trusted(
-    data: Path, tmp_path: Path
+    photos: Path, tmp_path: Path
 ) -> None:
-    found = audit(lay_out(data, tmp_path, lambda image: encoded(image, "PNG")))
+    found = audit(lay_out(photos, tmp_path, lambda image: encoded(image, "PNG")))
     assert found.artefacts["container_auc"] > 0.99
     names = {trait["name"] for trait in found.artefacts["best"]}
     assert names & {"is_png", "is_jpeg", "jpeg_quality", "bytes_per_pixel"}
@@ -68,18 +68,18 @@ def test_a_format_that_the_embedder_does_not_see_is_named_but_trusted(
     assert not any("cannot be trusted" in note for note in found.notes)
 
 
-def test_upscaling_is_seen_in_the_block_frequencies(data: Path, tmp_path: Path) -> None:
+def test_upscaling_is_seen_in_the_block_frequencies(photos: Path, tmp_path: Path) -> None:
     def upscale(image: Image.Image) -> bytes:
         small = image.resize((image.width // 6, image.height // 6), Image.Resampling.BICUBIC)
         return encoded(small.resize(image.size, Image.Resampling.BICUBIC), "JPEG", quality=92)
 
-    found = audit(lay_out(data, tmp_path, upscale))
+    found = audit(lay_out(photos, tmp_path, upscale))
     assert found.artefacts["trace_auc"] > 0.95
     assert any("Block frequencies alone" in note for note in found.notes)
 
 
-def test_photos_of_one_kind_raise_no_suspicion(data: Path, tmp_path: Path) -> None:
-    for number, file in enumerate(sorted((data / "clothing").glob("*/*.jpg"))):
+def test_photos_of_one_kind_raise_no_suspicion(photos: Path, tmp_path: Path) -> None:
+    for number, file in enumerate(sorted((photos / "clothing").glob("*/*.jpg"))):
         folder = tmp_path / ("a" if number % 2 else "b")
         folder.mkdir(exist_ok=True)
         (folder / f"{number}.jpg").write_bytes(file.read_bytes())

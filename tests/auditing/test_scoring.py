@@ -22,10 +22,9 @@ from tests.pictures import encoded, picture
 
 
 @pytest.fixture(scope="module")
-def cifake(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    folder = data / "cifake"
-    cache = tmp_path_factory.mktemp("cache")
-    return synthaudit.score(folder / "real", folder / "synthetic", embedder="builtin", cache=cache)
+def cifake(photos: Path) -> Audit:
+    sides = (photos / "cifake" / "real", photos / "cifake" / "synthetic")
+    return synthaudit.score(*sides, embedder="builtin", use_cache=False, quick=True)
 
 
 def test_real_and_generated_photos_are_told_apart(cifake: Audit) -> None:
@@ -35,9 +34,9 @@ def test_real_and_generated_photos_are_told_apart(cifake: Audit) -> None:
 
 
 def test_every_known_repeat_is_found_and_its_classes_are_the_worst(
-    cifake: Audit, data: Path
+    cifake: Audit, photos: Path
 ) -> None:
-    with (data / "cifake" / "exact_duplicates.csv").open() as stream:
+    with (photos / "cifake" / "exact_duplicates.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     pairs = {
         frozenset(row[key].removeprefix("synthetic/") for key in ("image_a", "image_b"))
@@ -54,20 +53,20 @@ def test_every_known_repeat_is_found_and_its_classes_are_the_worst(
     worst = {name for name, _ in worst_classes(cifake, "unvaried", 3)}
     assert worst == {"dog", "frog", "bird"}
     # Beside the known repeats, no more than the false-alarm budget allows to a wide margin.
-    assert cifake.unvaried.value < 0.06 + 4 * 0.005
+    assert cifake.unvaried.value < 120 / 600 + 4 * 0.005
 
 
 def test_generated_photos_copy_nothing(cifake: Audit) -> None:
     assert cifake.unoriginal.value <= 2 * 0.005
 
 
-def test_two_halves_of_the_real_photos_are_alike(data: Path, tmp_path: Path) -> None:
-    files = sorted((data / "cifake" / "real").glob("*/*.jpg"))
+def test_two_halves_of_the_real_photos_are_alike(photos: Path, tmp_path: Path) -> None:
+    files = sorted((photos / "cifake" / "real").glob("*/*.jpg"))
     order = np.random.default_rng(0).permutation(len(files))
     for name, half in (("a", order[::2]), ("b", order[1::2])):
         pd.DataFrame({"path": [str(files[i]) for i in half]}).to_csv(tmp_path / f"{name}.csv")
     audit = synthaudit.score(
-        tmp_path / "a.csv", tmp_path / "b.csv", embedder="builtin", use_cache=False
+        tmp_path / "a.csv", tmp_path / "b.csv", embedder="builtin", use_cache=False, quick=True
     )
     assert 0.45 <= audit.detector["auc"] <= 0.55
     assert 0.45 <= audit.unrealistic.value <= 0.55
@@ -88,6 +87,7 @@ def test_edits_are_found_beside_their_originals(data: Path, tmp_path: Path) -> N
         tmp_path / "edits.csv",
         embedder="builtin",
         use_cache=False,
+        quick=True,
         max_unreadable=0.1,
     )
     images = audit.images[audit.images["side"] == "synthetic"]
@@ -103,7 +103,7 @@ def test_edits_are_found_beside_their_originals(data: Path, tmp_path: Path) -> N
 
 def test_every_torture_file_decodes_or_has_a_reason(data: Path, tmp_path: Path) -> None:
     audit = synthaudit.score(
-        data / "formats", data / "transforms", embedder="builtin", max_unreadable=0.2
+        data / "formats", data / "transforms", embedder="builtin", max_unreadable=0.2, quick=True
     )
     files = {
         file.name for folder in ("formats", "transforms") for file in (data / folder).iterdir()

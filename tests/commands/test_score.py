@@ -217,7 +217,8 @@ def test_progress_shows_rates_on_a_terminal_and_only_on_stderr(
         "from synthaudit.commands.application import main\n"
         "main()\n"
     )
-    command = [sys.executable, slow, "score", *two_sides, "--embedder", "builtin", "--no-cache"]
+    command = [sys.executable, slow, "score", *two_sides, "--embedder", "builtin"]
+    command += ["--no-cache", "--quick"]
     main, side = pty.openpty()
     process = subprocess.Popen(
         command,

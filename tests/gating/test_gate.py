@@ -45,6 +45,7 @@ def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             synthetic_classes=classes,
             quick=name == "quick",
             permutations=19,
+            resamples=20,
         )
         audit.write(root / name)
     return {name: root / name for name in made}
@@ -338,7 +339,8 @@ def test_with_certainty_no_seed_flips_the_verdict() -> None:
     """Twenty seeds at limits near and far: some undecided, but never both pass and fail."""
     real, synthetic = sides(repeats=15)
     seeded = [
-        package.score_embeddings(real, synthetic, seed=seed, permutations=19) for seed in range(20)
+        package.score_embeddings(real, synthetic, seed=seed, permutations=19, resamples=20)
+        for seed in range(20)
     ]
     for top in (0.05, 0.095, 0.105, 0.15):
         limits = {"unvaried": Limit(max=top), "unrealistic": Limit(max=0.52)}

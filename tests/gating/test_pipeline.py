@@ -23,7 +23,7 @@ unrealistic = {max = 0.6}
 """
 JOB = """#!/bin/bash
 set -e
-synthaudit score real synthetic --embedder builtin --permutations 19 --quiet --out audit
+synthaudit score real synthetic --embedder builtin --permutations 19 --resamples 20 -q --out audit
 synthaudit gate audit --junit junit.xml
 """
 
@@ -61,11 +61,11 @@ class Repository:
 
 
 @pytest.fixture(scope="module")
-def halves(data: Path) -> tuple[list[Path], list[Path]]:
+def halves(photos: Path) -> tuple[list[Path], list[Path]]:
     """Two halves of the real photos: the second passes for a perfect synthetic set."""
-    files = sorted((data / "cifake" / "real").glob("*/*.jpg"))
+    files = sorted((photos / "cifake" / "real").glob("*/*.jpg"))
     order = np.random.default_rng(0).permutation(len(files))
-    return [files[n] for n in order[:1000]], [files[n] for n in order[1000:]]
+    return [files[n] for n in order[:350]], [files[n] for n in order[500:850]]
 
 
 def edited(source: Path, target: Path) -> None:
@@ -84,14 +84,14 @@ def test_repeats_are_rejected_by_name(
 ) -> None:
     repository = Repository(tmp_path / "repeats", *halves)
     files = sorted((repository.root / "synthetic").rglob("*.jpg"))
-    for number in range(100):
-        edited(files[500 + number // 4], files[number])
+    for number in range(60):
+        edited(files[200 + number // 4], files[number])
     done = repository.check()
     assert done.returncode == 1, done.stdout + done.stderr
     named = [line for line in done.stdout.splitlines() if "repeats: " in line]
     assert len(named) == 5
-    planted = {str(file.relative_to(repository.root / "synthetic")) for file in files[:100]}
-    sources = {str(file.relative_to(repository.root / "synthetic")) for file in files[500:525]}
+    planted = {str(file.relative_to(repository.root / "synthetic")) for file in files[:60]}
+    sources = {str(file.relative_to(repository.root / "synthetic")) for file in files[200:215]}
     for line in named:
         listed = set(line.split("repeats: ")[1].removesuffix(" ...").split(", "))
         assert listed <= planted | sources

@@ -10,6 +10,7 @@ import pytest
 
 import synthaudit
 from synthaudit.errors import DataError, UsageError
+from synthaudit.selftesting import running
 from synthaudit.selftesting.edits import EDITS, edit
 from synthaudit.selftesting.faults import FAULTS, PlantedSides, nothing, split
 from synthaudit.selftesting.material import Look, Material
@@ -149,7 +150,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_command_writes_its_findings(folder: Path, synthaudit: Run, tmp_path: Path) -> None:
+def test_the_command_writes_its_findings(
+    folder: Path, synthaudit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_PLANTINGS", 1)
     before = sorted(folder.rglob("*"))
     done = synthaudit("selftest", folder, "--embedder", "builtin", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
@@ -180,7 +184,12 @@ def test_sets_that_cannot_be_tested(folder: Path, tmp_path: Path) -> None:
         synthaudit.selftest(folder, definition="cleanlab")
 
 
-def test_images_without_classes_have_no_labels_to_be_wrong(tmp_path: Path) -> None:
+def test_images_without_classes_have_no_labels_to_be_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is left out does not depend on how often the rest is tried.
+    monkeypatch.setattr(running, "_CLEAN_SPLITS", 2)
+    monkeypatch.setattr(running, "_PLANTINGS", 1)
     for number in range(80):
         (tmp_path / f"{number}.png").write_bytes(encoded(picture(number)))
     found = synthaudit.selftest(tmp_path, embedder="builtin")

@@ -159,22 +159,17 @@ def diffusion_plan(file: Path, real: Path, model: Path, **changes: Any) -> Path:
 
 
 def test_a_sweep_killed_in_the_middle_goes_on_to_the_same_images(
-    two_sides: tuple[Path, Path], tmp_path: Path, models: dict[str, Path]
+    two_sides: tuple[Path, Path], tmp_path: Path, models: dict[str, Path], synthaudit: Run
 ) -> None:
     plan = diffusion_plan(tmp_path / "plan.yaml", two_sides[0], models["sd"])
     whole = quick(plan, tmp_path / "whole")
     assert whole.counts["made"] == 32
     assert whole.is_complete
 
-    def start(*extra: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [COMMAND, "sweep", plan, "--out", tmp_path / "cut", "--quick", "--quiet", *extra],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    running = start()
+    options = ("sweep", plan, "--out", tmp_path / "cut", "--quick", "--quiet")
+    running = subprocess.Popen(
+        [COMMAND, *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 120
     while len(images_of(tmp_path / "cut")) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -182,18 +177,15 @@ def test_a_sweep_killed_in_the_middle_goes_on_to_the_same_images(
     running.communicate()
     made = len(images_of(tmp_path / "cut"))
     assert 5 <= made < 32
-    status = subprocess.run(
-        [COMMAND, "sweep", plan, "--out", tmp_path / "cut", "--status", "--quiet"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    status = synthaudit(*options, "--status")
+    assert status.returncode == 0, status.stderr
     # A file is written before it is noted: the last one may have to be made again.
     counts = (f"{made}/16", f"{made - 1}/16", "16/16", "15/16")
     assert any(f" {count} " in status.stdout for count in counts)
-    resumed = start("--resume")
-    output, errors = resumed.communicate(timeout=240)
-    assert resumed.returncode == 0, errors
+    resumed = synthaudit(*options, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
     assert images_of(tmp_path / "cut") == images_of(tmp_path / "whole")
-    assert "arms, 16 images each" in output
+    assert "arms, 16 images each" in resumed.stdout
 
 
 def test_resuming_nothing_is_refused(
@@ -384,10 +376,10 @@ def test_a_full_disk_leaves_nothing_half_written(
     store.close()
 
 
-def test_the_gaussian_is_original_and_unrealistic(tmp_path: Path, data: Path) -> None:
+def test_the_gaussian_is_original_and_unrealistic(tmp_path: Path, photos: Path) -> None:
     plan = write_plan(
         tmp_path / "plan.yaml",
-        data / "cifake" / "real",
+        photos / "cifake" / "real",
         images_per_arm=100,
         real_images=500,
         generator={"name": "gaussian"},
