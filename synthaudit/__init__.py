@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from synthaudit.measures.samples import Samples
     from synthaudit.reporting.files import write_report
     from synthaudit.reporting.html.sections import ReportSection
-    from synthaudit.result.audit import Audit, ClassScores, Score
+    from synthaudit.result.audit import Audit
+    from synthaudit.result.scores import ClassScores, Score
     from synthaudit.selftesting.result import SelfTest
     from synthaudit.selftesting.running import selftest
     from synthaudit.settings import Settings
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Audit": "result.audit",
     "Bound": "gating.bounds",
-    "ClassScores": "result.audit",
+    "ClassScores": "result.scores",
     "Column": "measures.protocol",
     "Comparison": "gating.comparing",
     "Context": "auditing.context",
@@ -67,7 +68,7 @@ _HOMES = {
     "PolicyError": "errors",
     "ReportSection": "reporting.html.sections",
     "Samples": "measures.samples",
-    "Score": "result.audit",
+    "Score": "result.scores",
     "SelfTest": "selftesting.result",
     "SetMeasure": "measures.protocol",
     "Settings": "settings",

@@ -77,9 +77,8 @@ def test_plan_and_sweep(two_sides: tuple[Path, Path], tmp_path: Path) -> None:
     held.validate(plan)
     assert not held.is_valid({**plan, "images_per_arms": 8})
     assert not held.is_valid({**plan, "images_per_arm": 1})
-    held.validate(
-        yaml.safe_load((Path(package.__file__).parent / "sweeping" / "snacks.yaml").open())
-    )
+    example = Path(package.__file__).parent / "sweeping" / "snacks.yaml"
+    held.validate(yaml.safe_load(example.read_text()))
     found = package.sweep(
         package.Plan.model_validate(plan), out=tmp_path / "out", quick=True, embedder="builtin"
     )

@@ -18,7 +18,8 @@ from synthaudit.auditing.steps.certainty import CertaintySection
 from synthaudit.auditing.steps.scores import ScoreSection
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.result.audit import Audit, Score
+from synthaudit.result.audit import Audit
+from synthaudit.result.scores import Score
 from synthaudit.result.section import Section
 from synthaudit.result.tables import image_table, unreadable_table
 

@@ -57,6 +57,31 @@ def score(
         UsageError, SettingsError: the call is wrong.
         DataError: the data cannot be audited.
         EmbedderError: the embedder or its weights cannot be had.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np, synthaudit
+        >>> from PIL import Image
+        >>> folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(0)
+        >>> for side, number in [(side, n) for side in ("real", "synthetic") for n in range(20)]:
+        ...     (folder / side).mkdir(exist_ok=True)
+        ...     pixels = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        ...     Image.fromarray(pixels).resize((32, 32)).save(folder / side / f"{number}.png")
+        >>> audit = synthaudit.score(
+        ...     folder / "real",
+        ...     folder / "synthetic",
+        ...     embedder="builtin",
+        ...     quick=True,
+        ...     use_cache=False,
+        ... )
+        >>> audit.counts["real"], audit.unvaried.value
+        (20, 0.0)
+        >>> audit.write(folder / "audit").name
+        'audit'
+        >>> synthaudit.write_report(audit, folder / "audit")
+        >>> (folder / "audit" / "report.html").is_file()
+        True
     """
     named, embedder = take_embedder(options)
     chosen, listener = make_settings(named, settings), progress or NoProgress()
@@ -166,14 +191,10 @@ def score_collections(real: Collection, synthetic: Collection, reader: ImageRead
         device=reader.identity.device,
         recipe=None if recipe is None else asdict(recipe),
     )
-    return _audit(
-        sources,
-        origin,
-        settings=settings,
-        progress=reader.progress,
-        allocator=allocator,
-        reader=reader,
+    context = Context(
+        settings=settings, progress=reader.progress, images=_images_of(sources, reader)
     )
+    return _audit(sources, origin, context, allocator)
 
 
 def _score_vectors(
@@ -181,21 +202,13 @@ def _score_vectors(
 ) -> Audit:
     width = sources.samples.vectors.shape[1]
     origin = Origin(embedder="vectors", fingerprint=f"vectors/{width}", device="cpu")
-    return _audit(
-        sources, origin, settings=settings, progress=progress, allocator=allocator, reader=None
-    )
+    context = Context(settings=settings, progress=progress)
+    return _audit(sources, origin, context, allocator)
 
 
-def _audit(
-    sources: Sources,
-    origin: Origin,
-    *,
-    settings: Settings,
-    progress: Progress,
-    allocator: Allocator,
-    reader: ImageReader | None,
-) -> Audit:
+def _audit(sources: Sources, origin: Origin, context: Context, allocator: Allocator) -> Audit:
     """Walk the route, and put together what was found."""
+    settings = context.settings
     decisive = [
         version("synthaudit"),
         origin.fingerprint,
@@ -209,15 +222,9 @@ def _audit(
         rows=len(sources.samples),
         key=short_digest(json.dumps(decisive)),
     )
-    context = Context(
-        settings=settings,
-        progress=progress,
-        engine=engine,
-        images=_images_of(sources, reader),
-    )
     steps = choose_steps(settings)
-    samples, context = walk(steps, sources.samples, context)
-    progress.start("done", 0)
+    samples, context = walk(steps, sources.samples, replace(context, engine=engine))
+    context.progress.start("done", 0)
     scratch = {step.name for step in steps if step.is_scratch}
     audit = assemble(
         sources,
@@ -231,8 +238,8 @@ def _audit(
     return audit
 
 
-def _images_of(sources: Sources, reader: ImageReader | None) -> SampleImages | None:
+def _images_of(sources: Sources, reader: ImageReader) -> SampleImages | None:
     real, synthetic = sources.real.images, sources.synthetic.images
-    if reader is None or real is None or synthetic is None:
+    if real is None or synthetic is None:
         return None
     return SampleImages(reader=reader, real=real, synthetic=synthetic)

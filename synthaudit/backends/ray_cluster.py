@@ -17,7 +17,7 @@ def connect() -> Any:
         import ray
     except ImportError as error:
         raise UsageError(
-            "--engine ray needs Ray, which is not installed: pip install 'synthaudit[ray]'."
+            "--engine ray needs Ray: in a checkout of synthaudit, pip install '.[ray]'."
         ) from error
     if not ray.is_initialized():
         try:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from synthaudit.measures.scores import SCORE_NAMES
+
 
 def example_policy(scores: Mapping[str, Any]) -> str:
     """The text of a ``synthaudit.toml`` that the audit itself passes, with room for noise."""
@@ -13,7 +15,7 @@ def example_policy(scores: Mapping[str, Any]) -> str:
     alarms = provenance.get("settings", {}).get("false_alarms", 0.005)
     intervals = scores.get("intervals", {})
     limits = []
-    for name in ("unrealistic", "unrepresentative", "unvaried", "unoriginal"):
+    for name in SCORE_NAMES:
         value = float(scores[name])
         top = float((intervals.get(name) or [value, value])[1])
         least = 2 * float(alarms) if name in ("unvaried", "unoriginal") else 0.5

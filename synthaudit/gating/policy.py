@@ -84,6 +84,13 @@ def read_policy(file: Path) -> Policy:
 
     Raises:
         PolicyError: in one sentence.
+
+    Examples:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "synthaudit.toml"
+        >>> _ = file.write_text("[limits]\\nunvaried = {max = 0.02}\\n")
+        >>> read_policy(file).limits["unvaried"].bounds
+        {'max': 0.02}
     """
     try:
         if file.stat().st_size > _LARGEST_FILE:

@@ -95,7 +95,7 @@ class DiffusionGenerator:
         """Refuse wrong options, missing packages, models, LoRA weights, references and masks."""
         if find_spec("diffusers") is None or find_spec("transformers") is None:
             raise GeneratorError(
-                'the generator diffusers needs its extra: install "synthaudit[generate]".'
+                "the generator diffusers needs its extra: in a checkout, pip install '.[generate]'."
             )
         options = self._options(job)
         if not job.prompt:

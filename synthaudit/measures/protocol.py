@@ -17,6 +17,9 @@ from synthaudit.measures.intervals import Quantity
 class Column:
     """A column of ``images.parquet``.
 
+    >>> Column(name="sharpness", description="0 blurred to 1 sharp").missing
+    nan
+
     Attributes:
         name: of the column.
         description: what it says of an image: units, range, direction.

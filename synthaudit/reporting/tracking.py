@@ -34,7 +34,7 @@ def track(audit: Audit, tracker: str) -> None:
         TRACKERS[tracker](dict(numbers_of(scores)), settings)
     except ImportError as error:
         raise UsageError(
-            f'--track {tracker} needs its library: install "synthaudit[{tracker}]".'
+            f"--track {tracker} needs its library: in a checkout, pip install '.[{tracker}]'."
         ) from error
     # Trackers raise errors of their own when a server cannot be reached or a key is missing.
     except Exception as error:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.images.collection import ImageEntry
-from synthaudit.measures.intervals import Quantity
 from synthaudit.result.notebook import notebook_block
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile, in_order
+from synthaudit.result.scores import ClassScores, Score
 from synthaudit.result.section import Section
 from synthaudit.result.writing import json_text, write_files
 
@@ -19,36 +19,6 @@ if TYPE_CHECKING:
 
 _DIGITS: Final = 9
 _SMALL: Final = 1e-3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score(Quantity):
-    """One of the four scores, in [0, 1], higher is worse; its interval is None after ``quick``.
-
-    Attributes:
-        chance: what a set drawn from the real distribution would score; None where unknown.
-        null: the level by the same procedure when there is no difference; None after ``quick``, as
-            are all that follow.
-        p_value: how likely chance alone would score as high; never 0.
-        floor: what the real images score against themselves; None with too few of them.
-    """
-
-    chance: float | None
-    null: float | None = None
-    p_value: float | None = None
-    floor: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassScores:
-    """The four scores of one class, and how many images it has on each side."""
-
-    unrealistic: float
-    unrepresentative: float
-    unvaried: float
-    unoriginal: float
-    real: int
-    synthetic: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from synthaudit.result.audit import Score
+    from synthaudit.result.scores import Score
 
 
 def notebook_block(

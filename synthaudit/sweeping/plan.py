@@ -118,6 +118,14 @@ def read_plan(file: Path) -> Plan:
 
     Raises:
         PlanError: in one sentence, with the line and the nearest known key.
+
+    Examples:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "plan.yaml"
+        >>> text = "real: photos\\nimages_per_arm: 16\\ngenerator: {name: augment, strength: 2}\\n"
+        >>> _ = file.write_text(text)
+        >>> read_plan(file).generator.options
+        {'strength': 2}
     """
     try:
         text = file.read_text(encoding="utf-8")

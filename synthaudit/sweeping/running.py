@@ -54,6 +54,30 @@ def sweep(
         PlanError, UsageError, DataError, EmbedderError, GeneratorError: it cannot be carried out.
         StorageError: there is no room; what is made stays.
         Unfinished: there are too few images yet to compare anything.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np, synthaudit
+        >>> from PIL import Image
+        >>> folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(0)
+        >>> for side, number in [("real", n) for n in range(20)]:
+        ...     (folder / side).mkdir(exist_ok=True)
+        ...     pixels = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        ...     Image.fromarray(pixels).resize((32, 32)).save(folder / side / f"{number}.png")
+        >>> plan = synthaudit.Plan.model_validate(
+        ...     {
+        ...         "real": str(folder / "real"),
+        ...         "images_per_arm": 10,
+        ...         "generator": {"name": "augment"},
+        ...         "axes": {"strength": [0.1, 3.0]},
+        ...     }
+        ... )
+        >>> found = synthaudit.sweep(
+        ...     plan, out=folder / "out", embedder="builtin", quick=True, use_cache=False
+        ... )
+        >>> sorted(arm.arm for arm in found.arms), found.is_complete
+        (['001-0.1', '002-3.0'], True)
     """
     read = plan if isinstance(plan, Plan) else read_plan(Path(plan))
     if out is None and isinstance(plan, Plan):

@@ -180,6 +180,8 @@ def test_an_interrupt_answers_130(two_sides: tuple[Path, Path], tmp_path: Path) 
         (two_sides[0] / f"{number}.png").symlink_to(two_sides[0] / "cat" / "01.png")
     slow = tmp_path / "slow.py"
     slow.write_text(
+        # A shell in the background hands on that interrupts are ignored; a terminal does not.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import time, synthaudit.embedding.builtin as b\n"
         "encode = b.BuiltinEmbedder.encode\n"
         "def wait(self, pixels):\n"
@@ -192,7 +194,11 @@ def test_an_interrupt_answers_130(two_sides: tuple[Path, Path], tmp_path: Path) 
     )
     command = [sys.executable, slow, "score", *two_sides, "--embedder", "builtin", "--no-cache"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "working\n"

@@ -11,7 +11,7 @@ from synthaudit.reporting.interpretation import interpret, severity
 
 def read(synthetic: np.ndarray) -> dict[str, str]:
     real = np.random.default_rng(0).standard_normal((200, 16))
-    return interpret(synthaudit.score_embeddings(real, synthetic).to_dict())
+    return interpret(synthaudit.score_embeddings(real, synthetic, quick=True).to_dict())
 
 
 def test_a_good_set() -> None:
@@ -54,6 +54,6 @@ def test_severity_of_shares_is_measured_against_chance() -> None:
     for planted, expected in ((0, "fine"), (12, "notable"), (120, "bad")):
         faked = synthetic.copy()
         faked[:planted] = real[:planted]
-        audit = synthaudit.score_embeddings(real, faked, false_alarms=0.001).to_dict()
+        audit = synthaudit.score_embeddings(real, faked, false_alarms=0.001, quick=True).to_dict()
         assert severity(audit, "unoriginal") == expected
         assert severity(audit, "unrealistic") == "fine"

@@ -12,7 +12,7 @@ from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.auditing.steps.duplicates import DuplicateSection
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import Evidence, FourScores, four_scores, scores_by_class
-from synthaudit.result.audit import ClassScores
+from synthaudit.result.scores import ClassScores
 from synthaudit.result.section import Section
 
 

@@ -15,7 +15,7 @@ from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEviden
 from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
 
-EXCHANGES: Final = 999
+PERMUTATIONS: Final = 999
 _ENOUGH: Final = 10
 _BLOCK: Final = 4096
 
@@ -35,7 +35,7 @@ def compare_arms(
     evidence: ArmEvidence,
     pairs: Sequence[tuple[int, int]],
     *,
-    exchanges: int = EXCHANGES,
+    exchanges: int = PERMUTATIONS,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Difference]:

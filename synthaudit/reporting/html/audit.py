@@ -81,6 +81,7 @@ def report_html(files: AuditFiles) -> str:
         pictures=len(files.thumbnails),
         without_picture=len((shown | set(_on_map(files))) - set(files.thumbnails)),
         classes=_classes(files.scores),
+        score_names=SCORE_NAMES,
         supporting=files.scores.get("supporting", {}),
         command=command_of(files.scores),
         provenance=flat(files.scores["provenance"]),
