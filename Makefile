@@ -41,6 +41,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/performance.py
+	$(BIN)/python benchmarks/inverted_file.py
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv
