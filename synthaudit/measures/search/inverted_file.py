@@ -1,8 +1,8 @@
 """Search among very many vectors in an inverted file: a row looks only into the nearest cells.
 
-Our own and not ``faiss.IndexIVFFlat``: a cell is multiplied once with all the rows that look into it,
-which at 400,000 rows takes a third of FAISS's time at the same recall (reports/inverted-file.md), and
-the vectors are searched where they lie, in memory or in a file, without a second copy of them.
+Our own and not ``faiss.IndexIVFFlat``: a cell is multiplied once with all the rows that look into
+it, which at 400,000 rows takes a third of FAISS's time at the same recall
+(reports/inverted-file.md), and vectors are searched where they lie, without a second copy of them.
 """
 
 from __future__ import annotations
