@@ -18,7 +18,7 @@ from synthaudit.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Changes no number, only where and how it is come by.
+    """Changes no number, only where and how it is found.
 
     Attributes:
         search: finds nearest neighbours.

@@ -6,13 +6,19 @@ import sys
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from synthaudit.commands.gate import choose_policy, judge_file, tell
 from synthaudit.commands.options import takes_settings
 from synthaudit.commands.terminal import Listener, answers_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from synthaudit.sweeping.preparation import Prepared
+    from synthaudit.sweeping.result import Sweep
 
 # There may be many arms, and few look at the pages of all of them.
 _ARM_MEGABYTES = 5.0
@@ -63,12 +69,8 @@ def sweep(
     """
     from rich.console import Console
 
-    from synthaudit.errors import UsageError
     from synthaudit.reporting.files import write_report, write_sweep_report
-    from synthaudit.reporting.sweep import print_estimate, print_state, print_sweep
-    from synthaudit.result.writing import json_text
     from synthaudit.settings import make_settings
-    from synthaudit.sweeping.cost import estimate, state_of
     from synthaudit.sweeping.plan import read_plan
     from synthaudit.sweeping.preparation import default_out, prepare
     from synthaudit.sweeping.running import sweep as run
@@ -80,34 +82,58 @@ def sweep(
     read = read_plan(plan)
     policy = None if gate is None else choose_policy(gate, [], certain=False)
     part = _shard(shard)
-    if (resume or status) and not (folder / "store" / "manifest.sqlite").is_file():
-        option = "--resume" if resume else "--status"
-        raise UsageError(f"there is no sweep in {folder} yet, nothing to resume: drop {option}.")
+    if resume or status:
+        _refuse_nothing(folder, "--resume" if resume else "--status")
     console = Console()
     with Listener(quiet=quiet) as listener:
-        if status:
-            print_state(state_of(prepare(read, make_settings(settings)), folder), console)
-            return
-        if dry_run:
+        if status or dry_run:
             prepared = prepare(read, make_settings(settings))
-            cost = estimate(prepared, folder, calibrate=calibrate)
-            print_estimate(cost, console, plan_images=read.images_per_arm)
+            _tell_beforehand(prepared, folder, console, dry_run=not status, calibrate=calibrate)
             return
         write_arm = partial(write_report, megabytes=min(report_mb, _ARM_MEGABYTES))
         found = run(read, out=folder, shard=part, progress=listener, audited=write_arm, **settings)
         write_sweep_report(found, folder, megabytes=report_mb)
-    if output_format == "json":
-        sys.stdout.write(json_text(found.to_dict()))
-    else:
-        print_sweep(found, console, written=folder)
+    _tell(found, folder, console, as_json=output_format == "json")
     if policy is not None:
-        place = folder / "arms" / found.recommended.arm
-        verdict, images = judge_file(place, policy, None)
+        verdict, images = judge_file(folder / "arms" / found.recommended.arm, policy, None)
         tell(verdict, images)
         if verdict.exit_code:
             raise typer.Exit(verdict.exit_code)
     if not found.is_complete:
         raise typer.Exit(3)
+
+
+def _refuse_nothing(folder: Path, option: str) -> None:
+    """Refuse to go on, or to tell, where nothing has begun."""
+    from synthaudit.errors import UsageError
+
+    if not (folder / "store" / "manifest.sqlite").is_file():
+        raise UsageError(f"there is no sweep in {folder} yet, nothing to resume: drop {option}.")
+
+
+def _tell_beforehand(
+    prepared: Prepared, folder: Path, console: Console, *, dry_run: bool, calibrate: bool
+) -> None:
+    """Print what a sweep would make and cost, or only how far it is."""
+    from synthaudit.reporting.sweep import print_estimate, print_state
+    from synthaudit.sweeping.cost import estimate, state_of
+
+    if not dry_run:
+        print_state(state_of(prepared, folder), console)
+        return
+    cost = estimate(prepared, folder, calibrate=calibrate)
+    print_estimate(cost, console, plan_images=prepared.plan.images_per_arm)
+
+
+def _tell(found: Sweep, folder: Path, console: Console, *, as_json: bool) -> None:
+    """Print a finished sweep."""
+    from synthaudit.reporting.sweep import print_sweep
+    from synthaudit.result.writing import json_text
+
+    if as_json:
+        sys.stdout.write(json_text(found.to_dict()))
+    else:
+        print_sweep(found, console, written=folder)
 
 
 def _shard(text: str) -> Any:

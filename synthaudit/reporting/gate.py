@@ -64,11 +64,11 @@ def print_verdict(verdict: Verdict, images: pd.DataFrame | None, console: Consol
     for check in verdict.checks:
         if check.state != "pass":
             console.print(Text(f"{check.path}: {check.why}."), soft_wrap=True)
-            for line in culprits_of(check, images):
+            for line in worst_images_of(check, images):
                 console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
 
 
-def culprits_of(check: Check, images: pd.DataFrame | None) -> list[str]:
+def worst_images_of(check: Check, images: pd.DataFrame | None) -> list[str]:
     """The five worst images for a score that did not pass."""
     if images is None:
         return []
@@ -115,7 +115,7 @@ def verdict_markdown(verdict: Verdict, images: pd.DataFrame | None, *, limit: in
     for check in verdict.checks:
         if check.state != "pass":
             lines += ["", f"**{as_text(check.path)}**: {check.why}."]
-            lines += [f"- {as_text(line)}" for line in culprits_of(check, images)]
+            lines += [f"- {as_text(line)}" for line in worst_images_of(check, images)]
     text = "\n".join(lines) + "\n"
     if len(text.encode()) <= limit:
         return text

@@ -43,7 +43,7 @@ def interpret(scores: Scores) -> dict[str, str]:
     if 2 * (scores["detector"].get("undetermined_synthetic") or 0) > synthetic:
         unrealistic = unrepresentative = "Cannot be judged: see the note below."
     else:
-        unrealistic, unrepresentative = _detector_readings(scores)
+        unrealistic, unrepresentative = _detector_sentences(scores)
     return {
         "unrealistic": unrealistic,
         "unrepresentative": unrepresentative,
@@ -84,7 +84,7 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _detector_readings(scores: Scores) -> tuple[str, str]:
+def _detector_sentences(scores: Scores) -> tuple[str, str]:
     return (
         _detector_reading(
             scores["unrealistic"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from synthaudit.gating.judging import Check, Verdict
-from synthaudit.reporting.gate import culprits_of, interval_text, limit_text
+from synthaudit.reporting.gate import interval_text, limit_text, worst_images_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def _add_case(suite: ET.Element, check: Check, images: pd.DataFrame | None) -> N
         return
     kind = "failure" if check.state == "fail" else "error"
     found = ET.SubElement(case, kind, message=_legal(message), type=check.state)
-    found.text = _legal("\n".join([message, *culprits_of(check, images)]))
+    found.text = _legal("\n".join([message, *worst_images_of(check, images)]))
 
 
 def _legal(text: str) -> str:
