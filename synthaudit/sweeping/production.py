@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import time
@@ -135,6 +136,9 @@ def _chunks(slots: Sequence[ImageSlot]) -> Iterator[Sequence[ImageSlot]]:
 def lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Path, int]]:
     """Link an arm's images into a folder, by subject and number, for people and for the audit.
 
+    The folder then holds just these: what an earlier plan has left there under the same names is
+    replaced, and what belongs to no slot any more is removed.
+
     Returns:
         Path and slot of every image.
     """
@@ -144,11 +148,26 @@ def lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Pa
             continue
         job = arm.jobs[slot]
         place = folder / (job.subject or "") / f"{job.number:05d}{stored.file.suffix}"
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(stored.file, place)
-            except OSError:
-                shutil.copyfile(stored.file, place)
+        if not _holds(place, stored.file):
+            _link(stored.file, place)
         laid.append((place, slot))
+    wanted = {place for place, _ in laid}
+    for left in [file for file in folder.rglob("*") if file.is_file() and file not in wanted]:
+        left.unlink()
     return laid
+
+
+def _holds(place: Path, file: Path) -> bool:
+    """Whether a place has just this file, as a link or as a copy."""
+    if not place.exists():
+        return False
+    return place.samefile(file) or filecmp.cmp(place, file, shallow=False)
+
+
+def _link(file: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)
