@@ -65,8 +65,11 @@ class Listener:
         self._lock = threading.Lock()
         self._stage, self._total, self._done = "", 0, 0
         self._handler = _NoteHandler(self.console)
+        self._level, self._propagates = LOGGER.level, LOGGER.propagate
 
     def __enter__(self) -> Self:
+        # Whoever called may have settings of their own, which come back in the end.
+        self._level, self._propagates = LOGGER.level, LOGGER.propagate
         LOGGER.addHandler(self._handler)
         LOGGER.setLevel(logging.WARNING if self._quiet else logging.INFO)
         LOGGER.propagate = False
@@ -75,6 +78,8 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._end_stage()
         LOGGER.removeHandler(self._handler)
+        LOGGER.setLevel(self._level)
+        LOGGER.propagate = self._propagates
 
     def start(self, stage: str, total: int) -> None:
         """A stage begins; its bar appears if it takes long enough."""

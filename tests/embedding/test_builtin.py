@@ -99,11 +99,12 @@ def compress(image: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize("edit", [compress, halve, brighten])
-def test_edited_copies_of_product_photos_are_all_found(data: Path, edit: object) -> None:
-    photos = [Image.open(f).convert("RGB") for f in sorted((data / "clothing").glob("*/*.jpg"))]
-    vectors = embed([*photos, *(edit(photo) for photo in photos)])  # type: ignore[operator]
-    directions, real = Directions(vectors), np.arange(len(photos))
+def test_edited_copies_of_product_photos_are_all_found(photos: Path, edit: object) -> None:
+    files = sorted((photos / "clothing").glob("*/*.jpg"))
+    clothing = [Image.open(file).convert("RGB") for file in files]
+    vectors = embed([*clothing, *(edit(photo) for photo in clothing)])  # type: ignore[operator]
+    directions, real = Directions(vectors), np.arange(len(clothing))
     radius = duplicate_radius(
-        directions, real, nearest(directions, real, real), synthetic_count=len(photos)
+        directions, real, nearest(directions, real, real), synthetic_count=len(clothing)
     ).real
-    assert (directions.distance(real, real + len(photos)) < radius).all()
+    assert (directions.distance(real, real + len(clothing)) < radius).all()
