@@ -26,7 +26,15 @@ KINDS = ("JPEG 512", "JPEG 12 MP", "PNG 512", "WebP 512")
 
 
 def machine() -> str:
-    names = ("synthaudit", "numpy", "faiss-gpu", "torch", "open_clip_torch", "pillow", "simplejpeg")
+    names = (
+        "synthaudit-images",
+        "numpy",
+        "faiss-gpu",
+        "torch",
+        "open_clip_torch",
+        "pillow",
+        "simplejpeg",
+    )
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}."
 

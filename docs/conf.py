@@ -5,7 +5,7 @@ import importlib.metadata
 project = "synthaudit"
 author = "The synthaudit maintainers"
 copyright = "the synthaudit maintainers, Apache-2.0"  # noqa: A001 - Sphinx reads this name
-release = importlib.metadata.version("synthaudit")
+release = importlib.metadata.version("synthaudit-images")
 
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}

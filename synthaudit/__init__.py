@@ -143,9 +143,9 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name == "__version__":
-        from importlib.metadata import version
+        from synthaudit.version import installed_version
 
-        return version("synthaudit")
+        return installed_version()
     if name not in _HOMES:
         raise AttributeError(f"module 'synthaudit' has no attribute {name!r}")
     return getattr(import_module(f"synthaudit.{_HOMES[name]}"), name)

@@ -22,8 +22,9 @@ from synthaudit.result.audit import Audit
 from synthaudit.result.scores import Score
 from synthaudit.result.section import Section
 from synthaudit.result.tables import image_table, unreadable_table
+from synthaudit.version import installed_version
 
-_VERSIONED: Final = ("synthaudit", "numpy", "scipy", "pillow")
+_VERSIONED: Final = ("numpy", "scipy", "pillow")
 _QUICK_NOTE: Final = (
     "Quick: there are no intervals, nulls, p-values and floor, and the folds were drawn once."
 )
@@ -147,7 +148,7 @@ def _provenance(
     for section in sections.values():
         added |= section.provenance()
     return {
-        "synthaudit": version("synthaudit"),
+        "synthaudit": installed_version(),
         "embedder": origin.embedder,
         "fingerprint": origin.fingerprint,
         "definition": settings.definition,
@@ -165,7 +166,8 @@ def _provenance(
 def _versions(origin: Origin) -> dict[str, str]:
     import faiss
 
-    versions = {name: version(name) for name in _VERSIONED}
+    versions = {"synthaudit": installed_version()}
+    versions |= {name: version(name) for name in _VERSIONED}
     versions |= {"faiss": faiss.__version__, "python": platform.python_version()}
     if origin.embedder.startswith(("clip", "timm")):
         names = ("torch", "open_clip_torch" if origin.embedder.startswith("clip") else "timm")

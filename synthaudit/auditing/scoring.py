@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from typing import Unpack
 
 import numpy.typing as npt
@@ -29,6 +28,7 @@ from synthaudit.options import Options
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings
+from synthaudit.version import installed_version
 
 
 def score(
@@ -210,7 +210,7 @@ def _audit(sources: Sources, origin: Origin, context: Context, allocator: Alloca
     """Walk the route, and put together what was found."""
     settings = context.settings
     decisive = [
-        version("synthaudit"),
+        installed_version(),
         origin.fingerprint,
         sources.real.digest,
         sources.synthetic.digest,

@@ -65,9 +65,9 @@ for _name, _text in COMMANDS.items():
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
-        from importlib.metadata import version
+        from synthaudit.version import installed_version
 
-        typer.echo(f"synthaudit {version('synthaudit')}")
+        typer.echo(f"synthaudit {installed_version()}")
         raise typer.Exit
 
 
