@@ -195,6 +195,24 @@ def test_judging_by_a_baseline_is_the_gates_own(synthaudit: Run, tmp_path: Path)
     assert widths[0] < widths[1]
 
 
+def test_a_comparison_is_as_sure_as_its_audits() -> None:
+    rng = np.random.default_rng(0)
+    real, synthetic = rng.standard_normal((2, 120, 8))
+    fresh = rng.standard_normal((120, 8))
+    widths = []
+    for confidence in (0.8, 0.95):
+        first, second = (
+            package.score_embeddings(
+                real, fakes, permutations=19, resamples=20, confidence=confidence
+            )
+            for fakes in (synthetic, fresh)
+        )
+        found = package.compare(first, second).changes["unrepresentative"]
+        assert found.is_paired
+        widths.append(found.high - found.low)
+    assert widths[0] == pytest.approx(widths[1] * 1.2816 / 1.96, rel=1e-3)
+
+
 def test_comparing_in_python(tmp_path: Path) -> None:
     before, after = planted(0), planted(30)
     for audit, name in ((before, "before"), (after, "after")):

@@ -127,7 +127,7 @@ def _clip_finding() -> Finding:
 def _generation_finding() -> Finding:
     missing = [
         name
-        for name in ("diffusers", "transformers", "accelerate", "safetensors")
+        for name in ("diffusers", "transformers", "accelerate", "safetensors", "peft")
         if importlib.util.find_spec(name) is None
     ]
     if not missing:

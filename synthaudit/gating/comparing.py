@@ -144,9 +144,11 @@ def paired_changes(
         table[table["side"] == "real"].set_index("path")["label_quality"]
         for table in (first, second)
     ]
-    found = {"unrepresentative": _paired(real[0].to_numpy(), real[1].loc[real[0].index].to_numpy())}
+    confidence = _confidence(after)
+    qualities = real[0].to_numpy(), real[1].loc[real[0].index].to_numpy()
+    found = {"unrepresentative": _paired(*qualities, confidence)}
     for name in ("unvaried", "unoriginal"):
-        old, new = (_share(table, f"is_{name}") for table in (first, second))
+        old, new = (_share(table, f"is_{name}", confidence) for table in (first, second))
         found[name] = difference(old, new)
     return found
 
@@ -170,21 +172,30 @@ def _real_digest(scores: Mapping[str, Any]) -> Any:
     return scores.get("provenance", {}).get("real_digest")
 
 
-def _paired(before: Floats, after: Floats) -> Quantity:
+def _confidence(scores: Mapping[str, Any]) -> float:
+    """At which the audit's own intervals are."""
+    settings = scores.get("provenance", {}).get("settings", {})
+    return float(settings.get("confidence", 0.95))
+
+
+def _paired(before: Floats, after: Floats, confidence: float) -> Quantity:
+    from scipy.stats import norm
+
     change = after - before
     # The two detectors differ as a whole, besides image by image: twice the usual width.
-    width = 2.0 * 1.96 * float(change.std(ddof=1)) / np.sqrt(len(change))
+    deviations = 2.0 * float(norm.ppf(0.5 + confidence / 2.0))
+    width = deviations * float(change.std(ddof=1)) / np.sqrt(len(change))
     middle = float(change.mean())
     return Quantity(value=middle, low=middle - width, high=middle + width)
 
 
-def _share(table: pd.DataFrame, flag: str) -> Quantity:
+def _share(table: pd.DataFrame, flag: str, confidence: float) -> Quantity:
     """The share of flagged synthetic images, as sure as there are clusters of images."""
     own = table[table["side"] == "synthetic"]
     cluster = own["duplicate_cluster"]
     units = max(float(cluster.nunique() + cluster.isna().sum()), 1.0)
     share = float(own[flag].mean())
-    return Quantity(value=share, **vars(wilson(share, units, 0.95)))
+    return Quantity(value=share, **vars(wilson(share, units, confidence)))
 
 
 def _score(scores: Mapping[str, Any], name: str) -> Quantity:

@@ -15,7 +15,6 @@ from synthaudit.result.reading import AuditFiles
 if TYPE_CHECKING:
     import pandas as pd
 
-_OBVIOUS: Final = 0.95
 FAULTS: Final = ("none", "copy", "repeat", "wrong label", "obvious fake", "not covered")
 """What may be wrong with an image; where several things are, the first of them counts."""
 
@@ -63,6 +62,7 @@ def map_of(files: AuditFiles, *, elsewhere: Collection[tuple[str, str]]) -> Map 
         for place, key in enumerate(keys)
         if key in files.thumbnails and key not in elsewhere
     }
+    obvious = float(files.scores["provenance"]["settings"].get("obvious", 0.95))
     data = {
         "x": points["map_x"].round(4).tolist(),
         "y": points["map_y"].round(4).tolist(),
@@ -71,7 +71,7 @@ def map_of(files: AuditFiles, *, elsewhere: Collection[tuple[str, str]]) -> Map 
         "label": [number.get(name, -1) for name in points["class"]],
         "classes": classes,
         "probability": points["probability_synthetic"].round(3).tolist(),
-        "fault": _faults(points).tolist(),
+        "fault": _faults(points, obvious).tolist(),
         "faults": FAULTS,
         "pictures": pictures,
     }
@@ -96,13 +96,13 @@ def points_of(images: pd.DataFrame) -> pd.DataFrame:
     return images[images["map_x"].notna() & images["map_y"].notna()]
 
 
-def _faults(points: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _faults(points: pd.DataFrame, obvious: float) -> np.ndarray[Any, np.dtype[np.int64]]:
     is_synthetic = points["side"] == "synthetic"
     conditions = [
         is_synthetic & points["is_unoriginal"],
         is_synthetic & points["is_unvaried"],
         points["is_wrong_label"],
-        is_synthetic & (points["probability_synthetic"] >= _OBVIOUS),
+        is_synthetic & (points["probability_synthetic"] >= obvious),
         ~is_synthetic & (points["uncoveredness"] > 1.0),
     ]
     return np.select([c.to_numpy(bool) for c in conditions], range(1, len(FAULTS)), default=0)
