@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from synthaudit.gating.comparing import Comparison, compare
     from synthaudit.gating.judging import Verdict, judge
     from synthaudit.gating.policy import Limit, Policy, read_policy
-    from synthaudit.generation.jobs import Generator
+    from synthaudit.generation.jobs import Generator, GeneratorOptions, Job, Made, parse_options
+    from synthaudit.generation.references import References
     from synthaudit.images.decoding import Frame
+    from synthaudit.measures.intervals import Quantity
     from synthaudit.measures.protocol import (
         Column,
         ImageMeasure,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from synthaudit.reporting.files import write_report
     from synthaudit.reporting.html.sections import ReportSection
     from synthaudit.result.audit import Audit
+    from synthaudit.result.reading import AuditFiles
     from synthaudit.result.scores import ClassScores, Score
     from synthaudit.selftesting.result import SelfTest
     from synthaudit.selftesting.running import selftest
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Audit": "result.audit",
+    "AuditFiles": "result.reading",
     "Bound": "gating.bounds",
     "ClassScores": "result.scores",
     "Column": "measures.protocol",
@@ -59,13 +63,18 @@ _HOMES = {
     "Frame": "images.decoding",
     "Generator": "generation.jobs",
     "GeneratorError": "errors",
+    "GeneratorOptions": "generation.jobs",
     "ImageMeasure": "measures.protocol",
+    "Job": "generation.jobs",
     "Limit": "gating.policy",
+    "Made": "generation.jobs",
     "Measured": "measures.protocol",
     "Plan": "sweeping.plan",
     "PlanError": "errors",
     "Policy": "gating.policy",
     "PolicyError": "errors",
+    "Quantity": "measures.intervals",
+    "References": "generation.references",
     "ReportSection": "reporting.html.sections",
     "Samples": "measures.samples",
     "Score": "result.scores",
@@ -83,6 +92,7 @@ _HOMES = {
     "Verdict": "gating.judging",
     "compare": "gating.comparing",
     "judge": "gating.judging",
+    "parse_options": "generation.jobs",
     "read_plan": "sweeping.plan",
     "read_policy": "gating.policy",
     "score": "auditing.scoring",
@@ -93,6 +103,7 @@ _HOMES = {
 }
 __all__ = [
     "Audit",
+    "AuditFiles",
     "Bound",
     "ClassScores",
     "Column",
@@ -104,13 +115,18 @@ __all__ = [
     "Frame",
     "Generator",
     "GeneratorError",
+    "GeneratorOptions",
     "ImageMeasure",
+    "Job",
     "Limit",
+    "Made",
     "Measured",
     "Plan",
     "PlanError",
     "Policy",
     "PolicyError",
+    "Quantity",
+    "References",
     "ReportSection",
     "Samples",
     "Score",
@@ -128,6 +144,7 @@ __all__ = [
     "Verdict",
     "compare",
     "judge",
+    "parse_options",
     "read_plan",
     "read_policy",
     "score",

@@ -14,6 +14,9 @@ SynthauditError            2
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 EXIT_INTERRUPTED = 130
 
 
@@ -59,3 +62,31 @@ class Unfinished(SynthauditError):  # noqa: N818 - an outcome, not a fault
 
 class PolicyError(UsageError):
     """The policy of a gate is wrong, or does not fit the scores."""
+
+
+@contextmanager
+def blaming(what: str, error: type[SynthauditError]) -> Iterator[None]:
+    """Say of whatever another's code raises inside whose code it was.
+
+    Args:
+        what: whose, such as ``the measure 'sharpness' of their-package 1.0``.
+        error: what is raised in its place.
+
+    Raises:
+        SynthauditError: our own errors as they are, others in one sentence.
+
+    >>> with blaming("the measure 'sharpness'", SettingsError):
+    ...     1 / 0
+    Traceback (most recent call last):
+    synthaudit.errors.SettingsError: the measure 'sharpness' failed (ZeroDivisionError: division \
+by zero): mend it or leave it out.
+    """
+    try:
+        yield
+    except (SynthauditError, MemoryError):
+        raise
+    # It is a stranger's code, which may raise anything.
+    except Exception as failure:
+        text = " ".join(str(failure).split())[:300]
+        reason = f"{type(failure).__name__}: {text}" if text else type(failure).__name__
+        raise error(f"{what} failed ({reason}): mend it or leave it out.") from failure

@@ -177,6 +177,11 @@ def make_settings(options: dict[str, Any], base: Settings | None = None) -> Sett
     Raises:
         SettingsError: in one sentence, with the nearest known name for an unknown one.
     """
+    if base is not None and not isinstance(base, Settings):
+        raise SettingsError(
+            f"settings should be synthaudit.Settings, not {type(base).__name__}: give options by "
+            "their names instead."
+        )
     given = {} if base is None else base.model_dump(exclude_unset=True)
     try:
         return Settings(**{**given, **options})

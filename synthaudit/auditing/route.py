@@ -6,6 +6,7 @@ add one, write a file in ``steps/`` that ends with a ``Step``, and put it into a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from synthaudit.auditing.step import Step
@@ -23,7 +24,10 @@ from synthaudit.auditing.steps import (
     scores,
     usefulness,
 )
+from synthaudit.errors import SettingsError
 from synthaudit.measures.protocol import Column
+from synthaudit.measures.registry import MEASURES
+from synthaudit.result.tables import FIRST_COLUMNS
 from synthaudit.settings import Settings
 
 FULL: Final = (
@@ -91,3 +95,23 @@ def choose_steps(settings: Settings) -> list[Step]:
 def image_columns() -> dict[str, Column]:
     """The columns that our own steps add to ``images.parquet``, by name."""
     return {column.name: column for step in FULL for column in step.columns}
+
+
+def check_measures(names: Sequence[str]) -> None:
+    """Say before the work, not after it, that a measure cannot be taken.
+
+    Raises:
+        SettingsError: there is none of that name, or its column has the name of another one.
+    """
+    taken = dict.fromkeys((*FIRST_COLUMNS, *image_columns()), "synthaudit")
+    for name in dict.fromkeys(names):
+        measure = MEASURES.load(name)
+        if name in MEASURES.own:
+            continue
+        for column in measure.columns:
+            if column.name in taken:
+                raise SettingsError(
+                    f"the measure {name!r} brings a column {column.name!r}, but that is the name "
+                    f"of a column of {taken[column.name]}: give it another name."
+                )
+            taken[column.name] = f"the measure {name!r}"

@@ -15,7 +15,7 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.engine import make_allocator, start_engine
 from synthaudit.auditing.harmonising import harmonised
 from synthaudit.auditing.image_reader import ImageReader, SampleImages, open_reader
-from synthaudit.auditing.route import choose_steps
+from synthaudit.auditing.route import check_measures, choose_steps
 from synthaudit.auditing.sources import Sources, read_images, read_vectors, short_digest
 from synthaudit.auditing.step import walk
 from synthaudit.embedding.choice import take_embedder
@@ -23,7 +23,6 @@ from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
-from synthaudit.measures.registry import check_measures
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit

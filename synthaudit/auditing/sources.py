@@ -12,6 +12,7 @@ import numpy as np
 
 from synthaudit.arrays import Flags, Integers
 from synthaudit.auditing.image_reader import ImageReader
+from synthaudit.embedding.cache_index import Extraction
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.vectors import VectorTable
@@ -69,7 +70,7 @@ def read_images(
     """
     sides, parts = [], []
     for name, collection in (("real", real), ("synthetic", synthetic)):
-        found = reader.extract(collection)
+        found = _having_direction(reader.extract(collection), collection)
         total = len(collection.entries) + len(collection.unreadable)
         limit = reader.settings.max_unreadable
         _refuse_too_many_unreadable(name, found.unreadable, total, limit)
@@ -102,6 +103,24 @@ def read_images(
         ),
         real=sides[0],
         synthetic=sides[1],
+    )
+
+
+def _having_direction(found: Extraction, collection: Collection) -> Extraction:
+    """Without the images of which the embedder made no direction, which are then unreadable."""
+    finite = np.asarray(np.isfinite(found.vectors).all(axis=1), bool)
+    usable = finite & (found.vectors != 0).any(axis=1)
+    if usable.all():
+        return found
+    paths = [collection.entries[position].path for position in found.kept]
+    rows = np.flatnonzero(usable).tolist()
+    lost = _without_direction(paths, finite, usable)
+    return replace(
+        found,
+        vectors=found.vectors[rows],
+        kept=[found.kept[row] for row in rows],
+        digests=[found.digests[row] for row in rows],
+        unreadable=sorted([*found.unreadable, *lost], key=lambda entry: entry.path),
     )
 
 
@@ -172,20 +191,20 @@ def _refuse_useless(
         rows = table.vectors[block]
         finite[block] = np.isfinite(rows).all(axis=1)
         usable[block] = finite[block] & (rows != 0).any(axis=1)
-    unreadable = _without_direction(table, finite, usable)
+    unreadable = _without_direction(table.paths, finite, usable)
     _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
     return np.flatnonzero(usable), unreadable
 
 
-def _without_direction(table: VectorTable, finite: Flags, usable: Flags) -> list[Unreadable]:
+def _without_direction(paths: Sequence[str], finite: Flags, usable: Flags) -> list[Unreadable]:
     return [
         Unreadable(
-            path=table.paths[row],
+            path=paths[row],
             reason="the vector is zero and has no direction"
             if finite[row]
             else "the vector has values that are not finite numbers",
         )
-        for row in np.flatnonzero(~usable)
+        for row in np.flatnonzero(~usable).tolist()
     ]
 
 

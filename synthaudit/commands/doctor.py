@@ -167,3 +167,10 @@ def _plugin_findings() -> Iterator[Finding]:
                 yield Finding(name=registry.kind, is_fine=False, text=name, mend=str(error))
                 continue
             yield Finding(name=registry.kind, is_fine=True, text=f"{name}, of {source_of(point)}")
+        for point in registry.passed_over:
+            yield Finding(
+                name=registry.kind,
+                is_fine=False,
+                text=f"{point.name}, of {source_of(point)}: not used, for the name is taken",
+                mend="give it another name, or remove the package that you do not need",
+            )

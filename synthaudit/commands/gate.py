@@ -25,7 +25,7 @@ def gate(
     *,
     policy: Annotated[
         Path | None,
-        typer.Option(help="Default: synthaudit.toml, or [tool.synthaudit.gate] in pyproject.toml."),
+        typer.Option(help="Default: synthaudit.toml, or tool.synthaudit.gate in pyproject.toml."),
     ] = None,
     maximum: Annotated[
         list[str] | None,

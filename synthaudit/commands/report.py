@@ -18,5 +18,8 @@ def report(
     from synthaudit.reporting.files import render_again
 
     written = render_again(folder)
-    more = f" and {len(written) - 2} more files" if len(written) > 2 else ""
-    typer.echo(f"Rendered {written[0]}, {written[1]}{more}.")
+    shown, more = [str(file) for file in written[:2]], len(written) - 2
+    if more > 0:
+        shown.append(f"{more} more file{'s' if more > 1 else ''}")
+    first, last = ", ".join(shown[:-1]), shown[-1]
+    typer.echo(f"Rendered {first} and {last}." if first else f"Rendered {last}.")

@@ -50,7 +50,7 @@ def score(
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints scores.json.")
     ] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings on stderr.")] = False,
     settings: dict[str, Any],
 ) -> None:
     """Audit SYNTHETIC against REAL: four scores in [0, 1], higher is worse.
@@ -116,8 +116,12 @@ def audit_and_print(
     from synthaudit.auditing.scoring import score as run
     from synthaudit.reporting.console import print_audit
     from synthaudit.reporting.files import write_report
-    from synthaudit.result.writing import json_text, write_table
+    from synthaudit.result.writing import json_text, refuse_file, refuse_unwritable, write_table
 
+    if out is not None:
+        refuse_file(out)
+    if keep is not None:
+        refuse_unwritable(keep)
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)
         if out is not None:

@@ -31,7 +31,7 @@ def selftest(
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints selftest.json.")
     ] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings on stderr.")] = False,
     settings: dict[str, Any],
 ) -> None:
     """Plant known faults into copies of REAL, audit each, and say what is seen from what size on.

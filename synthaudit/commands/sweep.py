@@ -59,7 +59,7 @@ def sweep(
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints sweep.json.")
     ] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings on stderr.")] = False,
     settings: dict[str, Any],
 ) -> None:
     """Generate the arms of PLAN, audit each at equal size, and say which words help.

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from synthaudit.embedding import clip, hub
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.embedding.registry import EMBEDDERS
+from synthaudit.embedding.verification import MEMBERS, verify_embedder
 from synthaudit.errors import EmbedderError
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
@@ -17,7 +18,10 @@ _FORMS: Final = (
     "auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL or "
     "timm:local-dir:FOLDER"
 )
-_MEMBERS: Final = ("name", "dimension", "fingerprint", "frame", "device", "batch_size", "encode")
+
+_KINDS: Final = (
+    "embedder should be a name, a pair of a torch module and its transform, or an object"
+)
 
 
 def choose_embedder(settings: Settings) -> Embedder:
@@ -34,7 +38,9 @@ def choose_embedder(settings: Settings) -> Embedder:
         near = difflib.get_close_matches(kind, EMBEDDERS.names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f": use {_FORMS}."
         raise EmbedderError(f"there is no embedder {name!r}{hint}")
-    return EMBEDDERS.load(kind)(argument, settings)
+    with EMBEDDERS.blaming(kind):
+        made = EMBEDDERS.load(kind)(argument, settings)
+        return verify_embedder(_having_members(made, f"what {kind!r} makes should be an object"))
 
 
 def take_embedder(options: Mapping[str, Any]) -> tuple[dict[str, Any], Embedder | None]:
@@ -55,15 +61,18 @@ def take_embedder(options: Mapping[str, Any]) -> tuple[dict[str, Any], Embedder 
             precision=options.get("precision", "auto"),
             batch_size=options.get("batch_size"),
         )
-    lacking = [name for name in _MEMBERS if not hasattr(given, name)]
+    embedder = verify_embedder(_having_members(given, _KINDS))
+    return {**options, "embedder": embedder.name}, embedder
+
+
+def _having_members(given: Any, expected: str) -> Embedder:
+    lacking = [name for name in MEMBERS if not hasattr(given, name)]
     if lacking:
         raise EmbedderError(
-            f"embedder should be a name, an object with the members of synthaudit.Embedder, or a "
-            f"pair of a torch module and its transform, not {type(given).__name__}, which lacks "
-            f"{', '.join(lacking)}."
+            f"{expected} with the members of synthaudit.Embedder, not {type(given).__name__}, "
+            f"which lacks {', '.join(lacking)}."
         )
-    embedder = cast(Embedder, given)
-    return {**options, "embedder": embedder.name}, embedder
+    return cast(Embedder, given)
 
 
 def resolve_auto(*, local_files_only: bool) -> str:

@@ -15,6 +15,7 @@ from synthaudit.arrays import Singles
 from synthaudit.embedding.cache import VectorCache
 from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint
 from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder, FileEmbedder
+from synthaudit.embedding.verification import blame_embedder, verify_vectors
 from synthaudit.images.collection import Collection, Stamp
 from synthaudit.images.decoding import Pixels
 from synthaudit.images.decoding_pool import CHUNK_IMAGES, DecodedChunk, DecodingPool
@@ -183,12 +184,16 @@ class _Run:
     def _begin(self, batch: Sequence[tuple[bytes, Pixels]]) -> Callable[[], Vectors]:
         pixels = np.stack([pixels for _, pixels in batch])
         if isinstance(self.embedder, AsynchronousEmbedder):
-            return self.embedder.begin(pixels)
-        vectors = self.embedder.encode(pixels)
+            with blame_embedder(self.embedder):
+                return self.embedder.begin(pixels)
+        with blame_embedder(self.embedder):
+            vectors = self.embedder.encode(pixels)
         return lambda: vectors
 
     def _remember(self) -> None:
         """Wait for the oldest batch of vectors, and keep it."""
         digests, finish = self.computing.popleft()
-        self.known.learn(dict(zip(digests, finish(), strict=True)))
+        with blame_embedder(self.embedder):
+            vectors = verify_vectors(finish(), self.embedder, len(digests))
+        self.known.learn(dict(zip(digests, vectors, strict=True)))
         self.progress.advance(len(digests))

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from PIL import Image
 
 from synthaudit.arrays import Singles
 from synthaudit.embedding.torch_model import Placement, Precision
-from synthaudit.errors import EmbedderError
+from synthaudit.errors import EmbedderError, blaming
 from synthaudit.images.decoding import Frame, open_rgb
 from synthaudit.images.decoding_pool import DecodedChunk, read_each
 
@@ -65,11 +65,19 @@ class ModuleEmbedder:
         kind = str(self._dtype).removeprefix("torch.")
         self.fingerprint = f"{self.name}/{_digest(module, transform)}/{kind}"
         self.frame = Frame(height=1, width=1)
-        self.work = partial(_transform_chunk, transform)
-        self.dimension = self._try_out(transform)
+        shape, self.dimension = self._try_out(transform)
+        self.work = _Transformation(transform=transform, name=self.name, shape=shape)
 
     def encode(self, pixels: Singles) -> Singles:
-        """What the transform made (B, ...) to float32 (B, d), rows of length 1."""
+        """What the transform made (B, ...) to float32 (B, d), rows of length 1.
+
+        Raises:
+            EmbedderError: the module fails.
+        """
+        with blaming(f"the module of {self.name}", EmbedderError):
+            return self._encode(pixels)
+
+    def _encode(self, pixels: Singles) -> Singles:
         import torch
 
         with torch.inference_mode():
@@ -77,10 +85,11 @@ class ModuleEmbedder:
             features = self._module(batch.to(self.device, self._dtype)).float()
             return np.asarray(torch.nn.functional.normalize(features, dim=-1).cpu().numpy())
 
-    def _try_out(self, transform: Transform) -> int:
+    def _try_out(self, transform: Transform) -> tuple[tuple[int, ...], int]:
         blank = Image.new("RGB", (512, 512), "grey")
         try:
-            found = self.encode(np.asarray(transform(blank))[None])
+            pixels = np.asarray(transform(blank), np.float32)
+            found = self._encode(pixels[None])
         # It is the caller's code, which may raise anything.
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
@@ -92,7 +101,7 @@ class ModuleEmbedder:
             raise EmbedderError(
                 f"{self.name} should give a vector an image, (B, d), not {found.shape}."
             )
-        return int(found.shape[1])
+        return pixels.shape, int(found.shape[1])
 
 
 def _digest(module: torch.nn.Module, transform: Transform) -> str:
@@ -110,15 +119,31 @@ def _digest(module: torch.nn.Module, transform: Transform) -> str:
     return digest.hexdigest()[:32]
 
 
-def _transform_chunk(
-    transform: Transform,
-    files: Sequence[bytes],
-    frame: Frame,  # noqa: ARG001 - the transform has its own
-    max_pixels: int,
-) -> DecodedChunk:
-    """What the transform makes of some files, in the form of a decoding pool."""
+@dataclass(frozen=True, kw_only=True)
+class _Transformation:
+    """What the processes of a decoding pool do to files: a transform, whose shape is known."""
 
-    def read(data: bytes) -> Any:
-        return np.asarray(transform(open_rgb(data, max_pixels=max_pixels)), np.float32)
+    transform: Transform
+    name: str
+    shape: tuple[int, ...]
 
-    return read_each(files, read, nothing=np.empty((0,), np.float32))
+    def __call__(
+        self,
+        files: Sequence[bytes],
+        frame: Frame,  # noqa: ARG002 - the transform has its own
+        max_pixels: int,
+    ) -> DecodedChunk:
+        def read(data: bytes) -> Any:
+            return self._make(open_rgb(data, max_pixels=max_pixels))
+
+        return read_each(files, read, nothing=np.empty((0,), np.float32))
+
+    def _make(self, picture: Image.Image) -> Singles:
+        with blaming(f"the transform of {self.name}", EmbedderError):
+            made = np.asarray(self.transform(picture), np.float32)
+        if made.shape != self.shape:
+            raise EmbedderError(
+                f"the transform of {self.name} should make one shape of every picture, but made "
+                f"{made.shape} of one and {self.shape} of another: let it resize and crop."
+            )
+        return made

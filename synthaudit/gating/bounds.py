@@ -54,4 +54,6 @@ BOUNDS: Final[Registry[Bound]] = Registry(
         "max_fall": "synthaudit.gating.bounds:MAX_FALL",
     },
     error=PolicyError,
+    expected="a Bound",
+    is_one=lambda found: isinstance(found, Bound),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from synthaudit.arrays import Floats
-from synthaudit.errors import PolicyError
+from synthaudit.errors import PolicyError, UsageError
 from synthaudit.measures.intervals import Quantity, difference, wilson
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
@@ -54,12 +54,14 @@ class Comparison:
         new: synthetic images that only the second has.
         gone: those that only the first has.
         newly_bad: those of both that only the second flags.
+        has_same_real: whether both were scored against the same real images.
     """
 
     changes: Mapping[str, Change]
     new: list[str]
     gone: list[str]
     newly_bad: list[str]
+    has_same_real: bool
 
 
 def compare(before: Audit | str | Path, after: Audit | str | Path) -> Comparison:
@@ -83,14 +85,29 @@ def compare(before: Audit | str | Path, after: Audit | str | Path) -> Comparison
         >>> synthaudit.compare(audit, audit).changes["unvaried"].value
         0.0
     """
-    (old, first), (new, second) = _contents(before), _contents(after)
+    (old, first), (new, second) = contents_of(before), contents_of(after)
     refuse_other_embedder(new, old)
     return compare_contents(old, new, (first, second))
 
 
-def _contents(audit: Audit | str | Path) -> tuple[Mapping[str, Any], pd.DataFrame | None]:
+def contents_of(
+    audit: Audit | Mapping[str, Any] | str | Path,
+) -> tuple[Mapping[str, Any], pd.DataFrame | None]:
+    """The contents of ``scores.json``, and the table of images where it is at hand.
+
+    Raises:
+        UsageError: it is neither an audit nor a place.
+        DataError: a file cannot be read.
+    """
     if isinstance(audit, Audit):
         return audit.to_dict(), audit.images
+    if isinstance(audit, Mapping):
+        return audit, None
+    if not isinstance(audit, str | Path):
+        raise UsageError(
+            "an audit, a scores.json or the folder that holds it should be given, not "
+            f"{type(audit).__name__}."
+        )
     scores, file = read_scores(Path(audit))
     return scores, read_images(file.parent)
 
@@ -129,6 +146,7 @@ def compare_contents(
         new=sorted(set(paths[1]) - set(paths[0])),
         gone=sorted(set(paths[0]) - set(paths[1])),
         newly_bad=sorted(path for path in both if paths[1][path] and not paths[0][path]),
+        has_same_real=has_same_real(before, after),
     )
 
 
@@ -137,8 +155,7 @@ def paired_changes(
 ) -> dict[str, Quantity]:
     """Changes by score, where the real images are the same; else nothing."""
     first, second = images
-    same = _real_digest(before) is not None and _real_digest(before) == _real_digest(after)
-    if first is None or second is None or not same:
+    if first is None or second is None or not has_same_real(before, after):
         return {}
     real = [
         table[table["side"] == "real"].set_index("path")["label_quality"]
@@ -159,7 +176,7 @@ def refuse_other_embedder(new: Mapping[str, Any], old: Mapping[str, Any]) -> Non
     Raises:
         PolicyError: they differ.
     """
-    for name in ("fingerprint", "definition"):
+    for name in ("embedder", "fingerprint", "definition"):
         one, other = (scores.get("provenance", {}).get(name) for scores in (new, old))
         if one != other:
             raise PolicyError(
@@ -168,8 +185,10 @@ def refuse_other_embedder(new: Mapping[str, Any], old: Mapping[str, Any]) -> Non
             )
 
 
-def _real_digest(scores: Mapping[str, Any]) -> Any:
-    return scores.get("provenance", {}).get("real_digest")
+def has_same_real(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether both audits are of the same real images."""
+    old, new = (scores.get("provenance", {}).get("real_digest") for scores in (before, after))
+    return old is not None and old == new
 
 
 def _confidence(scores: Mapping[str, Any]) -> float:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from synthaudit.errors import PolicyError
 from synthaudit.gating.bounds import BOUNDS, Bound
-from synthaudit.gating.comparing import paired_changes, refuse_other_embedder
+from synthaudit.gating.comparing import (
+    contents_of,
+    has_same_real,
+    paired_changes,
+    refuse_other_embedder,
+)
 from synthaudit.gating.numbers import Number, numbers_at
 from synthaudit.gating.policy import Limit, Policy
 from synthaudit.measures.intervals import Quantity, difference
@@ -56,9 +62,11 @@ class Verdict:
 
     Attributes:
         checks: in the order of the policy.
+        has_same_real: whether the baseline is of the same real images; True without one.
     """
 
     checks: Sequence[Check]
+    has_same_real: bool = True
 
     @property
     def state(self) -> State:
@@ -82,24 +90,24 @@ class Verdict:
 
 
 def judge(
-    audit: Audit | Mapping[str, Any],
+    audit: Audit | Mapping[str, Any] | str | Path,
     policy: Policy,
     *,
-    baseline: Audit | Mapping[str, Any] | None = None,
+    baseline: Audit | Mapping[str, Any] | str | Path | None = None,
     images: tuple[pd.DataFrame | None, pd.DataFrame | None] | None = None,
 ) -> Verdict:
     """Judge an audit, as ``synthaudit gate`` does.
 
     Args:
-        audit: an audit, or the contents of its ``scores.json``.
+        audit: an audit, a ``scores.json``, the folder that holds one, or its contents.
         policy: what it must fulfil.
         baseline: another audit, for limits of change.
         images: the image tables of the baseline and of the audit, where they are given by the
             contents of their files: audits that share their real images are compared in pairs.
 
     Raises:
-        PolicyError: the audit was made otherwise than the policy demands, a path leads nowhere, or
-            a change has nothing to be compared with.
+        PolicyError: the audit was made otherwise than the policy demands, a path leads nowhere, a
+            change has nothing to be compared with, or a bound of another package fails.
 
     Examples:
         >>> import numpy as np, synthaudit
@@ -109,14 +117,13 @@ def judge(
         >>> synthaudit.judge(audit, policy).state
         'pass'
     """
-    scores = audit.to_dict() if isinstance(audit, Audit) else audit
-    old = baseline.to_dict() if isinstance(baseline, Audit) else baseline
+    scores, own = contents_of(audit)
+    old, first = (None, None) if baseline is None else contents_of(baseline)
     _refuse_incomparable(scores, policy)
     changes: Mapping[str, Quantity] = {}
     if old is not None:
         refuse_other_embedder(scores, old)
-        tables = images or (_images(baseline), _images(audit))
-        changes = paired_changes(old, scores, tables)
+        changes = paired_changes(old, scores, images or (first, own))
     if not policy.limits:
         raise PolicyError("the policy has no limits: a gate that checks nothing would always pass.")
     checks = []
@@ -131,11 +138,7 @@ def judge(
                 _check(number, (name, bound, at), limit, scores, certain=certain)
                 for number in numbers
             ]
-    return Verdict(checks=checks)
-
-
-def _images(audit: Audit | Mapping[str, Any] | None) -> pd.DataFrame | None:
-    return audit.images if isinstance(audit, Audit) else None
+    return Verdict(checks=checks, has_same_real=old is None or has_same_real(old, scores))
 
 
 def _check(
@@ -147,7 +150,10 @@ def _check(
     certain: bool,
 ) -> Check:
     name, bound, at = held
-    found = bound.measured(number, number.path, scores)
+    with BOUNDS.blaming(name):
+        found = bound.measured(number, number.path, scores)
+        if not isinstance(found, Quantity):
+            raise TypeError(f"measured should give a Quantity, not {type(found).__name__}")
     is_exact = number.is_exact
     if certain:
         state, why = _decide_surely(found, bound, at, is_exact=is_exact)

@@ -79,7 +79,7 @@ class Policy(BaseModel):
         return self.model_copy(update={"limits": {**self.limits, **extra}})
 
 
-def read_policy(file: Path) -> Policy:
+def read_policy(file: str | Path) -> Policy:
     """Read a policy from ``synthaudit.toml``, or from ``[tool.synthaudit.gate]`` in another file.
 
     Raises:
@@ -92,6 +92,7 @@ def read_policy(file: Path) -> Policy:
         >>> read_policy(file).limits["unvaried"].bounds
         {'max': 0.02}
     """
+    file = Path(file)
     try:
         if file.stat().st_size > _LARGEST_FILE:
             raise PolicyError(f"{file} is larger than a policy can be: is it another file?")

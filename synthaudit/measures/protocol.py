@@ -103,6 +103,9 @@ class SetMeasure:
 class ImageMeasure:
     """A measure of single images, on their pixels; remembered like vectors.
 
+    A number that is not finite says that nothing is known of that image. The columns' names must
+    differ from those of ``images.parquet``.
+
     Attributes:
         measure: uint8 pixels (B, height, width, 3) to (B, len(columns)) numbers.
         columns: what each number is.

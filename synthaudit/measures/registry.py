@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from synthaudit.errors import SettingsError
@@ -19,15 +18,7 @@ MEASURES: Final[Registry[SetMeasure | ImageMeasure]] = Registry(
         "vendi": "synthaudit.measures.fidelity.vendi:MEASURE",
     },
     error=SettingsError,
+    expected="a SetMeasure or an ImageMeasure",
+    is_one=lambda found: isinstance(found, SetMeasure | ImageMeasure),
 )
 """Ours are part of every full audit, in this order; ``--measure`` names others."""
-
-
-def check_measures(names: Sequence[str]) -> None:
-    """Say before the work, not after it, that a measure does not exist.
-
-    Raises:
-        SettingsError: one cannot be had.
-    """
-    for name in names:
-        MEASURES.load(name)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 5
 _LISTED: Final = 20
+_OTHER_REAL: Final = (
+    "The real images are not the same: a change may be theirs, not the synthetic set's."
+)
 _STYLES: Final = {"pass": "green4", "fail": "bold red3", "undecided": "bold dark_orange3"}
 _HEADLINES: Final = {
     "pass": "The set passes.",
@@ -61,6 +64,8 @@ def print_verdict(verdict: Verdict, images: pd.DataFrame | None, console: Consol
         value = f"{check.value:.4g}"
         table.add_row(Text(check.path), limit_text(check), value, interval_text(check), state)
     console.print(table)
+    if not verdict.has_same_real:
+        console.print(_OTHER_REAL)
     for check in verdict.checks:
         if check.state != "pass":
             console.print(Text(f"{check.path}: {check.why}."), soft_wrap=True)
@@ -141,6 +146,8 @@ def print_comparison(found: Comparison, console: Console) -> None:
             change.reading + (" (paired)" if change.is_paired else ""),
         )
     console.print(table)
+    if not found.has_same_real:
+        console.print(_OTHER_REAL)
     for title, paths in (
         ("New images", found.new),
         ("Images gone", found.gone),

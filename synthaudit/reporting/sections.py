@@ -158,7 +158,7 @@ def _measure_lines(audit: Audit) -> list[Text]:
         entry(
             f"{name:22}",
             Text(f"real {_figure(own['real'])}, synthetic {_figure(own['synthetic'])}"),
-            Text(f"AUC {own['auc']:.3f}"),
+            Text("AUC unknown" if own["auc"] is None else f"AUC {own['auc']:.3f}"),
         )
         for name, own in audit.measures.items()
     ]

@@ -187,7 +187,7 @@ class MeasurePart(_Part):
     description: str
     real: float | None
     synthetic: float | None
-    auc: Share
+    auc: Share | None
 
 
 class ClassPart(_Part):

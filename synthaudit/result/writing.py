@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthaudit.errors import StorageError
+from synthaudit.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,44 @@ if TYPE_CHECKING:
 def json_text(contents: Mapping[str, Any]) -> str:
     """The text of a result file such as ``scores.json``."""
     return json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def refuse_beside(folder: Path, file: str, what: str) -> None:
+    """Refuse a folder that holds results of another kind, whose tables have the same names.
+
+    Raises:
+        UsageError: it does.
+    """
+    if (folder / file).is_file():
+        raise UsageError(
+            f"{folder} holds {what} ({file}), whose tables would be lost: give another folder."
+        )
+
+
+def refuse_unwritable(file: Path) -> None:
+    """Say before the work, not after it, that a file cannot be written.
+
+    Raises:
+        StorageError: it is a folder, or its folder is not there or not open to writing.
+    """
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        reason = "it is a folder" if file.is_dir() else f"{file.parent} is no folder to write to"
+        raise StorageError(f"{file} cannot be written ({reason}): choose another file.")
+
+
+def refuse_file(folder: Path) -> None:
+    """Say before the work that a folder for results cannot be made.
+
+    Raises:
+        StorageError: there is a file in its place, or on the way to it.
+    """
+    place = next((p for p in (folder, *folder.parents) if p.exists()), Path())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        reason = "is a file" if place.is_file() else "is no folder to write to"
+        raise StorageError(
+            f"the results cannot be written to {folder} ({place} {reason}): choose another folder "
+            "with --out."
+        )
 
 
 def write_table(table: pd.DataFrame, file: Path) -> None:

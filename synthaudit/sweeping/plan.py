@@ -113,7 +113,7 @@ class Plan(_Part):
         return axes
 
 
-def read_plan(file: Path) -> Plan:
+def read_plan(file: str | Path) -> Plan:
     """Read and validate a plan; relative paths in it start from the working directory.
 
     Raises:
@@ -127,6 +127,7 @@ def read_plan(file: Path) -> Plan:
         >>> read_plan(file).generator.options
         {'strength': 2}
     """
+    file = Path(file)
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from synthaudit.auditing.route import check_measures
 from synthaudit.errors import PlanError
 from synthaudit.generation.jobs import Generator
 from synthaudit.generation.references import References
-from synthaudit.generation.registry import GENERATORS
+from synthaudit.generation.verification import make_generator
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import open_source
 from synthaudit.images.traits import look_at
 from synthaudit.measures.randomness import stream
-from synthaudit.measures.registry import check_measures
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand
 from synthaudit.sweeping.plan import Plan
@@ -61,7 +61,7 @@ def prepare(plan: Plan, settings: Settings) -> Prepared:
         raise PlanError(f"real should be images, but {plan.real} holds vectors.")
     subjects = plan.subjects or sorted({e.label for e in opened.entries if e.label is not None})
     references = References(opened, max_pixels=settings.max_pixels)
-    generator = GENERATORS.load(plan.generator.name)(references)
+    generator = make_generator(plan.generator.name, references)
     arms = expand(plan, subjects, generator.known_options)
     for arm in arms:
         checked: set[str] = set()

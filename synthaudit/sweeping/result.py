@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synthaudit.result.writing import json_text, write_files
+from synthaudit.result.writing import json_text, refuse_beside, write_files
 from synthaudit.sweeping.comparison import Effect
 
 if TYPE_CHECKING:
@@ -151,10 +151,15 @@ class Sweep:
     def write(self, folder: str | Path) -> Path:
         """Write ``sweep.json``, its tables, and the winner as a plan and as prompts.
 
+        The images, the audits of the arms and the pages are only in the folder of the sweep itself.
+
         Raises:
+            UsageError: the folder holds an audit.
             StorageError: the folder cannot be written.
         """
         import yaml
+
+        refuse_beside(Path(folder), "scores.json", "an audit")
 
         return write_files(
             Path(folder),

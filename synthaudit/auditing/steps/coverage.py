@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from synthaudit.arrays import Floats, Integers, Names
 from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step
 from synthaudit.measures.fidelity.prdc import COVERAGE_COLUMN
-from synthaudit.measures.protocol import SetMeasure, SideVectors, Supporting
+from synthaudit.measures.protocol import Measured, SetMeasure, SideVectors, Supporting
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.registry import MEASURES
 from synthaudit.measures.samples import Samples
@@ -88,7 +89,7 @@ def measure_coverage(samples: Samples, context: Context) -> CoverageSection | No
     parted = part_sides(samples, context)
     if parted is None:
         return None
-    found = measure_sets([MEASURES.load(name) for name in MEASURES.own], parted)
+    found = measure_sets({name: MEASURES.load(name) for name in MEASURES.own}, parted)
     ratio = found.by_image[COVERAGE_COLUMN.name][parted.rows[0]]
     kinds = _group(parted, ratio, samples, context.settings.seed)
     return CoverageSection(values=found.values, by_image=found.by_image, missed=kinds)
@@ -135,19 +136,45 @@ def part_sides(samples: Samples, context: Context) -> PartedSides | None:
     )
 
 
-def measure_sets(measures: Sequence[Any], parted: PartedSides) -> SupportingSection:
-    """What some measures of whole sets say, one after the other."""
+def measure_sets(
+    measures: Mapping[str, Any], parted: PartedSides, taken: Collection[str] = ()
+) -> SupportingSection:
+    """What some measures of whole sets say, one after the other.
+
+    Args:
+        measures: by name.
+        parted: both sides.
+        taken: names of values that are there already.
+
+    Raises:
+        SettingsError: a measure of another package fails, or does not keep to what it should give.
+    """
     values: dict[str, Supporting] = {}
     columns: dict[str, Floats] = {}
-    for each in measures:
+    for name, each in measures.items():
         if not isinstance(each, SetMeasure):
             continue
-        found = each.measure(parted.sides)
+        with MEASURES.blaming(name):
+            found = each.measure(parted.sides)
+            _verify(found, each, (*taken, *values))
+            for own, rows in zip((found.real, found.synthetic), parted.rows, strict=True):
+                for column, numbers in own.items():
+                    columns.setdefault(column, np.full(parted.count, np.nan))[rows] = numbers
         values |= found.values
-        for own, rows in zip((found.real, found.synthetic), parted.rows, strict=True):
-            for name, numbers in own.items():
-                columns.setdefault(name, np.full(parted.count, np.nan))[rows] = numbers
     return SupportingSection(values=values, by_image=columns)
+
+
+def _verify(found: Measured, measure: SetMeasure, taken: Collection[str]) -> None:
+    if not isinstance(found, Measured):
+        raise TypeError(f"it should give a Measured, not {type(found).__name__}")
+    for name, value in found.values.items():
+        if name in taken:
+            raise ValueError(f"there is a value {name!r} already")
+        if not isinstance(value, Supporting) or not math.isfinite(value.value):
+            raise ValueError(f"its value {name!r} should be a Supporting with a finite number")
+    unknown = {*found.real, *found.synthetic} - {column.name for column in measure.columns}
+    if unknown:
+        raise ValueError(f"it gives columns that it does not declare: {', '.join(sorted(unknown))}")
 
 
 def _group(parted: PartedSides, ratio: Floats, samples: Samples, seed: int) -> list[MissedKind]:

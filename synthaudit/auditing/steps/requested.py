@@ -57,17 +57,19 @@ def measure_as_requested(samples: Samples, context: Context) -> RequestedSection
     """Take the measures that the settings name; None where there are none to take.
 
     Raises:
-        SettingsError: there is no such measure, or it needs images where there are only vectors.
+        SettingsError: there is no such measure, it fails, or it needs images where there are only
+            vectors.
     """
-    done = MEASURES.own if context.find(CoverageSection) is not None else []
+    ours = context.find(CoverageSection)
+    done = MEASURES.own if ours is not None else []
     wanted = {name: MEASURES.load(name) for name in context.settings.measures if name not in done}
     if not wanted:
         return None
     by_image = {n: m for n, m in wanted.items() if isinstance(m, ImageMeasure)}
-    by_set = [measure for name, measure in wanted.items() if name not in by_image]
+    by_set = {name: measure for name, measure in wanted.items() if name not in by_image}
     of_sets = None
     if by_set and (parted := part_sides(samples, context)) is not None:
-        of_sets = measure_sets(by_set, parted)
+        of_sets = measure_sets(by_set, parted, () if ours is None else ours.values)
     columns: dict[str, Vectors] = {}
     summary: dict[str, Mapping[str, Any]] = {}
     for name, measure in by_image.items():
@@ -93,11 +95,13 @@ def _read(name: str, measure: ImageMeasure, samples: Samples, context: Context) 
 
 def _summarise(column: Column, values: Vectors, samples: Samples) -> dict[str, Any]:
     known = np.isfinite(values)
-    medians = {}
+    medians: dict[str, float | None] = {}
     for side, rows in (("real", samples.real), ("synthetic", samples.synthetic)):
         own = values[rows][known[rows]]
         medians[side] = float(np.median(own)) if len(own) else None
-    auc = area_under_curve(values[known].astype(np.float64), samples.is_synthetic[known])
+    auc = None  # of one side alone there is nothing to tell apart
+    if None not in medians.values():
+        auc = area_under_curve(values[known].astype(np.float64), samples.is_synthetic[known])
     return {"description": column.description, **medians, "auc": auc}
 
 
@@ -117,9 +121,10 @@ class _Reader:
         """(B, dimension) numbers of some images.
 
         Raises:
-            SettingsError: the measure gave something else.
+            SettingsError: the measure fails, or gives something else.
         """
-        found = np.asarray(self.measure.measure(pixels), np.float32)
+        with MEASURES.blaming(self.name):
+            found = np.asarray(self.measure.measure(pixels), np.float32)
         if found.shape != (len(pixels), self.dimension):
             raise SettingsError(
                 f"the measure {self.name!r} should give {(len(pixels), self.dimension)} numbers, "

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
-from synthaudit.generation.references import References
+from synthaudit import GeneratorOptions, Job, Made, References, parse_options
 
 
 class StripesOptions(GeneratorOptions):

@@ -2,10 +2,10 @@
 
 from html import escape
 
-from synthaudit import ReportSection
+from synthaudit import AuditFiles, ReportSection
 
 
-def _line(files) -> str | None:
+def _line(files: AuditFiles) -> str | None:
     images = files.images
     if "brightness" not in images.columns:
         return None
@@ -13,12 +13,12 @@ def _line(files) -> str | None:
     return f"The brightest synthetic image is {own['path'].iloc[-1]}."
 
 
-def _html(files) -> str | None:
+def _html(files: AuditFiles) -> str | None:
     line = _line(files)
     return None if line is None else f"<p>{escape(line)}</p>"
 
 
-def _lines(files) -> list[str]:
+def _lines(files: AuditFiles) -> list[str]:
     line = _line(files)
     return [] if line is None else [line]
 
