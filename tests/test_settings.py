@@ -46,3 +46,8 @@ def test_the_provenance_leaves_out_what_changes_no_number() -> None:
     assert make_settings(options).deciding() == Settings().deciding()
     assert make_settings(options).cache == Path("/somewhere")
     assert make_settings({"seed": 1}).deciding() != Settings().deciding()
+
+
+def test_settings_that_are_none() -> None:
+    with pytest.raises(SettingsError, match=r"should be synthaudit\.Settings, not dict"):
+        make_settings({}, {"quick": True})  # type: ignore[arg-type]

@@ -116,10 +116,17 @@ def audit_and_print(
     from synthaudit.auditing.scoring import score as run
     from synthaudit.reporting.console import print_audit
     from synthaudit.reporting.files import write_report
-    from synthaudit.result.writing import json_text, refuse_file, refuse_unwritable, write_table
+    from synthaudit.result.writing import (
+        json_text,
+        refuse_beside,
+        refuse_file,
+        refuse_unwritable,
+        write_table,
+    )
 
     if out is not None:
         refuse_file(out)
+        refuse_beside(out, "sweep.json", "a sweep")
     if keep is not None:
         refuse_unwritable(keep)
     with Listener(quiet=quiet) as listener:

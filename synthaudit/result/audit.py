@@ -12,7 +12,7 @@ from synthaudit.result.notebook import notebook_block
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile, in_order
 from synthaudit.result.scores import ClassScores, Score
 from synthaudit.result.section import Section
-from synthaudit.result.writing import json_text, write_files
+from synthaudit.result.writing import json_text, refuse_beside, write_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,8 +170,10 @@ class Audit:
         Each file appears whole or not at all; ``scores.json`` comes last.
 
         Raises:
+            UsageError: the folder holds a sweep.
             StorageError: the folder cannot be written.
         """
+        refuse_beside(Path(folder), "sweep.json", "a sweep")
         return write_files(Path(folder), self.files())
 
     def files(self) -> dict[str, str | pd.DataFrame]:

@@ -22,11 +22,13 @@ class SweepFiles:
         contents: of ``sweep.json``.
         images: a row an image that was compared.
         thumbnails: WebP bytes by arm and path.
+        has_audits: whether the audits of the arms lie beside it, in ``arms/NAME``.
     """
 
     contents: Mapping[str, Any]
     images: pd.DataFrame = field(repr=False)
     thumbnails: Mapping[tuple[str, str], bytes] = field(repr=False)
+    has_audits: bool = True
 
 
 def sweep_files_of(found: Sweep, thumbnails: Mapping[tuple[str, str], bytes]) -> SweepFiles:
@@ -48,4 +50,9 @@ def read_sweep_files(folder: Path) -> SweepFiles:
             raise ValueError(f"sweep.json is not of the schema {SWEEP_SCHEMA}")
         images = pd.read_parquet(folder / "images.parquet")
         thumbnails = read_thumbnails(folder, ("arm", "path"))
-    return SweepFiles(contents=contents, images=images, thumbnails=thumbnails)
+    return SweepFiles(
+        contents=contents,
+        images=images,
+        thumbnails=thumbnails,
+        has_audits=(folder / "arms").is_dir(),
+    )

@@ -12,6 +12,7 @@ from synthaudit.errors import Unfinished, UsageError
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
+from synthaudit.result.writing import refuse_beside
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
 from synthaudit.sweeping.layout import common_slots, lay_out_arm, measure_together
@@ -83,6 +84,7 @@ def sweep(
     if out is None and isinstance(plan, Plan):
         raise UsageError("a plan that is no file needs a folder for its results: give out.")
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
+    refuse_beside(folder, "scores.json", "an audit")
     named, embedder = take_embedder(options)
     prepared = prepare(read, make_settings(named, settings))
     store = Store(folder / "store")

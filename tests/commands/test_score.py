@@ -115,6 +115,31 @@ def test_keep_writes_a_verdict_on_every_synthetic_image(
     assert "no/such/x.csv cannot be written" in bad.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "place", "reason"),
+    [
+        ("--keep", "no/such/x.csv", "no/such is no folder to write to"),
+        ("--keep", "real", "it is a folder"),
+        ("--out", "taken.csv", "taken.csv is a file"),
+        ("--out", "taken.csv/deeper", "taken.csv is a file"),
+        ("--out", "swept", "swept holds a sweep (sweep.json)"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_work(
+    option: str, place: str, reason: str, synthaudit: Run, tmp_path: Path
+) -> None:
+    """Neither side exists, which would be told next."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "taken.csv").write_text("mine")
+    (tmp_path / "swept").mkdir()
+    (tmp_path / "swept" / "sweep.json").write_text("{}")
+    done = synthaudit("score", "nowhere", "elsewhere", "--embedder", "builtin", option, place)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert (tmp_path / "taken.csv").read_text() == "mine"
+
+
 CASES = {
     "missing": (["nowhere", "synthetic"], "nowhere does not exist; expected a folder of images"),
     "same": (["real", "real"], "give two different sets"),

@@ -395,3 +395,42 @@ def test_the_actions_script_runs(audits: dict[str, Path], tmp_path: Path) -> Non
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         assert (tmp_path / "out" / "junit.xml").is_file()
+
+
+def test_other_real_images_are_told(tmp_path: Path, synthaudit: Run) -> None:
+    """A change may then be theirs."""
+    rng = np.random.default_rng(0)
+    synthetic = rng.normal(size=(40, 8))
+    for name in ("before", "after"):
+        package.score_embeddings(rng.normal(size=(40, 8)), synthetic, quick=True).write(
+            tmp_path / name
+        )
+    sentence = "The real images are not the same"
+    assert sentence in synthaudit("compare", tmp_path / "before", tmp_path / "after").stdout
+    assert sentence not in synthaudit("compare", tmp_path / "after", tmp_path / "after").stdout
+    gate = ("gate", tmp_path / "after", "--max", "unvaried=0.9", "--baseline")
+    assert sentence in synthaudit(*gate, tmp_path / "before").stdout
+    assert sentence not in synthaudit(*gate, tmp_path / "after").stdout
+
+
+def test_judge_takes_folders_as_compare_does(tmp_path: Path) -> None:
+    real, synthetic = np.random.default_rng(0).normal(size=(2, 40, 8))
+    audit = package.score_embeddings(real, synthetic, quick=True)
+    place = audit.write(tmp_path / "audit")
+    policy = package.Policy(limits={"unrealistic": package.Limit(max_rise=0.1)})
+    verdicts = [
+        package.judge(given, policy, baseline=given)
+        for given in (audit, place, str(place), place / "scores.json")
+    ]
+    assert all(verdict == verdicts[0] for verdict in verdicts)
+    with pytest.raises(package.UsageError, match="not int"):
+        package.judge(3, policy)  # type: ignore[arg-type]
+
+
+def test_the_embedders_are_named_where_they_differ(tmp_path: Path) -> None:
+    real, synthetic = np.random.default_rng(0).normal(size=(2, 40, 8))
+    audit = package.score_embeddings(real, synthetic, quick=True).write(tmp_path / "audit")
+    file = audit / "scores.json"
+    file.write_text(file.read_text().replace('"embedder": "vectors"', '"embedder": "clip"'))
+    with pytest.raises(package.PolicyError, match="another embedder"):
+        package.compare(file, package.score_embeddings(real, synthetic, quick=True))

@@ -86,6 +86,43 @@ def test_the_files_of_a_sweep(
     assert [len(values) for values in winner.axes.values()] == [1]
 
 
+def test_results_alone_are_written_and_rendered_elsewhere(
+    two_sides: tuple[Path, Path], tmp_path: Path, synthaudit: Run
+) -> None:
+    found = quick(write_plan(tmp_path / "plan.yaml", two_sides[0]), tmp_path / "out")
+    found.write(tmp_path / "copy")
+    done = synthaudit("report", tmp_path / "copy")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Rendered {tmp_path / 'copy' / 'report.html'}.\n"
+    page = (tmp_path / "copy" / "report.html").read_text()
+    assert found.arms[0].arm in page
+    assert 'href="arms/' not in page  # the audits of the arms are not there
+    again = synthaudit("report", tmp_path / "out")
+    assert "report.md and 3 more files." in again.stdout
+    assert (
+        f'href="arms/{found.arms[0].arm}/report.html"'
+        in (tmp_path / "out" / "report.html").read_text()
+    )
+
+
+def test_an_audit_and_a_sweep_do_not_share_a_folder(
+    two_sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Their tables of images have one name."""
+    plan = write_plan(tmp_path / "plan.yaml", two_sides[0])
+    found = quick(plan, tmp_path / "out")
+    audit = package.score(*two_sides, embedder="builtin", quick=True, use_cache=False)
+    audit.write(tmp_path / "audit")
+    before = (tmp_path / "audit" / "images.parquet").read_bytes()
+    with pytest.raises(package.UsageError, match="holds an audit"):
+        found.write(tmp_path / "audit")
+    with pytest.raises(package.UsageError, match="holds an audit"):
+        quick(plan, tmp_path / "audit")
+    with pytest.raises(package.UsageError, match="holds a sweep"):
+        audit.write(tmp_path / "out")
+    assert (tmp_path / "audit" / "images.parquet").read_bytes() == before
+
+
 def test_strong_augmentation_is_less_of_a_copy(
     two_sides: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def sweep_html(files: SweepFiles) -> str:
             found["recommended"]["arm"], is_beyond_noise=found["recommended"]["is_beyond_noise"]
         ),
         found=found,
+        has_audits=files.has_audits,
         axes=list(arms[0]["axes"]),
         measures=MEASURES,
         columns=(OVERALL, *MEASURES),
