@@ -52,7 +52,7 @@ class Options(TypedDict, total=False):
     max_pixels: int
     """Larger images are refused before they are decoded."""
     measures: Sequence[str]
-    """A measure that another package brings; repeatable."""
+    """A measure by name, of synthaudit or a package; repeatable."""
     precision: Literal["auto", "fp32", "fp16", "bf16"]
     """Arithmetic of the model; auto is bf16 or fp16 on a GPU, else fp32."""
     cache: Path | str | None

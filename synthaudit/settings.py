@@ -99,7 +99,10 @@ class Settings(BaseModel):
         200_000_000, "Images", "Larger images are refused before they are decoded.", ge=1
     )
     measures: tuple[str, ...] = _option(
-        (), "Scores", "A measure that another package brings; repeatable.", flag="--measure"
+        (),
+        "Scores",
+        "A measure by name, of synthaudit or a package; repeatable.",
+        flag="--measure",
     )
     precision: Literal["auto", "fp32", "fp16", "bf16"] = _option(
         "auto", "Embedder", "Arithmetic of the model; auto is bf16 or fp16 on a GPU, else fp32."

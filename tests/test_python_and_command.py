@@ -226,3 +226,31 @@ def test_comparing_in_python(tmp_path: Path) -> None:
     for name, change in found.changes.items():
         # The file has nine digits of each number.
         assert by_file.changes[name].value == pytest.approx(change.value, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("score", "real"), "error: Missing argument 'SYNTHETIC'. See synthaudit score --help.\n"),
+        (("score", "a", "b", "--fold", "3"), "error: No such option: --fold"),
+        (("scor",), "error: No such command 'scor'. Did you mean 'score'"),
+        (("score", "a", "b", "--folds", "x"), "error: Invalid value for '--folds'"),
+        (("sweep", "plan.yaml", "--status"), "error: the plan plan.yaml cannot be read"),
+        (("gate", "nowhere"), "error: nowhere cannot be read"),
+    ],
+)
+def test_a_wrong_call_gets_one_sentence(
+    words: tuple[str, ...], sentence: str, synthaudit: Run
+) -> None:
+    done = synthaudit(*words)
+    assert done.returncode == 2
+    assert not done.stdout
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_a_command_there_is_help(synthaudit: Run) -> None:
+    done = synthaudit()
+    assert done.returncode == 2
+    assert "score" in done.stdout
+    assert not done.stderr

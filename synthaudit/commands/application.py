@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+
+from synthaudit.errors import EXIT_INTERRUPTED
 
 COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
@@ -30,6 +33,27 @@ class _LazyGroup(TyperGroup):
         """The real command in place of the one that stands for it in the list."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS else command, rest
+
+    def main(self, args: Any = None, *, standalone_mode: bool = True, **more: Any) -> Any:  # type: ignore[override]
+        """Run the program; a call that it does not understand is told in one sentence."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **more)
+        try:
+            code = super().main(args, standalone_mode=False, **more)
+        except typer.Abort:
+            sys.exit(EXIT_INTERRUPTED)
+        except Exception as error:
+            # typer has click's errors in a module of its own, which is private.
+            if not hasattr(error, "format_message"):
+                raise
+            context = getattr(error, "ctx", None)
+            if type(error).__name__ != "NoArgsIsHelpError":  # which has printed it
+                path = "synthaudit" if context is None else context.command_path
+                text = " ".join(error.format_message().split())
+                stop = "" if text[-1:] in {".", "?"} else "."
+                sys.stderr.write(f"error: {text}{stop} See {path} --help.\n")
+            sys.exit(2)
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 def load(name: str) -> Any:

@@ -54,8 +54,8 @@ def gate(
     from synthaudit.gating.policy import POLICY_NAME
     from synthaudit.result.reading import read_scores
 
+    contents, _ = read_scores(scores)  # before the policy: who has no scores needs none
     if init:
-        contents, _ = read_scores(scores)
         _write_new(policy or Path(POLICY_NAME), example_policy(contents))
         return
     verdict, images = judge_file(

@@ -108,7 +108,11 @@ def _refuse_nothing(folder: Path, option: str) -> None:
     from synthaudit.errors import UsageError
 
     if not (folder / "store" / "manifest.sqlite").is_file():
-        raise UsageError(f"there is no sweep in {folder} yet, nothing to resume: drop {option}.")
+        what = "resume" if option == "--resume" else "tell"
+        raise UsageError(
+            f"there is no sweep in {folder} yet and nothing to {what}: give the --out of one that "
+            f"has begun, or drop {option}."
+        )
 
 
 def _tell_beforehand(

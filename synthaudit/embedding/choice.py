@@ -36,7 +36,8 @@ def choose_embedder(settings: Settings) -> Embedder:
     kind, _, argument = name.partition(":")
     if kind not in EMBEDDERS.names:
         near = difflib.get_close_matches(kind, EMBEDDERS.names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f": use {_FORMS}."
+        others = f": use {_FORMS}, or install the package that brings it."
+        hint = f"; did you mean {near[0]!r}?" if near else others
         raise EmbedderError(f"there is no embedder {name!r}{hint}")
     with EMBEDDERS.blaming(kind):
         made = EMBEDDERS.load(kind)(argument, settings)

@@ -136,12 +136,12 @@ def print_comparison(found: Comparison, console: Console) -> None:
     for name, change in found.changes.items():
         interval = "-"
         if change.low is not None and change.high is not None:
-            interval = f"{change.low:+.3f} to {change.high:+.3f}"
+            interval = f"{change.low:+z.3f} to {change.high:+z.3f}"
         table.add_row(
             name,
             f"{change.before:.3f}",
             f"{change.after:.3f}",
-            f"{change.after - change.before:+.3f}",
+            f"{change.after - change.before:+z.3f}",
             interval,
             change.reading + (" (paired)" if change.is_paired else ""),
         )

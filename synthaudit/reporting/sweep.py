@@ -69,8 +69,8 @@ def _effects_table(effects: list[Effect]) -> Table:
             Text(effect.axis),
             Text(effect.value or "(empty)"),
             effect.measure,
-            f"{effect.difference:+.3f}",
-            f"{effect.low:+.3f} to {effect.high:+.3f}",
+            f"{effect.difference:+z.3f}",
+            f"{effect.low:+z.3f} to {effect.high:+z.3f}",
             f"{effect.adjusted:.2g}",
             style=style,
         )

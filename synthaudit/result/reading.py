@@ -110,7 +110,8 @@ def read_images(folder: Path) -> pd.DataFrame | None:
         table = pd.read_parquet(file)
         missing = {"path", "side", "label_quality", *_FLAGS} - set(table.columns)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are of these
-        raise DataError(f"{file} cannot be read: {error}. Run synthaudit score again.") from error
+        text = " ".join(str(error).split()).rstrip(".")[:200]
+        raise DataError(f"{file} cannot be read ({text}): run synthaudit score again.") from error
     if missing:
         raise DataError(f"{file} lacks {', '.join(sorted(missing))}: run synthaudit score again.")
     return table

@@ -103,6 +103,6 @@ def _reasons(
         if is_own and effect.adjusted <= 0.05 and effect.difference < 0:
             reasons.append(
                 f"{effect.axis} {effect.value!r} {_WORDS[effect.measure]} than the first value "
-                f"({effect.difference:+.3f}, adjusted p {effect.adjusted:.2g})."
+                f"({effect.difference:+z.3f}, adjusted p {effect.adjusted:.2g})."
             )
     return reasons

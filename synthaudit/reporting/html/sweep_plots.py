@@ -60,8 +60,8 @@ def _effects(measure: str, effects: Sequence[dict[str, Any]]) -> Plot | None:
             (
                 e["axis"],
                 e["value"] or "(empty)",
-                f"{e['difference']:+.3f}",
-                f"{e['low']:+.3f} to {e['high']:+.3f}",
+                f"{e['difference']:+z.3f}",
+                f"{e['low']:+z.3f} to {e['high']:+z.3f}",
                 f"{e['adjusted']:.2g}",
             )
             for e in shown
