@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import functools
 import inspect
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -217,10 +220,28 @@ def python_page() -> str:
         for name in names:
             thing = getattr(synthaudit, name)
             lines += [f"### {name}", ""]
-            if kind == "Functions":
+            if kind == "Functions" or dataclasses.is_dataclass(thing):
                 lines += ["```text", signature_of(name, thing), "```", ""]
             lines += ["```text", inspect.getdoc(thing) or "", "```", ""]
+            rows = [] if kind == "Functions" else list(members_of(thing))
+            if rows:
+                lines += ["| member | what |", "|---|---|", *rows, ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def members_of(thing: type) -> Iterator[str]:
+    """What a class of ours does, as rows of a table: its methods and properties."""
+    fields = getattr(thing, "__dataclass_fields__", {})
+    for name, member in vars(thing).items():
+        if name.startswith("_") or name in fields or not inspect.getdoc(member):
+            continue
+        text = cell((inspect.getdoc(member) or "").split("\n\n")[0])
+        if isinstance(member, property | functools.cached_property):
+            yield f"| `{name}` | {text} |"
+        elif inspect.isfunction(member):
+            parameters = list(inspect.signature(member).parameters.values())[1:]
+            call = cell(f"{name}({', '.join(star_before_keywords(parameters))})")
+            yield f"| `{call}` | {text} |"
 
 
 def signature_of(name: str, thing: Any) -> str:
@@ -237,7 +258,9 @@ def star_before_keywords(parameters: list[inspect.Parameter]) -> Iterator[str]:
         if parameter.kind is parameter.KEYWORD_ONLY and not starred:
             starred = True
             yield "*"
-        yield str(parameter).replace("'", "")
+        # A function has its place in memory in its text, and a factory says nothing.
+        text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", str(parameter))
+        yield text.replace("<factory>", "...").replace("'", "")
 
 
 SCHEMAS = {
