@@ -115,8 +115,8 @@ def source_of(point: EntryPoint) -> str:
     )
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """What to say of an unknown name: the nearest known one, or all of them.
+def nearest_name(name: str, known: Iterable[str], *, otherwise: str | None = None) -> str:
+    """What to say of an unknown name: the nearest known one, else ``otherwise`` or all of them.
 
     >>> nearest_name("difusers", ["diffusers", "folder"])
     "did you mean 'diffusers'?"
@@ -125,4 +125,6 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}."
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return otherwise or f"known are {', '.join(names)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,13 +55,12 @@ def gate(
     from synthaudit.gating.policy import POLICY_NAME
     from synthaudit.result.reading import read_scores
 
-    contents, _ = read_scores(scores)  # before the policy: who has no scores needs none
+    contents, file = read_scores(scores)  # before the policy: who has no scores needs none
     if init:
         _write_new(policy or Path(POLICY_NAME), example_policy(contents))
         return
-    verdict, images = judge_file(
-        scores, choose_policy(policy, maximum or [], certain=certain), baseline
-    )
+    chosen = choose_policy(policy, maximum or [], certain=certain)
+    verdict, images = judge_contents(contents, file.parent, chosen, baseline)
     tell(verdict, images, junit=junit, out=out, github=github, as_json=output_format == "json")
     raise typer.Exit(verdict.exit_code)
 
@@ -81,22 +81,23 @@ def choose_policy(file: Path | None, maximum: list[str], *, certain: bool) -> Po
     return policy.model_copy(update={"certain": True}) if certain else policy
 
 
-def judge_file(place: Path, policy: Policy, baseline: Path | None) -> tuple[Verdict, Any]:
-    """Judge a ``scores.json``, and read the images beside it."""
+def judge_contents(
+    contents: Mapping[str, Any], folder: Path, policy: Policy, baseline: Path | None
+) -> tuple[Verdict, Any]:
+    """Judge the contents of a ``scores.json``, and read the images in its folder."""
+    from synthaudit.gating.comparing import contents_of
     from synthaudit.gating.judging import judge
-    from synthaudit.result.reading import read_images, read_scores
+    from synthaudit.result.reading import read_images
 
-    contents, file = read_scores(place)
     if baseline is None:
         verdict, images = judge(contents, policy), None
         if any(check.state != "pass" for check in verdict.checks):
             # Only what does not pass needs the images, and pandas takes its second to start.
-            images = read_images(file.parent)
+            images = read_images(folder)
         return verdict, images
-    old, old_file = read_scores(baseline)
-    images = read_images(file.parent)
-    tables = (read_images(old_file.parent), images)
-    return judge(contents, policy, baseline=old, images=tables), images
+    old, old_images = contents_of(baseline)
+    images = read_images(folder)
+    return judge(contents, policy, baseline=old, images=(old_images, images)), images
 
 
 def tell(

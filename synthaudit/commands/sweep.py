@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from synthaudit.commands.gate import choose_policy, judge_file, tell
+from synthaudit.commands.gate import choose_policy, judge_contents, tell
 from synthaudit.commands.options import takes_settings
 from synthaudit.commands.terminal import Listener, answers_errors
 
@@ -70,6 +70,7 @@ def sweep(
     from rich.console import Console
 
     from synthaudit.reporting.files import write_report, write_sweep_report
+    from synthaudit.result.reading import read_scores
     from synthaudit.settings import make_settings
     from synthaudit.sweeping.plan import read_plan
     from synthaudit.sweeping.preparation import default_out, prepare
@@ -95,7 +96,8 @@ def sweep(
         write_sweep_report(found, folder, megabytes=report_mb)
     _tell(found, folder, console, as_json=output_format == "json")
     if policy is not None:
-        verdict, images = judge_file(folder / "arms" / found.recommended.arm, policy, None)
+        contents, file = read_scores(folder / "arms" / found.recommended.arm)
+        verdict, images = judge_contents(contents, file.parent, policy, None)
         tell(verdict, images)
         if verdict.exit_code:
             raise typer.Exit(verdict.exit_code)

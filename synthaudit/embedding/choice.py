@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -12,6 +11,7 @@ from synthaudit.embedding.registry import EMBEDDERS
 from synthaudit.embedding.verification import MEMBERS, verify_embedder
 from synthaudit.errors import EmbedderError
 from synthaudit.progress import LOGGER
+from synthaudit.registry import nearest_name
 from synthaudit.settings import Settings
 
 _FORMS: Final = (
@@ -35,10 +35,10 @@ def choose_embedder(settings: Settings) -> Embedder:
         name = resolve_auto(local_files_only=settings.local_files_only)
     kind, _, argument = name.partition(":")
     if kind not in EMBEDDERS.names:
-        near = difflib.get_close_matches(kind, EMBEDDERS.names, n=1)
-        others = f": use {_FORMS}, or install the package that brings it."
-        hint = f"; did you mean {near[0]!r}?" if near else others
-        raise EmbedderError(f"there is no embedder {name!r}{hint}")
+        others = f"use {_FORMS}, or install the package that brings it."
+        hint = nearest_name(kind, EMBEDDERS.names, otherwise=others)
+        mark = ":" if hint == others else ";"
+        raise EmbedderError(f"there is no embedder {name!r}{mark} {hint}")
     with EMBEDDERS.blaming(kind):
         made = EMBEDDERS.load(kind)(argument, settings)
         return verify_embedder(_having_members(made, f"what {kind!r} makes should be an object"))
