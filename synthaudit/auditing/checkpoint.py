@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.arrays import Integers, Singles, Vectors
-from synthaudit.measures.detection.cross_validation import Assignment, CrossValidate, OutOfFold
+from synthaudit.measures.detection.assignment import Assignment
+from synthaudit.measures.detection.cross_validation import CrossValidate, OutOfFold
 from synthaudit.measures.search.neighbours import CandidateSearch, Found, is_exact
 from synthaudit.progress import LOGGER
+from synthaudit.threads import Advance, ignore
 
 FOLDER_NAME: Final = "unfinished"
 _DAYS_KEPT: Final = 14
@@ -76,17 +78,22 @@ class Checkpoint:
         """The same cross-validation, whose outcomes are remembered."""
 
         def resumed(
-            rows: Vectors, assignments: Sequence[Assignment], **options: Any
+            rows: Vectors,
+            assignments: Sequence[Assignment],
+            *,
+            advance: Advance = ignore,
+            **options: Any,
         ) -> list[OutOfFold]:
             if len(rows) < _ROWS:
-                return inner(rows, assignments, **options)
+                return inner(rows, assignments, advance=advance, **options)
             dealt = [array for a in assignments for array in (a.is_synthetic, a.fold, a.inner)]
             name = f"folds-{_digest([*dealt, np.array(sorted(map(repr, options.items())))])}"
             kept = self._recall(name)
             if kept is None:
-                outcomes = inner(rows, assignments, **options)
+                outcomes = inner(rows, assignments, advance=advance, **options)
                 self._keep(name, _as_arrays(outcomes))
                 return outcomes
+            advance(len(assignments))
             each = zip(*kept.values(), strict=True)
             return [OutOfFold(**dict(zip(kept, values, strict=True))) for values in each]
 

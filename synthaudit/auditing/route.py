@@ -31,6 +31,7 @@ from synthaudit.result.tables import FIRST_COLUMNS
 from synthaudit.settings import Settings
 
 FULL: Final = (
+    embedding_map.NEIGHBOURS,
     duplicates.BY_RADIUS,
     detector.AXES,
     detector.REPEATED,
@@ -39,7 +40,6 @@ FULL: Final = (
     coverage.STEP,
     labels.STEP,
     curation.STEP,
-    embedding_map.NEIGHBOURS,
     memorisation.STEP,
     artefacts.STEP,
     usefulness.STEP,
@@ -56,6 +56,7 @@ QUICK: Final = (
     requested.STEP,
 )
 STUDIO: Final = (
+    embedding_map.NEIGHBOURS,
     duplicates.AS_STUDIO,
     detector.AXES,
     detector.AS_STUDIO,
@@ -63,7 +64,6 @@ STUDIO: Final = (
     coverage.STEP,
     labels.STEP,
     curation.AS_STUDIO,
-    embedding_map.NEIGHBOURS,
     usefulness.STEP,
     requested.STEP,
 )

@@ -27,6 +27,7 @@ from synthaudit.options import Options
 from synthaudit.progress import LOGGER, NoProgress, Progress
 from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings
+from synthaudit.threads import single_matrix_thread
 from synthaudit.version import installed_version
 
 
@@ -222,7 +223,8 @@ def _audit(sources: Sources, origin: Origin, context: Context, allocator: Alloca
         key=short_digest(json.dumps(decisive)),
     )
     steps = choose_steps(settings)
-    samples, context = walk(steps, sources.samples, replace(context, engine=engine))
+    with single_matrix_thread():
+        samples, context = walk(steps, sources.samples, replace(context, engine=engine))
     context.progress.start("done", 0)
     scratch = {step.name for step in steps if step.is_scratch}
     audit = assemble(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from synthaudit.auditing.context import Context
 from synthaudit.measures.protocol import Column
 from synthaudit.measures.samples import Samples
+from synthaudit.progress import NoProgress
 from synthaudit.result.section import Section
 from synthaudit.settings import Settings
 
@@ -27,6 +29,8 @@ class Step:
         needs: the sections that it cannot do without.
         columns: what it adds to ``images.parquet``.
         is_wanted: whether the settings ask for it.
+        is_apart: whether it is taken by a thread of its own, beside the steps that come after it,
+            of which none needs it.
         is_scratch: whether its section serves other steps alone, and is no part of the result.
     """
 
@@ -35,6 +39,7 @@ class Step:
     needs: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     is_wanted: Callable[[Settings], bool] = _always
+    is_apart: bool = False
     is_scratch: bool = False
 
 
@@ -49,12 +54,23 @@ def walk(steps: Sequence[Step], samples: Samples, context: Context) -> tuple[Sam
     Returns:
         The samples as the last step left them, and the context with all sections.
     """
-    for step in steps:
-        missing = [name for name in step.needs if name not in context.sections]
-        if missing:
-            raise LookupError(f"the step {step.name} needs {', '.join(missing)} before it")
-        section = step.run(samples, context)
-        if section is not None:
-            samples = section.regroup(samples)
-            context = context.having(step.name, section)
-    return samples, context
+    apart: dict[str, Future[Section | None]] = {}
+    with ThreadPoolExecutor(1, "synthaudit-apart") as executor:
+        for step in steps:
+            missing = [name for name in step.needs if name not in context.sections]
+            if missing:
+                raise LookupError(f"the step {step.name} needs {', '.join(missing)} before it")
+            if step.is_apart:
+                quiet = replace(context, progress=NoProgress())
+                apart[step.name] = executor.submit(step.run, samples, quiet)
+                continue
+            section = step.run(samples, context)
+            if section is not None:
+                samples = section.regroup(samples)
+                context = context.having(step.name, section)
+        for name, future in apart.items():
+            section = future.result()
+            if section is not None:
+                context = context.having(name, section)
+    order = [step.name for step in steps if step.name in context.sections]
+    return samples, replace(context, sections={name: context.sections[name] for name in order})

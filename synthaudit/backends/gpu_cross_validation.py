@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,12 +10,8 @@ import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.detection.cross_validation import (
-    SINGLE_FROM,
-    Assignment,
-    OutOfFold,
-    cross_validate,
-)
+from synthaudit.measures.detection.assignment import Assignment
+from synthaudit.measures.detection.cross_validation import SINGLE_FROM, OutOfFold, cross_validate
 
 if TYPE_CHECKING:
     import torch
@@ -50,13 +47,18 @@ class DeviceDesign:
         """See ``Design``."""
         return self._back(self._rows.T @ self._there(values))
 
-    def squares_times(self, values: Floats) -> Floats:
+    @functools.cached_property
+    def mean_squares(self) -> Floats:
         """See ``Design``."""
-        there = self._there(values)
         parts = [
-            self._rows[block].square().T @ there[block] for block in blocks(len(there), _BLOCK)
+            self._rows[block].double().square().sum(dim=0)
+            for block in blocks(self.shape[0], _BLOCK)
         ]
-        return self._back(sum(parts[1:], parts[0]))
+        return self._back(sum(parts[1:], parts[0]) / self.shape[0]).astype(self.dtype)
+
+    def single(self) -> DeviceDesign:
+        """See ``Design``."""
+        return DeviceDesign(self._rows.float())
 
     def take(self, rows: Integers | Flags) -> DeviceDesign:
         """See ``Design``."""
@@ -86,7 +88,11 @@ def cross_validate_on_gpu(
         return cross_validate(rows, assignments, **options)
     import torch
 
+    held = DeviceDesign(torch.from_numpy(np.ascontiguousarray(rows)).to(device))
+    is_allowed = torch.backends.cuda.matmul.allow_tf32
     # TensorFloat-32 has the digits of float16.
     torch.backends.cuda.matmul.allow_tf32 = False
-    held = DeviceDesign(torch.from_numpy(np.ascontiguousarray(rows)).to(device))
-    return cross_validate(held, assignments, **options)
+    try:
+        return cross_validate(held, assignments, **options)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = is_allowed

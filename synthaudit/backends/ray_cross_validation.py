@@ -7,16 +7,17 @@ from typing import Any
 
 from synthaudit.arrays import Vectors
 from synthaudit.backends.ray_cluster import connect
-from synthaudit.measures.detection.cross_validation import (
-    Assignment,
-    OutOfFold,
-    cross_validate,
-    in_batches,
-)
+from synthaudit.measures.detection.assignment import Assignment
+from synthaudit.measures.detection.cross_validation import OutOfFold, cross_validate, in_batches
+from synthaudit.threads import Advance, ignore
 
 
 def cross_validate_on_ray(
-    rows: Vectors, assignments: Sequence[Assignment], **options: Any
+    rows: Vectors,
+    assignments: Sequence[Assignment],
+    *,
+    advance: Advance = ignore,
+    **options: Any,
 ) -> list[OutOfFold]:
     """``cross_validate``, each of whose batches is a task; one that is lost is done again.
 
@@ -25,9 +26,13 @@ def cross_validate_on_ray(
     """
     batches = list(in_batches(assignments))
     if len(batches) == 1:
-        return cross_validate(rows, assignments, **options)
+        return cross_validate(rows, assignments, advance=advance, **options)
     ray = connect()
     held = ray.put(rows)
     task = ray.remote(cross_validate).options(max_retries=-1)
-    found = ray.get([task.remote(held, list(batch), **options) for batch in batches])
-    return [outcome for outcomes in found for outcome in outcomes]
+    outcomes: list[OutOfFold] = []
+    for begun in [task.remote(held, list(batch), **options) for batch in batches]:
+        found = ray.get(begun)
+        outcomes += found
+        advance(len(found))
+    return outcomes

@@ -7,61 +7,58 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from scipy.stats import norm
 
 from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.copies.radius import radius_of_distances
 from synthaudit.measures.detection.cross_validation import (
-    INVERSE_PENALTIES,
     CrossValidate,
     cross_validate,
     principal_axes,
 )
 from synthaudit.measures.detection.detector import Detection, label_quality
+from synthaudit.measures.detection.penalty_choice import INVERSE_PENALTIES
 from synthaudit.measures.detection.permutation import sample_units, unit_numbers
-from synthaudit.measures.intervals import Interval, wilson
+from synthaudit.measures.intervals import Interval, normal_width, wilson
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.neighbours import is_near
+from synthaudit.threads import Advance, ignore
 
 _ROWS: Final = 2500
 
+DETECTOR_SCORES: Final = ("unrealistic", "unrepresentative")
+"""The scores that come from the detector."""
 
-def detector_intervals(
+
+def detector_spread(
     samples: Samples,
     detection: Detection,
     *,
-    least_spread: Mapping[str, float] | None = None,
     resamples: int = 60,
-    confidence: float = 0.95,
     seed: int = 0,
     validate: CrossValidate = cross_validate,
-) -> dict[str, Interval]:
-    """Intervals of ``unrealistic`` and ``unrepresentative``.
+    advance: Advance = ignore,
+) -> dict[str, float]:
+    """Standard deviations of ``unrealistic`` and ``unrepresentative`` over resampled images.
 
     Each resample draws whole clusters of each side with replacement and cross-validates the
     detector anew on the folds of the audit, its penalty chosen again among those near the audit's,
-    so that the images judged, those learnt from and the choice all vary.
-    Resamples repeat images and so score a little differently; only their spread is used, around the
-    value itself, and never less than the spread under permutation, which the choice of the penalty
-    widens where there is little to detect. The spread between fold seeds is added. Above 2,500
-    images a sample of clusters is resampled and its spread scaled.
+    so that the images judged, those learnt from and the choice all vary. Above 2,500 images a
+    sample of clusters is resampled and its spread scaled.
 
     Args:
         samples: the images, by their embeddings.
         detection: what the detector said.
-        least_spread: by score, the standard deviation under permutation.
         resamples: how many.
-        confidence: of the intervals.
         seed: decides the resamples.
         validate: does the work.
+        advance: told of resamples that are done.
 
     Returns:
-        ``Interval`` by score; the whole of [0, 1] where the detector could learn nothing.
+        Standard deviation by score; empty where the detector could learn nothing.
     """
-    names = ("unrealistic", "unrepresentative")
     if not detection.assignments:
-        return {name: Interval(low=0.0, high=1.0) for name in names}
+        return {}
     rng = stream(seed, "bootstrap")
     is_synthetic = samples.is_synthetic
     units = unit_numbers(is_synthetic, samples.groups)
@@ -73,7 +70,8 @@ def detector_intervals(
         principal_axes(samples.vectors[rows]).astype(np.float32),
         [replace(folds, counts=counts) for counts in drawn.T],
         penalties=_near_penalties(detection),
-        tolerance=1e-3,
+        tolerance=3e-4,
+        advance=advance,
     )
     sides = (is_synthetic[rows], ~is_synthetic[rows])
     scores = np.array(
@@ -86,14 +84,43 @@ def detector_intervals(
         ]
     )
     spread = scores.std(axis=0, ddof=1) * np.sqrt(len(rows) / len(units))
+    return dict(zip(DETECTOR_SCORES, map(float, spread), strict=True))
+
+
+def detector_intervals(
+    is_synthetic: Flags,
+    detection: Detection,
+    spread: Mapping[str, float],
+    *,
+    least_spread: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+) -> dict[str, Interval]:
+    """Intervals of ``unrealistic`` and ``unrepresentative``.
+
+    Resamples repeat images and so score a little differently; only their spread is used, around the
+    value itself, and never less than the spread under permutation, which the choice of the penalty
+    widens where there is little to detect. The spread between fold seeds is added.
+
+    Args:
+        is_synthetic: (n,) the side of each image.
+        detection: what the detector said.
+        spread: by score, what ``detector_spread`` found.
+        least_spread: by score, the standard deviation under permutation.
+        confidence: of the intervals.
+
+    Returns:
+        ``Interval`` by score; the whole of [0, 1] where the detector could learn nothing.
+    """
+    if not spread:
+        return {name: Interval(low=0.0, high=1.0) for name in DETECTOR_SCORES}
     intervals = {}
-    for name, side, width in zip(names, (is_synthetic, ~is_synthetic), spread, strict=True):
+    for name, side in zip(DETECTOR_SCORES, (is_synthetic, ~is_synthetic), strict=True):
         each = [
             label_quality(outcome.probability, is_synthetic)[side].mean()
             for outcome in detection.outcomes
         ]
-        least = (least_spread or {}).get(name, 0.0)
-        intervals[name] = _around(np.array(each), max(float(width), least), confidence)
+        width = max(spread[name], (least_spread or {}).get(name, 0.0))
+        intervals[name] = _around(np.array(each), width, confidence)
     return intervals
 
 
@@ -178,6 +205,6 @@ def _near_penalties(detection: Detection) -> list[float]:
 
 def _around(values: Floats, spread: float, confidence: float) -> Interval:
     between = float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
-    width = float(norm.ppf(0.5 + confidence / 2.0)) * float(np.sqrt(spread**2 + between))
+    width = normal_width(confidence) * float(np.sqrt(spread**2 + between))
     middle = float(values.mean())
     return Interval(low=max(middle - width, 0.0), high=min(middle + width, 1.0))

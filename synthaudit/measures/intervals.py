@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +58,18 @@ def difference(before: Quantity, after: Quantity) -> Quantity:
     )
 
 
+def normal_width(confidence: float) -> float:
+    """Half the width of a normal interval, in standard deviations.
+
+    >>> round(normal_width(0.95), 3)
+    1.96
+    """
+    return NormalDist().inv_cdf(0.5 + confidence / 2.0)
+
+
 def wilson(share: float, count: float, confidence: float) -> Interval:
     """Interval of a share of ``count`` independent trials (Wilson, JASA 1927)."""
-    from scipy.stats import norm  # a second, which a gate without a baseline need not wait for
-
-    z = float(norm.ppf(0.5 + confidence / 2.0))
+    z = normal_width(confidence)
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     return Interval(low=max(float(centre - half), 0.0), high=min(float(centre + half), 1.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,11 +12,13 @@ from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
 
 _SHOWN: Final = 10_000
-_LANDMARKS: Final = 800
+_LANDMARKS: Final = 600
 _AXES: Final = 50
 _STEPS: Final = 500
 _PERPLEXITY: Final = 30.0
 _LEAST: Final = 12
+_OVERSAMPLED: Final = 10
+_POWERS: Final = 5
 
 Method = Literal["t-SNE", "principal axes"]
 
@@ -45,7 +46,7 @@ def project(
 ) -> Plane:
     """Lay images out in a plane.
 
-    The t-SNE (van der Maaten and Hinton 2008) is of at most 800 images a side; every other image
+    The t-SNE (van der Maaten and Hinton 2008) is of at most 600 images a side; every other image
     lies between the three of them that it is nearest to, so that copies lie on their originals.
 
     Args:
@@ -53,21 +54,15 @@ def project(
         method: how; too few images, or such as vary along one axis only, get principal axes.
         seed: of the samples.
     """
-    from sklearn.decomposition import PCA
-
     rng = stream(seed, "map")
     sides = (samples.real, samples.synthetic)
     shown = np.concatenate([sample_rows(rows, _SHOWN, rng) for rows in sides])
     place = np.full((len(samples), 2), np.nan)
     rows = samples.vectors[shown].astype(np.float64)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    count = min(_AXES, *rows.shape)
-    turned = PCA(count, svd_solver="full" if count < 4 else "randomized", random_state=seed)
-    with warnings.catch_warnings():
-        # Sides without any variety have no share of it to explain.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        axes = turned.fit_transform(rows)
-    axes = axes[:, turned.singular_values_ > 1e-6 * max(turned.singular_values_[0], 1e-12)]
+    axes = _principal_components(rows - rows.mean(axis=0), min(_AXES, *rows.shape), rng)
+    # A t-SNE makes other pictures of other last digits, which hang on how many threads multiply.
+    axes = np.round(axes, 7)
     if method == "principal axes" or len(shown) < _LEAST or axes.shape[1] < 2:
         flat = np.zeros((len(shown), 2))
         flat[:, : min(axes.shape[1], 2)] = axes[:, :2]
@@ -81,16 +76,43 @@ def project(
     return Plane(place=place, method="t-SNE")
 
 
+def _principal_components(centred: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """(n, count) coordinates along the axes of most variation; fewer where no more vary.
+
+    A randomised range finder with power iterations (Halko, Martinsson and Tropp, SIAM Review
+    2011), for a few axes of many.
+    """
+    width = min(count + _OVERSAMPLED, centred.shape[1])
+    span = rng.normal(size=(centred.shape[1], width))
+    for _ in range(_POWERS):
+        span = np.linalg.qr(centred.T @ (centred @ span))[0]
+    found = centred @ span
+    lengths, turn = np.linalg.eigh(found.T @ found)
+    order = np.argsort(-lengths)[:count]
+    kept = order[lengths[order] > 1e-12 * max(float(lengths.max()), 1e-24)]
+    turn = turn[:, kept]
+    # Eigenvectors have no sign of their own: the largest entry of each axis points upwards.
+    axes = span @ turn
+    largest = np.abs(axes).argmax(axis=0)
+    turn = turn * np.sign(axes[largest, np.arange(len(kept))])
+    components: Floats = found @ turn
+    return components
+
+
 def _neighbour_map(axes: Floats, seed: int) -> Floats:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     perplexity = min(_PERPLEXITY, (len(axes) - 1) / 3)
-    # Sums of several threads come in any order, and a t-SNE makes other pictures of their last
-    # digits: with one thread the same images always give the same map.
-    with threadpool_limits(1):
+    start = axes[:, :2] * (1e-4 / max(float(axes[:, 0].std()), 1e-12))
+    # Sums of several threads come in any order: with one the same images always give the same map.
+    # The limit is of this thread alone; others may be at work beside it.
+    with threadpool_limits(1, user_api="openmp"):
         found: Floats = TSNE(
-            perplexity=perplexity, max_iter=_STEPS, init="pca", random_state=seed
+            perplexity=perplexity,
+            max_iter=_STEPS,
+            init=start.astype(np.float32),
+            random_state=seed,
         ).fit_transform(axes)
     return found.astype(np.float64)
 

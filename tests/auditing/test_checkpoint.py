@@ -95,7 +95,7 @@ def test_nothing_that_was_finished_is_done_again(
 
 
 def test_outcomes_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from synthaudit.measures.detection.cross_validation import assign
+    from synthaudit.measures.detection.assignment import assign
 
     monkeypatch.setattr(checkpoint, "_ROWS", 0)
     rng = np.random.default_rng(0)

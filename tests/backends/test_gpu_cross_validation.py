@@ -37,9 +37,9 @@ def test_products_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
         own = values[chosen]
         np.testing.assert_allclose(one.times(columns), other.times(columns), atol=1e-12)
         np.testing.assert_allclose(one.transposed_times(own), other.transposed_times(own))
-        np.testing.assert_allclose(one.squares_times(own), other.squares_times(own))
-    expected = np.square(rows).T @ values
-    np.testing.assert_allclose(here.squares_times(values), expected)
+        np.testing.assert_allclose(one.mean_squares, other.mean_squares)
+        assert one.single().dtype == other.single().dtype == np.float32
+    np.testing.assert_allclose(here.mean_squares, np.square(rows).mean(axis=0))
 
 
 def test_the_detector_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,13 +90,14 @@ def test_a_cluster_gives_the_same_scores(
 
 def test_permutations_and_resamples_on_the_cluster_are_the_same(cluster: Any) -> None:
     from synthaudit.backends.ray_cross_validation import cross_validate_on_ray
-    from synthaudit.measures.detection.cross_validation import assign, cross_validate, in_batches
+    from synthaudit.measures.detection.assignment import assign
+    from synthaudit.measures.detection.cross_validation import cross_validate, in_batches
 
     rng = np.random.default_rng(0)
     rows, is_synthetic = rng.standard_normal((120, 6)), np.arange(120) >= 60
     rows[is_synthetic, 0] += 1.0
     dealt = [assign(is_synthetic, None, folds=5, rng=rng) for _ in range(40)]
-    assert len(list(in_batches(dealt))) == 3
+    assert len(list(in_batches(dealt))) == 4
     there = cross_validate_on_ray(rows, dealt, tolerance=1e-3)
     for one, other in zip(there, cross_validate(rows, dealt, tolerance=1e-3), strict=True):
         np.testing.assert_allclose(one.probability, other.probability, rtol=0, atol=1e-12)

@@ -8,12 +8,13 @@ import pytest
 from synthaudit.measures.bootstrap import (
     Interval,
     detector_intervals,
+    detector_spread,
     draw_units,
     resample_radii,
     share_interval,
 )
 from synthaudit.measures.detection.cross_validation import principal_axes
-from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.detection.detector import Detection, detect
 from synthaudit.measures.samples import Samples
 
 
@@ -26,6 +27,10 @@ def test_draws_are_whole_units_of_each_side() -> None:
     assert (counts[20:].sum(axis=0) == 20).all()
 
 
+def resampled(samples: Samples, found: Detection) -> dict[str, Interval]:
+    return detector_intervals(samples.is_synthetic, found, detector_spread(samples, found))
+
+
 def interval_width(count: int, repeats: int = 2) -> float:
     vectors = np.random.default_rng(1).standard_normal((2 * count, 8))
     vectors[count:, 0] += 1.5
@@ -33,7 +38,7 @@ def interval_width(count: int, repeats: int = 2) -> float:
     found = detect(
         Samples.of(principal_axes(vectors), is_synthetic, groups=groups), repeats=repeats
     )
-    intervals = detector_intervals(Samples.of(vectors, is_synthetic, groups=groups), found)
+    intervals = resampled(Samples.of(vectors, is_synthetic, groups=groups), found)
     for name, side in (("unrealistic", is_synthetic), ("unrepresentative", ~is_synthetic)):
         assert intervals[name].low < found.label_quality[side].mean() < intervals[name].high
     return intervals["unrealistic"].high - intervals["unrealistic"].low
@@ -53,9 +58,8 @@ def test_copies_count_once() -> None:
         is_synthetic = np.repeat(np.arange(100) >= 50, copies)
         groups = np.repeat(np.arange(100), copies)
         found = detect(Samples.of(principal_axes(repeated), is_synthetic, groups=groups))
-        interval = detector_intervals(Samples.of(repeated, is_synthetic, groups=groups), found)[
-            "unrealistic"
-        ]
+        resample = resampled(Samples.of(repeated, is_synthetic, groups=groups), found)
+        interval = resample["unrealistic"]
         widths.append(interval.high - interval.low)
     assert widths[1] == pytest.approx(widths[0], rel=0.4)
 
@@ -64,7 +68,7 @@ def test_nothing_learnt_leaves_everything_open() -> None:
     vectors = np.random.default_rng(3).standard_normal((5, 4))
     is_synthetic, groups = np.arange(5) >= 4, np.full(5, -1)
     found = detect(Samples.of(principal_axes(vectors), is_synthetic, groups=groups))
-    intervals = detector_intervals(Samples.of(vectors, is_synthetic, groups=groups), found)
+    intervals = resampled(Samples.of(vectors, is_synthetic, groups=groups), found)
     assert intervals["unrealistic"] == Interval(low=0.0, high=1.0)
 
 

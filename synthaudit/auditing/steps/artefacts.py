@@ -25,6 +25,7 @@ from synthaudit.measures.detection.file_artefacts import (
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 from synthaudit.result.section import Section
+from synthaudit.threads import in_threads
 
 _CONTROL_IMAGES: Final = 1000
 _CONTROL_LEAST: Final = 40
@@ -157,11 +158,13 @@ def _control(
         return None
 
     def reach(others: Vectors) -> float:
+        """How well they are told from the untouched images."""
         both = np.concatenate([real_vectors[untouched], others])
         told = Samples.of(principal_axes(both), np.arange(len(both)) >= len(untouched))
         return detect(told, folds=settings.folds, repeats=3, seed=settings.seed).auc
 
-    return reach(found.vectors), reach(fakes[models])
+    treated_auc, matched_auc = in_threads(reach, [found.vectors, fakes[models]])
+    return treated_auc, matched_auc
 
 
 def _pair_up(originals: Floats, models: Floats) -> list[Recipe]:

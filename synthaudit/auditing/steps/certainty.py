@@ -12,7 +12,13 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.auditing.steps.duplicates import RadiusDuplicates
-from synthaudit.measures.bootstrap import detector_intervals, resample_radii, share_interval
+from synthaudit.measures.bootstrap import (
+    DETECTOR_SCORES,
+    detector_intervals,
+    detector_spread,
+    resample_radii,
+    share_interval,
+)
 from synthaudit.measures.copies.duplicates import Duplicates
 from synthaudit.measures.copies.radius import denser_radius
 from synthaudit.measures.copies.rates import excess_p_value
@@ -21,15 +27,15 @@ from synthaudit.measures.detection.permutation import (
     detector_null,
     unit_numbers,
 )
-from synthaudit.measures.detection.real_against_real import real_against_real
+from synthaudit.measures.detection.real_against_real import SPLITS, real_against_real
 from synthaudit.measures.intervals import Interval
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import FourScores
 from synthaudit.result.section import Section
 from synthaudit.settings import Settings
+from synthaudit.threads import together
 
 _DRAWS: Final = 200
-_BY_DETECTOR: Final = ("unrealistic", "unrepresentative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +71,33 @@ class CertaintySection(Section):
 
 def surround(samples: Samples, context: Context) -> CertaintySection:
     """Surround the scores with what can be said of their certainty."""
+    settings, detection = context.settings, context.section(DetectorSection).detection
     copies = context.section(RadiusDuplicates).found
-    null = _permute(samples, context)
-    intervals = _resample(samples, context, null)
-    floor = _audit_the_real(samples, context)
-    settings = context.settings
+    context.progress.start(
+        "finding how sure the scores are", settings.permutations + 1 + settings.resamples + SPLITS
+    )
+    null, spread, floor = together(
+        lambda: _permute(samples, context),
+        lambda: _resample(samples, context),
+        lambda: _audit_the_real(samples, context),
+    )
+    intervals = detector_intervals(
+        samples.is_synthetic,
+        detection,
+        spread,
+        least_spread=None if null is None else null.spreads,
+        confidence=settings.confidence,
+    )
     expected = None if copies.radius.is_absolute else settings.false_alarms
     return CertaintySection(
         intervals={**intervals, **_share_intervals(samples, copies, settings)},
         null={
-            **{name: null.levels[name] if null else None for name in _BY_DETECTOR},
+            **{name: null.levels[name] if null else None for name in DETECTOR_SCORES},
             "unvaried": expected,
             "unoriginal": expected,
         },
         p_values={
-            **{name: null.p_values[name] if null else None for name in _BY_DETECTOR},
+            **{name: null.p_values[name] if null else None for name in DETECTOR_SCORES},
             **share_p_values(samples, copies),
         },
         detector_p_value=null.p_values["auc"] if null else None,
@@ -89,35 +107,30 @@ def surround(samples: Samples, context: Context) -> CertaintySection:
 
 def _permute(samples: Samples, context: Context) -> PermutationNull | None:
     settings = context.settings
-    context.progress.start("permuting for the null", 0)
     return detector_null(
         samples,
         folds=settings.folds,
         permutations=settings.permutations,
         seed=settings.seed,
         validate=context.engine.validate,
+        advance=context.progress.advance,
     )
 
 
-def _resample(
-    samples: Samples, context: Context, null: PermutationNull | None
-) -> dict[str, Interval]:
+def _resample(samples: Samples, context: Context) -> dict[str, float]:
     settings = context.settings
-    context.progress.start("resampling for intervals", 0)
-    return detector_intervals(
+    return detector_spread(
         samples,
         context.section(DetectorSection).detection,
-        least_spread=None if null is None else null.spreads,
         resamples=settings.resamples,
-        confidence=settings.confidence,
         seed=settings.seed,
         validate=context.engine.validate,
+        advance=context.progress.advance,
     )
 
 
 def _audit_the_real(samples: Samples, context: Context) -> FourScores | None:
     settings = context.settings
-    context.progress.start("auditing the real images against themselves", 0)
     return real_against_real(
         samples.take(~samples.is_synthetic),
         synthetic_share=float(samples.is_synthetic.mean()),
@@ -125,6 +138,7 @@ def _audit_the_real(samples: Samples, context: Context) -> FourScores | None:
         distance=settings.duplicate_distance,
         folds=settings.folds,
         seed=settings.seed,
+        advance=context.progress.advance,
     )
 
 

@@ -51,5 +51,5 @@ def _draw(samples: Samples, context: Context, method: Method) -> MapSection:
     return MapSection(plane=project(samples, method=method, seed=context.settings.seed))
 
 
-NEIGHBOURS: Final = Step(name="map", run=draw_neighbours, columns=COLUMNS)
+NEIGHBOURS: Final = Step(name="map", run=draw_neighbours, columns=COLUMNS, is_apart=True)
 PRINCIPAL_AXES: Final = Step(name="map", run=draw_axes, columns=COLUMNS)

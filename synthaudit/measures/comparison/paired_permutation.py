@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from synthaudit.arrays import Floats
 from synthaudit.measures.blocks import blocks
@@ -122,9 +122,9 @@ def _judge(values: Floats, *, slots: int, confidence: float) -> Difference:
     reached = int((np.abs(null) >= abs(observed) - 1e-12).sum())
     p_value = (1.0 + reached) / (1.0 + len(null))
     if reached < _ENOUGH and spread > 0.0:
-        tail = 2.0 * float(student.sf(abs(observed) / spread, max(slots - 1, 1)))
+        tail = 2.0 * float(stdtr(max(slots - 1, 1), -abs(observed) / spread))
         p_value = min(max(tail, 1e-12), (1.0 + _ENOUGH) / (1.0 + len(null)))
-    width = float(student.ppf(0.5 + confidence / 2.0, max(slots - 1, 1))) * spread
+    width = float(stdtrit(max(slots - 1, 1), 0.5 + confidence / 2.0)) * spread
     return Difference(
         value=observed,
         low=max(observed - width, -1.0),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.copies.radius import DUPLICATE_SHARE
+from synthaudit.measures.copies.rates import false_discovery_rates
 from synthaudit.measures.search.neighbours import Neighbours, is_near
 
 _TAIL_SHARE: Final = 0.2
@@ -56,7 +56,7 @@ def judge_copies(
         p_value = np.ones(len(distance))
     else:
         p_value = nearness_p_values(distance, held_out)
-    adjusted = false_discovery_control(p_value) if len(p_value) else p_value
+    adjusted = false_discovery_rates(p_value)
     return Memorisation(
         original=original,
         distance=distance,

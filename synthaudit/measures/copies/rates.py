@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from scipy.stats import binom
+import numpy as np
+from scipy.special import bdtrc
+
+from synthaudit.arrays import Floats
 
 # Where the tail is smaller than any number, the least one stands for it: p is never 0.
 _LEAST: Final = 1e-300
@@ -33,4 +36,19 @@ def excess_p_value(
     if events == 0 or exposure <= 0.0:
         return 1.0
     share = exposure / (exposure + reference_exposure)
-    return max(float(binom.sf(events - 1, total, share)), _LEAST)
+    return max(float(bdtrc(events - 1, total, share)), _LEAST)
+
+
+def false_discovery_rates(p_values: Floats) -> Floats:
+    """(n,) least rate of false discoveries at which each of n tests is a discovery.
+
+    By Benjamini and Hochberg (Journal of the Royal Statistical Society B, 1995).
+
+    >>> false_discovery_rates(np.array([0.01, 0.04, 0.5])).round(3).tolist()
+    [0.03, 0.06, 0.5]
+    """
+    count = len(p_values)
+    order = np.argsort(p_values)[::-1]
+    rates = np.empty(count)
+    rates[order] = np.minimum.accumulate(p_values[order] * count / np.arange(count, 0, -1))
+    return np.minimum(rates, 1.0)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from synthaudit.arrays import Floats, Integers, Vectors
 from synthaudit.measures.copies.duplicates import MAX_LISTED_PAIRS, NearDuplicates
@@ -97,6 +96,8 @@ def _pooled_neighbours(vectors: Vectors, count: int, metric: str) -> Neighbours:
 
 
 def _euclidean(vectors: Floats, count: int) -> Neighbours:
+    from scipy.spatial import KDTree
+
     distance, index = KDTree(vectors).query(vectors, k=min(count + 1, len(vectors)))
     distance, index = np.atleast_2d(distance), np.atleast_2d(index).astype(np.int64)
     distance[index == np.arange(len(vectors))[:, None]] = np.inf

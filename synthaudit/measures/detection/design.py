@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -29,8 +30,12 @@ class Design(Protocol):
     def transposed_times(self, values: Floats) -> Floats:
         """The transposed rows times (n, K): (d, K)."""
 
-    def squares_times(self, values: Floats) -> Floats:
-        """The transposed squares of the rows times (n, K): (d, K)."""
+    @property
+    def mean_squares(self) -> Floats:
+        """Mean square of each column: (d,)."""
+
+    def single(self) -> Design:
+        """The same rows in float32."""
 
     def take(self, rows: Integers | Flags) -> Design:
         """Some of the rows."""
@@ -63,15 +68,21 @@ class ArrayDesign:
 
     def transposed_times(self, values: Floats) -> Floats:
         """See ``Design``."""
-        product: Floats = self.rows.T @ values
+        # This way round, for OpenBLAS takes twice as long to transpose the larger matrix.
+        product: Floats = (values.T @ self.rows).T
         return product
 
-    def squares_times(self, values: Floats) -> Floats:
+    @functools.cached_property
+    def mean_squares(self) -> Floats:
         """See ``Design``; block by block, for the squares may not fit into memory."""
-        product: Floats = np.zeros((self.rows.shape[1], values.shape[1]), self.rows.dtype)
+        total = np.zeros(self.rows.shape[1])
         for block in blocks(len(self.rows), _BLOCK):
-            product += np.square(self.rows[block]).T @ values[block]
-        return product
+            total += np.einsum("ij,ij->j", self.rows[block], self.rows[block])
+        return (total / max(len(self.rows), 1)).astype(self.rows.dtype)
+
+    def single(self) -> ArrayDesign:
+        """See ``Design``."""
+        return ArrayDesign(self.rows.astype(np.float32, copy=False))
 
     def take(self, rows: Integers | Flags) -> ArrayDesign:
         """See ``Design``."""

@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from synthaudit.arrays import Flags, Floats
-from synthaudit.measures.detection.cross_validation import (
-    Assignment,
-    CrossValidate,
-    OutOfFold,
-    assign,
-    cross_validate,
-)
+from synthaudit.measures.detection.assignment import Assignment, assign
+from synthaudit.measures.detection.cross_validation import CrossValidate, OutOfFold, cross_validate
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 
@@ -89,8 +83,11 @@ def area_under_curve(score: Floats, is_positive: Flags) -> float:
     negatives = len(score) - positives
     if positives == 0 or negatives == 0:
         return 0.5
-    ranks = float(rankdata(score)[is_positive].sum())
-    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+    negative = np.sort(score[~is_positive])
+    # Negatives below each positive, and half of those that are level with it.
+    below = np.searchsorted(negative, score[is_positive], side="left").sum()
+    below_or_level = np.searchsorted(negative, score[is_positive], side="right").sum()
+    return float(below + below_or_level) / (2.0 * positives * negatives)
 
 
 def balanced_accuracy(probability: Floats, is_synthetic: Flags) -> float:

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.measures.detection.assignment import assign
 from synthaudit.measures.detection.cross_validation import (
     CrossValidate,
     OutOfFold,
-    assign,
     cross_validate,
     principal_axes,
 )
@@ -20,6 +20,7 @@ from synthaudit.measures.detection.detector import area_under_curve, label_quali
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import number_clusters
+from synthaudit.threads import Advance, ignore
 
 # Bounds the cost; the test then speaks of these images and is as honest, if less sharp.
 _ROWS: Final = 3000
@@ -51,6 +52,7 @@ def detector_null(
     permutations: int = 99,
     seed: int = 0,
     validate: CrossValidate = cross_validate,
+    advance: Advance = ignore,
 ) -> PermutationNull | None:
     """Repeat the detector's whole procedure with the sides of whole clusters permuted.
 
@@ -63,6 +65,7 @@ def detector_null(
         permutations: how many.
         seed: decides them.
         validate: does the work.
+        advance: told of permutations that are done, the true sides among them.
 
     Returns:
         ``PermutationNull``; None when a side has fewer than two units to permute.
@@ -88,7 +91,8 @@ def detector_null(
         # Twice as fast as float64, and ranks agree to 1e-7.
         principal_axes(samples.vectors[rows]).astype(np.float32),
         [assign(side, groups, folds=folds, rng=rng) for side in sides],
-        tolerance=1e-3,
+        tolerance=1e-4,
+        advance=advance,
     )
     values = [_statistics(outcome, side) for outcome, side in zip(outcomes, sides, strict=True)]
     scale = float(np.sqrt(len(rows) / len(samples)))

@@ -15,9 +15,12 @@ from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES, Evidence, FourScores, four_scores
 from synthaudit.measures.search.neighbours import Directions
+from synthaudit.threads import Advance, ignore, in_threads
 
 _ROWS: Final = 6000
 _LEAST: Final = 20
+SPLITS: Final = 3
+"""Splits that are averaged."""
 
 
 def real_against_real(
@@ -27,8 +30,9 @@ def real_against_real(
     false_alarms: float = 0.005,
     distance: float | None = None,
     folds: int = 5,
-    splits: int = 3,
+    splits: int = SPLITS,
     seed: int = 0,
+    advance: Advance = ignore,
 ) -> FourScores | None:
     """Audit the real images against themselves.
 
@@ -43,6 +47,7 @@ def real_against_real(
         folds: of the detector.
         splits: how many splits are averaged.
         seed: decides them.
+        advance: told of splits that are done.
 
     Returns:
         The four scores; None with fewer than 20 real images on a part.
@@ -56,9 +61,13 @@ def real_against_real(
     if len(samples) * min(share, 1.0 - share) < _LEAST:
         return None
     axes, directions = principal_axes(samples.vectors), Directions(samples.vectors)
-    found: list[FourScores] = []
-    for split in range(splits):
-        pretended = (rng.permutation(int(units.max()) + 1) < share * (units.max() + 1))[units]
+    parts = [
+        (rng.permutation(int(units.max()) + 1) < share * (units.max() + 1))[units]
+        for _ in range(splits)
+    ]
+
+    def audit(split: int) -> FourScores:
+        pretended = parts[split]
         copies = find_duplicates(
             directions, pretended, false_alarms=false_alarms, distance=distance
         )
@@ -70,6 +79,8 @@ def real_against_real(
             is_unvaried=copies.is_unvaried,
             is_unoriginal=copies.is_unoriginal,
         )
-        found.append(four_scores(evidence))
+        return four_scores(evidence)
+
+    found = in_threads(audit, range(splits), advance)
     means = {name: float(np.mean([vars(f)[name] for f in found])) for name in SCORE_NAMES}
     return FourScores(**means)

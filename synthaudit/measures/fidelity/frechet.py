@@ -10,6 +10,7 @@ import numpy as np
 from synthaudit.arrays import Floats
 from synthaudit.measures.protocol import Measured, SetMeasure, SideVectors, Supporting
 from synthaudit.measures.randomness import stream
+from synthaudit.threads import in_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,8 @@ def frechet_distance(real: Floats, synthetic: Floats) -> float:
     # where there are fewer images than dimensions.
     cross = first @ second.T if len(first) * len(second) <= first.shape[1] ** 2 else None
     if cross is None:
-        cross = _root(first.T @ first) @ _root(second.T @ second)
+        # A = Q R has the singular values of its square factor R.
+        cross = _triangle(first) @ _triangle(second).T
     shared = float(np.linalg.svd(cross, compute_uv=False).sum())
     own = float(np.square(first).sum() + np.square(second).sum())
     return max(float(gap @ gap) + own - 2.0 * shared, 0.0)
@@ -53,19 +55,19 @@ def frechet(real: Floats, synthetic: Floats, *, seed: int = 0, sizes: int = 5) -
     Returns:
         ``Frechet``.
     """
-    value = frechet_distance(real, synthetic)
     count = min(len(real), len(synthetic))
     if count < 50:
-        return Frechet(value=value, limit=None)
+        return Frechet(value=frechet_distance(real, synthetic), limit=None)
     rng = stream(seed, "frechet")
+    pairs = [(real, synthetic)]
     steps = np.linspace(count / 2, count, sizes).astype(int)
-    found = [
-        frechet_distance(
-            real[rng.permutation(len(real))[:size]],
-            synthetic[rng.permutation(len(synthetic))[:size]],
-        )
-        for size in steps
-    ]
+    for size in steps:
+        first, second = (side[rng.permutation(len(side))[:size]] for side in (real, synthetic))
+        # All images in another order have the distance of all images.
+        if len(first) < len(real) or len(second) < len(synthetic):
+            pairs.append((first, second))
+    value, *found = in_threads(lambda pair: frechet_distance(*pair), pairs)
+    found += [value] * (len(steps) - len(found))
     return Frechet(value=value, limit=float(np.polyfit(1.0 / steps, found, 1)[1]))
 
 
@@ -74,10 +76,8 @@ def _centred(rows: Floats) -> Floats:
     return centred
 
 
-def _root(covariance: Floats) -> Floats:
-    values, axes = np.linalg.eigh(covariance)
-    root: Floats = (axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T
-    return root
+def _triangle(rows: Floats) -> Floats:
+    return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
 def _measure(sides: SideVectors) -> Measured:

@@ -7,12 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Floats
+from synthaudit.arrays import Floats, Integers
 from synthaudit.measures.blocks import blocks
 from synthaudit.measures.protocol import Column, Measured, SetMeasure, SideVectors, Supporting
 from synthaudit.measures.search.neighbours import is_near
+from synthaudit.threads import in_threads
 
-_BLOCK: Final = 1024
+_BLOCK: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +56,17 @@ def prdc(real: Floats, synthetic: Floats, *, k: int = 5) -> Prdc:
     """
     k = max(min(k, len(real) - 1, len(synthetic) - 1), 1)
     real_radius, synthetic_radius = _radii(real, k), _radii(synthetic, k)
-    around = np.zeros(len(synthetic))
     recalled = np.zeros(len(real), bool)
     nearest = np.full(len(real), np.inf)
-    for block in blocks(len(real), _BLOCK):
+
+    def look(block: slice) -> Integers:
         squared = squared_distances(real[block], synthetic)
-        around += is_near(squared, real_radius[block, None]).sum(axis=0)
         recalled[block] = is_near(squared, synthetic_radius[None]).any(axis=1)
         nearest[block] = squared.min(axis=1)
+        near: Integers = is_near(squared, real_radius[block, None]).sum(axis=0)
+        return near
+
+    around = np.sum(in_threads(look, list(blocks(len(real), _BLOCK))), axis=0)
     covered = is_near(nearest, real_radius)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.sqrt(nearest / real_radius)
@@ -96,13 +100,15 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
 
 def _radii(rows: Floats, k: int) -> Floats:
     """Squared distance of each row to its k-th nearest other."""
-    radius = np.empty(len(rows))
-    for start in range(0, len(rows), _BLOCK):
-        squared = squared_distances(rows[start : start + _BLOCK], rows)
-        own = np.arange(start, start + len(squared))
-        squared[np.arange(len(squared)), own] = -1.0  # itself comes first, whatever is identical
-        radius[own] = np.partition(squared, k, axis=1)[:, k]
-    return radius
+
+    def measure(block: slice) -> Floats:
+        squared = squared_distances(rows[block], rows)
+        own = np.arange(len(squared))
+        squared[own, block.start + own] = -1.0  # itself comes first, whatever is identical
+        radius: Floats = np.partition(squared, k, axis=1)[:, k]
+        return radius
+
+    return np.concatenate(in_threads(measure, list(blocks(len(rows), _BLOCK))))
 
 
 def _measure(sides: SideVectors) -> Measured:

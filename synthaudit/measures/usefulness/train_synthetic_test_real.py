@@ -16,11 +16,16 @@ from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
 from synthaudit.measures.usefulness.shared_classes import shared_classes
+from synthaudit.threads import Advance, ignore, in_threads
 
 _FOLDS: Final = 5
 _SHOTS: Final = (1, 2, 4, 8, 16)
 _DRAWS: Final = 10
 _RESAMPLES: Final = 200
+_ROUTES: Final = 3
+
+PROBES: Final = _ROUTES * _FOLDS + 2 * _DRAWS * len(_SHOTS)
+"""How many probes are trained; fewer where a class has too few images for the last shots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +72,7 @@ def train_synthetic_test_real(
     *,
     confidence: float = 0.95,
     seed: int = 0,
+    advance: Advance = ignore,
 ) -> TrainSyntheticTestReal | None:
     """Train probes on real images, synthetic ones, and both; test each on held-out real images.
 
@@ -79,6 +85,7 @@ def train_synthetic_test_real(
         clusters: (n,) near-duplicate clusters, -1 for images alone.
         confidence: of the intervals.
         seed: of folds, draws and intervals.
+        advance: told of probes that are trained, at most ``PROBES``.
 
     Returns:
         ``TrainSyntheticTestReal``; None with fewer than two classes that both sides have and that
@@ -95,6 +102,7 @@ def train_synthetic_test_real(
         groups=samples.groups[known],
         clusters=clusters[known],
         classes=len(names),
+        advance=advance,
     )
     rng = stream(seed, "training value")
     routes = probing.full(rng)
@@ -127,6 +135,7 @@ class _Probing:
     groups: Integers
     clusters: Integers
     classes: int
+    advance: Advance
 
     @property
     def real(self) -> Integers:
@@ -163,11 +172,14 @@ class _Probing:
     def full(self, rng: np.random.Generator) -> dict[str, Floats]:
         """By route, whether each real image is named rightly when held out."""
         found = {route: np.zeros(len(self.target)) for route in ("real", "synthetic", "both")}
+        lessons = []
         for train, test in self.folds(rng):
             fakes = self.usable(test)
-            found["real"][test] = self.correct(train, test)
-            found["synthetic"][test] = self.correct(fakes, test)
-            found["both"][test] = self.correct(np.concatenate([train, fakes]), test)
+            lessons += [("real", train, test), ("synthetic", fakes, test)]
+            lessons += [("both", np.concatenate([train, fakes]), test)]
+        answers = in_threads(lambda lesson: self.correct(*lesson[1:]), lessons, self.advance)
+        for (route, _, test), right in zip(lessons, answers, strict=True):
+            found[route][test] = right
         return {route: correct[self.real] for route, correct in found.items()}
 
 
@@ -186,33 +198,36 @@ class _Judge:
 
     def by_class(self, correct: Floats) -> Floats:
         """(K,) accuracies."""
-        return self._accuracies(correct, np.ones(correct.shape[1]))
+        once, everyone = np.ones((1, len(correct))), np.ones((1, correct.shape[1]))
+        accuracies: Floats = self._accuracies(correct, once, everyone)[0]
+        return accuracies
 
     def estimate(self, correct: Floats, less: Floats | None = None) -> Estimate:
         """Accuracy, or what it exceeds another one of the same draws by."""
-        everyone = np.ones(correct.shape[1])
-        value = self._balanced(correct, less, everyone)
-        spread = []
-        for weight in self.weights:
-            draws = self.rng.integers(len(correct), size=len(correct))
-            spread.append(
-                self._balanced(correct[draws], None if less is None else less[draws], weight)
-            )
+        once = np.ones((1, len(correct)))
+        everyone = np.ones((1, correct.shape[1]))
+        value = float(self._balanced(correct, less, once, everyone)[0])
+        drawn = self.rng.integers(len(correct), size=(len(self.weights), len(correct)))
+        times = (drawn[:, :, None] == np.arange(len(correct))).sum(axis=1).astype(float)
+        spread = self._balanced(correct, less, times, self.weights)
         tail = (1.0 - self.confidence) / 2.0
         low, high = np.nanquantile(spread, [tail, 1.0 - tail])
         return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
-    def _balanced(self, correct: Floats, less: Floats | None, weight: Floats) -> float:
-        own = self._accuracies(correct, weight)
-        other = 0.0 if less is None else self._accuracies(less, weight)
-        return float(np.nanmean(own - other))
+    def _balanced(
+        self, correct: Floats, less: Floats | None, times: Floats, weights: Floats
+    ) -> Floats:
+        """(B,) for B resamples: how often each draw counts (B, draws), and each image (B, N)."""
+        own = self._accuracies(correct, times, weights)
+        other = 0.0 if less is None else self._accuracies(less, times, weights)
+        return np.asarray(np.nanmean(own - other, axis=1))
 
-    def _accuracies(self, correct: Floats, weight: Floats) -> Floats:
-        tested = ~np.isnan(correct)
-        right = (np.nan_to_num(correct) * weight) @ self.indicator
-        asked = (tested * weight) @ self.indicator
+    def _accuracies(self, correct: Floats, times: Floats, weights: Floats) -> Floats:
+        """(B, K) accuracies."""
+        right = (times @ np.nan_to_num(correct) * weights) @ self.indicator
+        asked = (times @ ~np.isnan(correct) * weights) @ self.indicator
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(right.sum(axis=0) / asked.sum(axis=0))
+            return np.asarray(right / asked)
 
 
 def _few_shot(probing: _Probing, judge: _Judge, rng: np.random.Generator) -> list[FewShot]:
@@ -222,19 +237,17 @@ def _few_shot(probing: _Probing, judge: _Judge, rng: np.random.Generator) -> lis
     found = []
     for images in _SHOTS:
         judged = {route: np.full((_DRAWS, len(probing.real)), np.nan) for route in ("real", "both")}
-        drawn = 0
-        for draw in range(_DRAWS):
-            train, test = folds[draw]
+        lessons = []
+        for draw, (train, test) in enumerate(folds):
             few = _few_of_each(probing, train, images, rng)
-            if few is None:
-                continue
-            drawn += 1
-            columns = position[test]
-            judged["real"][draw, columns] = probing.correct(few, test)
-            both = np.concatenate([few, probing.usable(test)])
-            judged["both"][draw, columns] = probing.correct(both, test)
-        if drawn < _DRAWS // 2:
+            if few is not None:
+                both = np.concatenate([few, probing.usable(test)])
+                lessons += [("real", draw, few, test), ("both", draw, both, test)]
+        if len(lessons) < _DRAWS:
             break
+        answers = in_threads(lambda lesson: probing.correct(*lesson[2:]), lessons, probing.advance)
+        for (route, draw, _, test), right in zip(lessons, answers, strict=True):
+            judged[route][draw, position[test]] = right
         real, both = judged["real"], judged["both"]
         found.append(
             FewShot(

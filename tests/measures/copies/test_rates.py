@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import false_discovery_control
 
-from synthaudit.measures.copies.rates import excess_p_value
+from synthaudit.measures.copies.rates import excess_p_value, false_discovery_rates
 
 
 def test_closed_forms() -> None:
@@ -30,3 +31,11 @@ def test_equal_rates_reject_no_more_than_their_level() -> None:
         for a, b in events
     ]
     assert 0.01 < np.mean(np.array(p_values) <= 0.05) <= 0.055
+
+
+def test_false_discovery_rates_are_scipys() -> None:
+    rng = np.random.default_rng(5)
+    for count in (0, 1, 7, 300):
+        p_values = np.concatenate([rng.uniform(size=count), rng.uniform(size=count) * 1e-3])
+        expected = false_discovery_control(p_values) if count else p_values
+        np.testing.assert_allclose(false_discovery_rates(p_values), expected)

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from synthaudit.measures.detection import cross_validation
+from synthaudit.measures.detection import penalty_choice
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import Detection, area_under_curve
 from synthaudit.measures.detection.detector import detect as detect_on_axes
@@ -124,7 +124,7 @@ def test_choosing_on_a_sample_chooses_alike(monkeypatch: pytest.MonkeyPatch) -> 
     is_synthetic = sides(3000, 1000)
     vectors[is_synthetic] += 0.1
     full = detect(vectors, is_synthetic, alone(4000))
-    monkeypatch.setattr(cross_validation, "_CHOICE_ROWS", 2000)
+    monkeypatch.setattr(penalty_choice, "_ROWS", 2000)
     sampled = detect(vectors, is_synthetic, alone(4000))
     chosen = [found.outcomes[0].inverse_penalties for found in (full, sampled)]
     assert abs(np.log10(np.divide(*chosen))).max() <= 1.01
