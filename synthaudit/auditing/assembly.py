@@ -22,11 +22,13 @@ from synthaudit.result.audit import Audit
 from synthaudit.result.scores import Score
 from synthaudit.result.section import Section
 from synthaudit.result.tables import image_table, unreadable_table
+from synthaudit.settings import Settings
 from synthaudit.version import installed_version
 
 _VERSIONED: Final = ("numpy", "scipy", "pillow")
 _QUICK_NOTE: Final = (
-    "Quick: there are no intervals, nulls, p-values and floor, and the folds were drawn once."
+    "Quick: folds were drawn once, p-values of the detector are approximate, and there are no "
+    "intervals, floor, few-shot curve, Frechet and kernel distance, nor the control of the files."
 )
 # Tables with a row an image come in the order in which the images were given.
 _BY_SIDE: Final = {"kept": ("synthetic",)}
@@ -128,12 +130,12 @@ def _score(scores: ScoreSection, certainty: CertaintySection | None, name: str) 
     value, chance = float(vars(scores.scores)[name]), scores.chance[name]
     if certainty is None:
         return Score(value=value, chance=chance)
-    interval, floor = certainty.intervals[name], certainty.floor
+    interval, floor = certainty.intervals.get(name), certainty.floor
     return Score(
         value=value,
         chance=chance,
-        low=interval.low,
-        high=interval.high,
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
         null=certainty.null[name],
         p_value=certainty.p_values[name],
         floor=None if floor is None else float(vars(floor)[name]),
@@ -158,9 +160,16 @@ def _provenance(
         "synthetic_digest": sources.synthetic.digest,
         "versions": _versions(origin),
         "device": origin.device,
+        **_stand_in(settings, origin),
         **added,
         **({} if origin.recipe is None else {"harmonised_to": dict(origin.recipe)}),
     }
+
+
+def _stand_in(settings: Settings, origin: Origin) -> dict[str, str]:
+    """What ``auto`` would rather have used."""
+    is_second = settings.embedder == "auto" and origin.embedder == "builtin"
+    return {"embedder_stands_in_for": "clip"} if is_second else {}
 
 
 def _versions(origin: Origin) -> dict[str, str]:

@@ -47,12 +47,17 @@ FULL: Final = (
 )
 QUICK: Final = (
     duplicates.BY_RADIUS,
+    memorisation.STEP,
     detector.AXES,
+    coverage.BRIEF,
+    embedding_map.PRINCIPAL_AXES,
     detector.ONCE,
     scores.BALANCED,
-    labels.FOR_CURATION,
+    certainty.TESTS_ALONE,
+    labels.STEP,
     curation.STEP,
-    embedding_map.PRINCIPAL_AXES,
+    artefacts.BRIEF,
+    usefulness.BRIEF,
     requested.STEP,
 )
 STUDIO: Final = (
@@ -70,11 +75,13 @@ STUDIO: Final = (
 QUICK_STUDIO: Final = (
     duplicates.AS_STUDIO,
     detector.AXES,
+    coverage.BRIEF,
+    embedding_map.PRINCIPAL_AXES,
     detector.AS_STUDIO,
     scores.AS_STUDIO,
-    labels.FOR_CURATION,
+    labels.STEP,
     curation.AS_STUDIO,
-    embedding_map.PRINCIPAL_AXES,
+    usefulness.BRIEF,
     requested.STEP,
 )
 ROUTES: Final = {

@@ -27,16 +27,18 @@ class Step:
         run: the samples, and the context with what was found before, to a section; None where
             there is nothing to say.
         needs: the sections that it cannot do without.
+        looks_at: sections that it takes notice of where they are.
         columns: what it adds to ``images.parquet``.
         is_wanted: whether the settings ask for it.
-        is_apart: whether it is taken by a thread of its own, beside the steps that come after it,
-            of which none needs it.
+        is_apart: whether it is taken by a thread of its own, beside the steps that come after it
+            and neither need nor look at it.
         is_scratch: whether its section serves other steps alone, and is no part of the result.
     """
 
     name: str
     run: Callable[[Samples, Context], Section | None]
     needs: tuple[str, ...] = ()
+    looks_at: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     is_wanted: Callable[[Settings], bool] = _always
     is_apart: bool = False
@@ -57,6 +59,9 @@ def walk(steps: Sequence[Step], samples: Samples, context: Context) -> tuple[Sam
     apart: dict[str, Future[Section | None]] = {}
     with ThreadPoolExecutor(1, "synthaudit-apart") as executor:
         for step in steps:
+            for name in (*step.needs, *step.looks_at):
+                if name in apart:
+                    context = _having(context, name, apart.pop(name).result())
             missing = [name for name in step.needs if name not in context.sections]
             if missing:
                 raise LookupError(f"the step {step.name} needs {', '.join(missing)} before it")
@@ -67,10 +72,12 @@ def walk(steps: Sequence[Step], samples: Samples, context: Context) -> tuple[Sam
             section = step.run(samples, context)
             if section is not None:
                 samples = section.regroup(samples)
-                context = context.having(step.name, section)
+            context = _having(context, step.name, section)
         for name, future in apart.items():
-            section = future.result()
-            if section is not None:
-                context = context.having(name, section)
+            context = _having(context, name, future.result())
     order = [step.name for step in steps if step.name in context.sections]
     return samples, replace(context, sections={name: context.sections[name] for name in order})
+
+
+def _having(context: Context, name: str, section: Section | None) -> Context:
+    return context if section is None else context.having(name, section)

@@ -47,6 +47,9 @@ def score(
         list[str] | None,
         typer.Option(help="Log the numbers to mlflow, wandb, comet or tensorboard; repeatable."),
     ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Print also what is behind the scores.")
+    ] = False,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints scores.json.")
     ] = "table",
@@ -72,6 +75,7 @@ def score(
             out=folder,
             called=out,
             as_json=output_format == "json",
+            details=details,
             quiet=quiet,
             report_mb=report_mb,
         )
@@ -103,6 +107,7 @@ def audit_and_print(
     out: Path | None,
     as_json: bool,
     quiet: bool,
+    details: bool = False,
     keep: Path | None = None,
     report_mb: float = 15.0,
     called: str | None = None,
@@ -140,5 +145,5 @@ def audit_and_print(
     if as_json:
         sys.stdout.write(json_text(audit.to_dict()))
     else:
-        print_audit(audit, Console(), written=called or out)
+        print_audit(audit, Console(), written=called or out, details=details)
     return audit

@@ -2,46 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from synthaudit.reporting.interpretation import interpret, severity
-from synthaudit.reporting.sections import entry, sections
+from synthaudit.reporting.interpretation import counted, finding_of, findings_in
+from synthaudit.reporting.sections import sections
 from synthaudit.result.audit import Audit
+from synthaudit.result.findings import advice
 
 # Legible on black and on white.
-_COLOURS = {"fine": "bold green4", "notable": "bold dark_orange3", "bad": "bold red3"}
+_COLOURS = {"none": "bold green4", "low": "bold dark_orange3", "high": "bold red3"}
+_VERDICTS = {True: "bold green4", None: "bold dark_orange3", False: "bold red3"}
+_WIDE = 17
 
 
-def print_audit(audit: Audit, console: Console, *, written: Path | str | None = None) -> None:
-    """Print an audit for a person.
+def print_audit(
+    audit: Audit, console: Console, *, written: Path | str | None = None, details: bool = False
+) -> None:
+    """Print an audit for a person: verdict, findings, scores, and where the rest is.
 
     Args:
         audit: the audit.
         console: where to.
         written: the folder or URL that holds the files, when there is one.
+        details: whether to print also what is behind the scores.
     """
+    scores = audit.to_dict()
     console.print(_headline(audit), soft_wrap=True)
-    console.print(_score_table(audit))
-    console.print("\nIn words (0 to 1, higher is worse)", style="bold", highlight=False)
-    for name, sentence in interpret(audit.to_dict()).items():
-        console.print(entry(f"{name:17}", Text(sentence)), soft_wrap=True, highlight=False)
+    verdict = scores["verdict"]
+    console.print(Text(f"\n{verdict['text']}", style=_VERDICTS[verdict["fit"]]))
+    console.print(_findings(scores))
+    console.print(_score_table(audit, scores))
     for note in audit.notes:
-        console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
+        console.print(Text(f"Note: {note}", style="dark_orange3"))
+    if details:
+        _print_details(audit, console)
+    console.print()
+    for line in _closing(audit, written, details=details):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _findings(scores: Mapping[str, Any]) -> Table:
+    """A line a finding, and under those that matter what to do."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(no_wrap=True, min_width=_WIDE)
+    table.add_column(overflow="fold")
+    for finding in findings_in(scores):
+        is_claimed = finding.severity != "none"
+        style = _COLOURS[finding.severity] if is_claimed else "dim"
+        table.add_row(
+            Text(finding.kind, style=style), Text(finding.text, style="" if is_claimed else "dim")
+        )
+        step = advice(finding)
+        if step is not None:
+            table.add_row("", Text(f"-> {step}"))
+    return table
+
+
+def _print_details(audit: Audit, console: Console) -> None:
     for title, lines in sections(audit):
         console.print()
         console.print(Text(title, style="bold"))
         for line in lines:
             # One line an entry, however narrow the window, so that paths can be clicked.
             console.print(line, soft_wrap=True, highlight=False)
-    console.print()
-    for line in _closing(audit, written):
-        console.print(line, soft_wrap=True, highlight=False)
+    detector, duplicates = audit.detector, audit.duplicates
+    text = f"\nDetector: AUC {detector['auc']:.3f}, balanced accuracy {detector['accuracy']:.3f}. "
+    text += f"Duplicate radius: {duplicates['radius']:.4f}; "
+    text += counted(duplicates["pairs"], "pair") + " within it."
+    console.print(Text(text), soft_wrap=True)
 
 
 def _headline(audit: Audit) -> Text:
@@ -54,22 +89,21 @@ def _headline(audit: Audit) -> Text:
     return text
 
 
-def _score_table(audit: Audit) -> Table:
+def _score_table(audit: Audit, scores: Mapping[str, Any]) -> Table:
     """Value, interval, and what nothing and what perfection would score."""
     sure = audit.unrealistic.low is not None
-    scores = audit.to_dict()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("score", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    for name in ("interval", "null", "floor", "p") if sure else ("chance",):
-        table.add_column(name, justify="right", no_wrap=True, style="dim")
+    table.add_column("\nscore", no_wrap=True, min_width=_WIDE - 1)
+    table.add_column("\nvalue", justify="right", no_wrap=True)
+    for name in ("interval", "null", "floor", "p") if sure else ("chance", "p"):
+        table.add_column(f"\n{name}", justify="right", no_wrap=True, style="dim")
     for name, score in audit.scores.items():
-        value = Text(f"{score.value:.3f}", style=_COLOURS[severity(scores, name)])
-        around = [_figure(score.chance)]
+        style = _COLOURS[finding_of(scores, name).severity]
+        around = [_figure(score.chance), _figure(score.p_value)]
         if sure:
             around = [_figure(figure) for figure in (score.null, score.floor, score.p_value)]
             around.insert(0, f"{score.low:.3f}-{score.high:.3f}")
-        table.add_row(Text(name, style="bold"), value, *around)
+        table.add_row(Text(name, style="bold"), Text(f"{score.value:.3f}", style=style), *around)
     return table
 
 
@@ -79,18 +113,17 @@ def _figure(value: float | None) -> str:
     return "<0.001" if 0.0 < value < 0.001 else f"{value:.3f}"
 
 
-def _closing(audit: Audit, written: Path | str | None) -> Iterator[Text]:
-    detector, duplicates = audit.detector, audit.duplicates
+def _closing(audit: Audit, written: Path | str | None, *, details: bool) -> Iterator[Text]:
     if audit.kept is not None:
         count = int(audit.kept["is_kept"].sum())
         scores = ", ".join(f"{name} {value:.3f}" for name, value in audit.kept_scores.items())
         yield Text(f"Worth keeping: {count:,} of {len(audit.kept):,} synthetic images. {scores}")
-    yield Text(
-        f"Detector: AUC {detector['auc']:.3f}, balanced accuracy {detector['accuracy']:.3f}. "
-        f"Duplicate radius: {duplicates['radius']:.4f}; {duplicates['pairs']:,} pairs within it."
-    )
     if written is None:
-        yield Text("Nothing was written; --out DIR keeps scores.json and the tables.")
-        return
-    files = ["report.html", "report.md", *reversed(audit.files())]
-    yield Text.from_markup(f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}")
+        yield Text("Nothing was written; --out DIR keeps the page and the tables.")
+    else:
+        files = ["report.html", "report.md", *reversed(audit.files())]
+        yield Text.from_markup(
+            f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}"
+        )
+    if not details:
+        yield Text("--details prints worst classes, images at fault and causes.")

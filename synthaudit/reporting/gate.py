@@ -10,7 +10,7 @@ from rich.text import Text
 
 from synthaudit.gating.judging import Check, Verdict
 from synthaudit.reporting.markdown import as_text
-from synthaudit.reporting.worst_images import copies, obvious_fakes, repeats, uncovered
+from synthaudit.result.worst_images import copies, obvious_fakes, repeats, uncovered
 
 if TYPE_CHECKING:
     import pandas as pd

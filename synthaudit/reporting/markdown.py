@@ -5,7 +5,7 @@ from __future__ import annotations
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.galleries import galleries_of
 from synthaudit.reporting.html.sections import added_lines
-from synthaudit.reporting.interpretation import interpret, verdict_of
+from synthaudit.reporting.interpretation import finding_of, findings_in, next_steps
 from synthaudit.result.reading import AuditFiles
 
 _LARGEST = 60_000
@@ -15,12 +15,12 @@ _CLASSES = 20
 
 def report_markdown(files: AuditFiles) -> str:
     """An audit as Markdown of less than 60 kB."""
-    scores, sentences = files.scores, interpret(files.scores)
+    scores = files.scores
     counts = scores["counts"]
     sizes = f"{counts['real']:,} real and {counts['synthetic']:,} synthetic images"
     embedder = as_text(str(scores["provenance"]["embedder"]))
     lines = [
-        f"## synthaudit: {verdict_of(scores)}",
+        f"## synthaudit: {as_text(scores['verdict']['text'])}",
         "",
         f"{sizes}; embedder {embedder}. Scores from 0 to 1, higher is worse.",
         "",
@@ -32,7 +32,13 @@ def report_markdown(files: AuditFiles) -> str:
         interval = "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
         chance = scores["chance"].get(name)
         level = "" if chance is None else f"{chance:.3f}"
-        lines.append(f"| {name} | {scores[name]:.3f} | {interval} | {level} | {sentences[name]} |")
+        text = as_text(finding_of(scores, name).text)
+        lines.append(f"| {name} | {scores[name]:.3f} | {interval} | {level} | {text} |")
+    more = [own.text for own in findings_in(scores) if own.kind not in SCORE_NAMES]
+    lines += ["", *(f"- {as_text(text)}" for text in more)] if more else []
+    steps = next_steps(findings_in(scores))
+    lines += ["", "**What to do next**", ""] if steps else []
+    lines += [f"{place}. {as_text(step)}" for place, (_, step) in enumerate(steps, start=1)]
     for note in scores.get("notes", ()):
         lines += ["", f"> {as_text(note)}"]
     for gallery in galleries_of(files):

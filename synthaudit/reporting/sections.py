@@ -9,9 +9,9 @@ from rich.text import Text
 
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.sections import added_lines
-from synthaudit.reporting.worst_images import copies, obvious_fakes, repeats, worst_classes
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import files_of
+from synthaudit.result.worst_images import copies, obvious_fakes, repeats, worst_classes
 
 _SHOWN = 5
 
@@ -26,7 +26,7 @@ def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
 
 
 def _class_lines(audit: Audit) -> list[Text]:
-    named = [(name, worst_classes(audit, name, 3)) for name in SCORE_NAMES]
+    named = [(name, worst_classes(audit.classes, name, 3)) for name in SCORE_NAMES]
     return [_class_line(name, worst) for name, worst in named if worst]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.images.collection import ImageEntry
+from synthaudit.result.findings import Finding, Fitness, decide
 from synthaudit.result.notebook import notebook_block
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile, in_order
 from synthaudit.result.scores import ClassScores, Score
 from synthaudit.result.section import Section
+from synthaudit.result.worst_images import examples_of
 from synthaudit.result.writing import json_text, refuse_beside, write_files
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ _DIGITS: Final = 9
 _SMALL: Final = 1e-3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Audit:
     """What an audit found.
 
@@ -146,8 +149,29 @@ class Audit:
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
+        contents |= decide(contents, partial(examples_of, self.images, self.copies))
         rounded: dict[str, Any] = _round(in_order(contents, ScoresFile))
         return rounded
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What the numbers say, the gravest first."""
+        return [Finding.read(own) for own in self.to_dict()["findings"]]
+
+    @property
+    def verdict(self) -> Fitness:
+        """Whether the set is fit to train on."""
+        return Fitness(**self.to_dict()["verdict"])
+
+    def __str__(self) -> str:
+        """The verdict and the four scores, in five lines."""
+        lines = [f"{name:17} {score.value:.3f}" for name, score in self.scores.items()]
+        return "\n".join([self.verdict.text, *lines])
+
+    def __repr__(self) -> str:
+        """One line."""
+        scores = ", ".join(f"{name}={score.value:.3f}" for name, score in self.scores.items())
+        return f"Audit({scores}, fit={self.verdict.fit})"
 
     def _contents(self) -> dict[str, Any]:
         """What all sections say, joined."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from synthaudit.errors import DataError
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
+from synthaudit.result.findings import decide
 from synthaudit.result.schema import SCORES_SCHEMA
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def read_files(folder: Path) -> AuditFiles:
     import pandas as pd
 
     scores, _ = read_scores(folder / "scores.json")
+    if "findings" not in scores:  # written by a version that decided elsewhere
+        scores |= decide(scores)
     with complete(folder, "audit", "synthaudit score --out"):
         images = pd.read_parquet(folder / "images.parquet")
         copies = None

@@ -102,6 +102,7 @@ class MemorisationPart(_Part):
 
     copies: int
     share: Share
+    p_value: Share | None = None
     false_discoveries: Share
     by_both: int | None = None
     by_embedding_only: int | None = None
@@ -201,6 +202,25 @@ class ClassPart(_Part):
     synthetic: int
 
 
+class FindingPart(_Part):
+    """Something that the audit found, the gravest first; ``images`` are paths of some at fault."""
+
+    kind: str
+    severity: Literal["none", "low", "high"]
+    text: str
+    value: float | None
+    interval: tuple[float, float] | None
+    p_value: float | None
+    images: list[str]
+
+
+class VerdictPart(_Part):
+    """Whether the set is fit to train on; null where the numbers do not tell."""
+
+    fit: bool | None
+    text: str
+
+
 class KeptPart(_Part):
     """How many synthetic images are worth keeping, why the others are not, and what they score."""
 
@@ -222,6 +242,7 @@ class ProvenancePart(_Part):
     synthetic_digest: str
     versions: dict[str, str]
     device: str
+    embedder_stands_in_for: str | None = None
     map: str | None = None
     harmonised_to: dict[str, Any] | None = None
 
@@ -230,6 +251,8 @@ class ScoresFile(_Part):
     """``scores.json``: the four scores (0 to 1, higher is worse), and all that is known of them."""
 
     schema_: Literal["synthaudit/scores/1"] = Field(alias="schema")
+    verdict: VerdictPart | None = None
+    findings: list[FindingPart] = Field(default_factory=list)
     unrealistic: Share
     unrepresentative: Share
     unvaried: Share

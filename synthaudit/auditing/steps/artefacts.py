@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -93,8 +94,15 @@ class ArtefactSection(Section):
         return (note,)
 
 
-def inspect_artefacts(samples: Samples, context: Context) -> ArtefactSection | None:
+def inspect_artefacts(
+    samples: Samples, context: Context, *, with_control: bool = True
+) -> ArtefactSection | None:
     """Audit the files of both sides.
+
+    Args:
+        samples: the images.
+        context: of the audit.
+        with_control: whether to embed real images again, in files like the synthetic ones.
 
     Returns:
         ``ArtefactSection``; None where the detector could learn nothing, and when the traits of
@@ -118,7 +126,9 @@ def inspect_artefacts(samples: Samples, context: Context) -> ArtefactSection | N
         folds=settings.folds,
         seed=settings.seed,
     )
-    reached, matched = _control(samples, container, images) or (None, None)
+    reached, matched = None, None
+    if with_control:
+        reached, matched = _control(samples, container, images) or (None, None)
     explains = audit.explains
     if reached is not None and matched is not None:
         explains = reached > max(SUSPICIOUS_AUC, matched - WITHIN)
@@ -190,3 +200,4 @@ def _recipe_of(container: Floats) -> Recipe:
 
 
 STEP: Final = Step(name="artefacts", run=inspect_artefacts, needs=("detector",))
+BRIEF: Final = replace(STEP, run=partial(inspect_artefacts, with_control=False))

@@ -24,6 +24,7 @@ from synthaudit.measures.copies.radius import denser_radius
 from synthaudit.measures.copies.rates import excess_p_value
 from synthaudit.measures.detection.permutation import (
     PermutationNull,
+    approximate_p_value,
     detector_null,
     unit_numbers,
 )
@@ -43,7 +44,7 @@ class CertaintySection(Section):
     """What surrounds the four scores.
 
     Attributes:
-        intervals: by score, at ``settings.confidence``.
+        intervals: by score, at ``settings.confidence``; none after ``quick``.
         null: by score, its level when there is no difference; None where it has none.
         p_values: by score; never 0; None where there is no test.
         detector_p_value: likewise of the detector's ``auc``.
@@ -59,11 +60,13 @@ class CertaintySection(Section):
     def to_dict(self) -> dict[str, Any]:
         """All of it, by score."""
         contents: dict[str, Any] = {
-            "intervals": {name: [own.low, own.high] for name, own in self.intervals.items()},
             "null": dict(self.null),
             "p_values": dict(self.p_values),
             "detector": {"p_value": self.detector_p_value},
         }
+        if self.intervals:
+            ends = {name: [own.low, own.high] for name, own in self.intervals.items()}
+            contents["intervals"] = ends
         if self.floor is not None:
             contents["floor"] = dict(vars(self.floor))
         return contents
@@ -102,6 +105,32 @@ def surround(samples: Samples, context: Context) -> CertaintySection:
         },
         detector_p_value=null.p_values["auc"] if null else None,
         floor=floor,
+    )
+
+
+def test_only(samples: Samples, context: Context) -> CertaintySection:
+    """P-values that need neither permutations nor resamples."""
+    copies = context.section(RadiusDuplicates).found
+    units = unit_numbers(samples.is_synthetic, samples.groups)
+    detection = context.section(DetectorSection).detection
+    by_detector = None
+    if detection.assignments:
+        by_detector = approximate_p_value(detection.auc, samples.is_synthetic, units)
+    expected = None if copies.radius.is_absolute else context.settings.false_alarms
+    chance = 0.5 if by_detector is not None else None
+    return CertaintySection(
+        intervals={},
+        null={
+            **dict.fromkeys(DETECTOR_SCORES, chance),
+            "unvaried": expected,
+            "unoriginal": expected,
+        },
+        p_values={
+            **dict.fromkeys(DETECTOR_SCORES, by_detector),
+            **share_p_values(samples, copies),
+        },
+        detector_p_value=by_detector,
+        floor=None,
     )
 
 
@@ -202,4 +231,6 @@ def share_p_values(samples: Samples, copies: Duplicates) -> dict[str, float | No
     }
 
 
-STEP: Final = Step(name="certainty", run=surround, needs=("duplicates", "detector"))
+_NEEDS: Final = ("duplicates", "detector")
+STEP: Final = Step(name="certainty", run=surround, needs=_NEEDS)
+TESTS_ALONE: Final = Step(name="certainty", run=test_only, needs=_NEEDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import identical_groups
 from synthaudit.measures.search.neighbours import Directions
 from synthaudit.result.section import Section
+from synthaudit.threads import Advance, ignore
 
 # Quadratic in the rows: beyond this many of a side a random sample stands for them.
 _ROWS: Final = 5000
@@ -83,13 +85,23 @@ class CoverageSection(SupportingSection):
         return {**super().to_dict(), "missed": missed}
 
 
-def measure_coverage(samples: Samples, context: Context) -> CoverageSection | None:
-    """Fidelity, coverage and variety; None with fewer than ten images on a side."""
-    context.progress.start("measuring coverage and fidelity", 0)
+def measure_coverage(
+    samples: Samples, context: Context, *, names: Sequence[str] = ()
+) -> CoverageSection | None:
+    """Fidelity, coverage and variety; None with fewer than ten images on a side.
+
+    Args:
+        samples: the images.
+        context: of the audit.
+        names: of our own measures; all where none are named.
+    """
+    taken = names or MEASURES.own
+    context.progress.start("measuring coverage and fidelity", len(taken))
     parted = part_sides(samples, context)
     if parted is None:
         return None
-    found = measure_sets({name: MEASURES.load(name) for name in MEASURES.own}, parted)
+    measures = {name: MEASURES.load(name) for name in taken}
+    found = measure_sets(measures, parted, advance=context.progress.advance)
     ratio = found.by_image[COVERAGE_COLUMN.name][parted.rows[0]]
     kinds = _group(parted, ratio, samples, context.settings.seed)
     return CoverageSection(values=found.values, by_image=found.by_image, missed=kinds)
@@ -137,7 +149,10 @@ def part_sides(samples: Samples, context: Context) -> PartedSides | None:
 
 
 def measure_sets(
-    measures: Mapping[str, Any], parted: PartedSides, taken: Collection[str] = ()
+    measures: Mapping[str, Any],
+    parted: PartedSides,
+    taken: Collection[str] = (),
+    advance: Advance = ignore,
 ) -> SupportingSection:
     """What some measures of whole sets say, one after the other.
 
@@ -145,6 +160,7 @@ def measure_sets(
         measures: by name.
         parted: both sides.
         taken: names of values that are there already.
+        advance: told of measures that are done.
 
     Raises:
         SettingsError: a measure of another package fails, or does not keep to what it should give.
@@ -161,6 +177,7 @@ def measure_sets(
                 for column, numbers in own.items():
                     columns.setdefault(column, np.full(parted.count, np.nan))[rows] = numbers
         values |= found.values
+        advance(1)
     return SupportingSection(values=values, by_image=columns)
 
 
@@ -179,7 +196,7 @@ def _verify(found: Measured, measure: SetMeasure, taken: Collection[str]) -> Non
 
 def _group(parted: PartedSides, ratio: Floats, samples: Samples, seed: int) -> list[MissedKind]:
     """Uncovered real images by what they look like: by k-means."""
-    from sklearn.cluster import KMeans
+    import faiss
 
     names, labels = samples.paths[parted.rows[0]], samples.classes[parted.rows[0]]
     missed = np.flatnonzero(ratio > 1.0)
@@ -187,8 +204,12 @@ def _group(parted: PartedSides, ratio: Floats, samples: Samples, seed: int) -> l
         return []
     distinct = len(identical_groups(parted.directions.unit, missed))
     count = max(min(_KINDS, len(missed) // 5, distinct), 1)
-    means = KMeans(n_clusters=count, n_init=3, random_state=seed % 2**32)
-    kind = means.fit_predict(parted.directions.rows(missed))
+    rows = parted.directions.rows(missed).astype(np.float32)
+    means = faiss.Kmeans(
+        rows.shape[1], count, nredo=3, seed=seed % 2**31, min_points_per_centroid=1
+    )
+    means.train(rows)
+    kind = means.assign(rows)[1]
     kinds = [_describe(missed[kind == number], ratio, names, labels) for number in range(count)]
     return sorted(kinds, key=lambda kind: -kind.size)
 
@@ -204,3 +225,4 @@ def _describe(rows: Integers, ratio: Floats, names: Names, labels: Names) -> Mis
 
 
 STEP: Final = Step(name="coverage", run=measure_coverage, columns=COLUMNS)
+BRIEF: Final = replace(STEP, run=partial(measure_coverage, names=("prdc", "vendi")), is_apart=True)

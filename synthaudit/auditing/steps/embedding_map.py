@@ -52,4 +52,4 @@ def _draw(samples: Samples, context: Context, method: Method) -> MapSection:
 
 
 NEIGHBOURS: Final = Step(name="map", run=draw_neighbours, columns=COLUMNS, is_apart=True)
-PRINCIPAL_AXES: Final = Step(name="map", run=draw_axes, columns=COLUMNS)
+PRINCIPAL_AXES: Final = Step(name="map", run=draw_axes, columns=COLUMNS, is_apart=True)

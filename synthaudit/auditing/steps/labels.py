@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy.typing as npt
@@ -52,4 +52,3 @@ def judge_labels(samples: Samples, context: Context) -> LabelSection | None:
 
 
 STEP: Final = Step(name="labels", run=judge_labels, needs=("axes",), columns=COLUMNS)
-FOR_CURATION: Final = replace(STEP, is_wanted=lambda settings: settings.keep)

@@ -79,6 +79,14 @@ class MemorisationSection(Section):
     false_discoveries: float
 
     @property
+    def p_value(self) -> float:
+        """How likely chance would give as sure a copy by any channel."""
+        channels = (
+            [self.embedding] if self.patterns is None else [self.embedding, self.patterns.found]
+        )
+        return min(1.0, len(channels) * min(channel.any_p_value for channel in channels))
+
+    @property
     def found_by(self) -> Names:
         """(M,) ``both``, ``embedding``, ``pattern``, or empty for what is no copy."""
         by = np.where(self.embedding.is_copy, "embedding", "").astype(object)
@@ -103,6 +111,7 @@ class MemorisationSection(Section):
         summary: dict[str, Any] = {
             "copies": int((by != "").sum()),
             "share": float((by != "").mean()),
+            "p_value": self.p_value,
             "false_discoveries": self.false_discoveries,
         }
         if self.patterns is not None:

@@ -135,6 +135,7 @@ class _Reader:
 
 STEP: Final = Step(
     name="requested",
+    looks_at=("coverage",),
     run=measure_as_requested,
     is_wanted=lambda settings: bool(settings.measures),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +20,9 @@ from synthaudit.errors import EmbedderError
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.usefulness.shared_classes import shared_classes
 from synthaudit.measures.usefulness.train_synthetic_test_real import (
+    SHOTS,
     TrainSyntheticTestReal,
+    probes,
     train_synthetic_test_real,
 )
 from synthaudit.measures.usefulness.zero_shot import TEMPLATES, ZeroShot, zero_shot
@@ -44,15 +48,25 @@ class UsefulnessSection(Section):
         return {"usefulness": summary}
 
 
-def judge_usefulness(samples: Samples, context: Context) -> UsefulnessSection | None:
-    """Train on synthetic images and test on real ones; None without two shared classes."""
+def judge_usefulness(
+    samples: Samples, context: Context, *, shots: Sequence[int] = SHOTS
+) -> UsefulnessSection | None:
+    """Train on synthetic images and test on real ones; None without two shared classes.
+
+    Args:
+        samples: the images.
+        context: of the audit.
+        shots: real images a class of the few-shot curves.
+    """
     settings = context.settings
-    context.progress.start("training probes", 0)
+    context.progress.start("training probes", probes(shots))
     value = train_synthetic_test_real(
         samples.on(context.section(AxesSection).axes),
         context.section(DuplicateSection).found.cluster,
         confidence=settings.confidence,
         seed=settings.seed,
+        shots=shots,
+        advance=context.progress.advance,
     )
     if value is None:
         return None
@@ -87,3 +101,4 @@ def _read_classes(embedder: TextEmbedder, names: list[str]) -> Singles:
 
 
 STEP: Final = Step(name="usefulness", run=judge_usefulness, needs=("duplicates", "axes"))
+BRIEF: Final = replace(STEP, run=partial(judge_usefulness, shots=()))

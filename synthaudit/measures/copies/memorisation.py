@@ -28,12 +28,14 @@ class Memorisation:
         distance: (M,) their cosine distance.
         p_value: (M,) probability that a fresh real image comes as near, in (0, 1].
         is_copy: (M,) discoveries at the wanted rate of false ones.
+        any_p_value: of the guess that none of them is a copy (Simes, Biometrika 1986).
     """
 
     original: Integers
     distance: Floats
     p_value: Floats
     is_copy: Flags
+    any_p_value: float
 
 
 def judge_copies(
@@ -57,11 +59,13 @@ def judge_copies(
     else:
         p_value = nearness_p_values(distance, held_out)
     adjusted = false_discovery_rates(p_value)
+    is_judged = len(held_out) >= _LEAST_REFERENCE
     return Memorisation(
         original=original,
         distance=distance,
         p_value=p_value,
-        is_copy=(adjusted <= false_discoveries) & (len(held_out) >= _LEAST_REFERENCE),
+        is_copy=(adjusted <= false_discoveries) & is_judged,
+        any_p_value=float(adjusted.min(initial=1.0)) if is_judged else 1.0,
     )
 
 

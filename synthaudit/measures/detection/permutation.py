@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtr
 
 from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.detection.assignment import assign
@@ -23,6 +24,8 @@ from synthaudit.measures.search.clusters import number_clusters
 from synthaudit.threads import Advance, ignore
 
 # Bounds the cost; the test then speaks of these images and is as honest, if less sharp.
+_WIDER: Final = 1.5
+_LEAST_P_VALUE: Final = 1e-300
 _ROWS: Final = 3000
 
 
@@ -106,6 +109,28 @@ def detector_null(
         },
         permutations=permutations,
     )
+
+
+def approximate_p_value(auc: float, is_synthetic: Flags, units: Integers) -> float | None:
+    """How likely chance alone gives such an AUC, without permutations.
+
+    The normal approximation of the Mann-Whitney test on clusters, its standard deviation widened by
+    half: that of a cross-validated AUC of two halves of 80 to 1,250 real photos was 1.37 to 1.41
+    times that of independent scores. So it is a little too careful.
+
+    Args:
+        auc: of out-of-fold probabilities.
+        is_synthetic: (n,) the side of each image.
+        units: (n,) its unit, see ``unit_numbers``.
+
+    Returns:
+        p in (0, 1]; None when a side has fewer than two units.
+    """
+    real, synthetic = (len(np.unique(units[side])) for side in (~is_synthetic, is_synthetic))
+    if min(real, synthetic) < 2:
+        return None
+    deviation = _WIDER * np.sqrt((real + synthetic + 1.0) / (12.0 * real * synthetic))
+    return max(float(ndtr(-(auc - 0.5) / deviation)), _LEAST_P_VALUE)
 
 
 def unit_numbers(is_synthetic: Flags, groups: Integers) -> Integers:

@@ -19,13 +19,12 @@ from synthaudit.measures.usefulness.shared_classes import shared_classes
 from synthaudit.threads import Advance, ignore, in_threads
 
 _FOLDS: Final = 5
-_SHOTS: Final = (1, 2, 4, 8, 16)
+SHOTS: Final = (1, 2, 4, 8, 16)
+"""Real images a class of the few-shot curves."""
+
 _DRAWS: Final = 10
 _RESAMPLES: Final = 200
 _ROUTES: Final = 3
-
-PROBES: Final = _ROUTES * _FOLDS + 2 * _DRAWS * len(_SHOTS)
-"""How many probes are trained; fewer where a class has too few images for the last shots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +71,7 @@ def train_synthetic_test_real(
     *,
     confidence: float = 0.95,
     seed: int = 0,
+    shots: Sequence[int] = SHOTS,
     advance: Advance = ignore,
 ) -> TrainSyntheticTestReal | None:
     """Train probes on real images, synthetic ones, and both; test each on held-out real images.
@@ -85,7 +85,8 @@ def train_synthetic_test_real(
         clusters: (n,) near-duplicate clusters, -1 for images alone.
         confidence: of the intervals.
         seed: of folds, draws and intervals.
-        advance: told of probes that are trained, at most ``PROBES``.
+        shots: real images a class of the few-shot curves, ascending.
+        advance: told of probes that are trained, see ``probes``.
 
     Returns:
         ``TrainSyntheticTestReal``; None with fewer than two classes that both sides have and that
@@ -119,10 +120,15 @@ def train_synthetic_test_real(
             }
             for number, name in enumerate(names)
         },
-        few_shot=_few_shot(probing, judge, rng),
+        few_shot=_few_shot(probing, judge, rng, shots),
         chance=1.0 / len(names),
         excluded=probing.excluded,
     )
+
+
+def probes(shots: Sequence[int]) -> int:
+    """How many probes are trained; fewer where a class has too few images for the last shots."""
+    return _ROUTES * _FOLDS + 2 * _DRAWS * len(shots)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,12 +236,14 @@ class _Judge:
             return np.asarray(right / asked)
 
 
-def _few_shot(probing: _Probing, judge: _Judge, rng: np.random.Generator) -> list[FewShot]:
+def _few_shot(
+    probing: _Probing, judge: _Judge, rng: np.random.Generator, shots: Sequence[int]
+) -> list[FewShot]:
     position = np.full(len(probing.target), -1)
     position[probing.real] = np.arange(len(probing.real))
     folds = [pair for _ in range(_DRAWS // _FOLDS) for pair in probing.folds(rng)]
     found = []
-    for images in _SHOTS:
+    for images in shots:
         judged = {route: np.full((_DRAWS, len(probing.real)), np.nan) for route in ("real", "both")}
         lessons = []
         for draw, (train, test) in enumerate(folds):

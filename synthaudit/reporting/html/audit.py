@@ -15,13 +15,12 @@ from synthaudit.reporting.html.page import data_uri, flat, render
 from synthaudit.reporting.html.plots import audit_plots
 from synthaudit.reporting.html.sections import PAGE, added_html
 from synthaudit.reporting.interpretation import (
-    MEANINGS,
     command_of,
-    interpret,
+    finding_of,
+    findings_in,
     next_steps,
-    severity,
-    verdict_of,
 )
+from synthaudit.result.findings import FAULTS
 from synthaudit.result.reading import AuditFiles
 
 
@@ -72,8 +71,9 @@ def report_html(files: AuditFiles) -> str:
         data={} if drawn is None else {"map-data": drawn.data},
         scores=files.scores,
         gauges=_gauges(files.scores),
-        verdict=verdict_of(files.scores),
-        next_steps=next_steps(files.scores),
+        verdict=files.scores["verdict"]["text"],
+        findings=[own for own in findings_in(files.scores) if own.kind not in SCORE_NAMES],
+        next_steps=next_steps(findings_in(files.scores)),
         galleries=galleries,
         anchors={gallery.name for gallery in galleries},
         map=drawn,
@@ -114,14 +114,14 @@ def _cards(galleries: Sequence[Gallery]) -> Iterator[Card]:
 
 
 def _gauges(scores: Any) -> list[Gauge]:
-    sentences = interpret(scores)
     gauges = []
     for name in SCORE_NAMES:
+        finding = finding_of(scores, name)
         ends = scores.get("intervals", {}).get(name) or (None, None)
         gauges.append(
             Gauge(
                 name=name,
-                meaning=MEANINGS[name],
+                meaning=FAULTS[name],
                 value=scores[name],
                 low=ends[0],
                 high=ends[1],
@@ -129,8 +129,8 @@ def _gauges(scores: Any) -> list[Gauge]:
                 null=scores.get("null", {}).get(name),
                 floor=scores.get("floor", {}).get(name),
                 p_value=scores.get("p_values", {}).get(name),
-                severity=severity(scores, name),
-                sentence=sentences[name],
+                severity=finding.severity,
+                sentence=finding.text,
             )
         )
     return gauges

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthaudit.reporting.worst_images import obvious_fakes, repeats, uncovered
 from synthaudit.result.reading import AuditFiles
+from synthaudit.result.worst_images import obvious_fakes, repeats, uncovered
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from synthaudit.result.audit import Audit
+from synthaudit.result.scores import ClassScores
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_EXAMPLES: Final = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +67,33 @@ def copies(images: pd.DataFrame, count: int) -> list[Copy]:
     return [Copy(path=a, original=b, distance=float(d)) for a, b, d in rows]
 
 
-def worst_classes(audit: Audit, score: str, count: int) -> list[tuple[str, float]]:
+def worst_classes(
+    classes: Mapping[str, ClassScores], score: str, count: int
+) -> list[tuple[str, float]]:
     """The classes with the highest values of one score, those at zero left out."""
-    named = [(name, float(getattr(scores, score))) for name, scores in audit.classes.items()]
+    named = [(name, float(getattr(scores, score))) for name, scores in classes.items()]
     values = [(name, value) for name, value in named if value > 0.0]
     return sorted(values, key=lambda entry: (-entry[1], entry[0]))[:count]
+
+
+def examples_of(images: pd.DataFrame, discovered: pd.DataFrame | None, kind: str) -> list[str]:
+    """Paths of some images at fault for a score, the worst first.
+
+    Args:
+        images: a row an image.
+        discovered: a row a discovered copy; None where there was no search for them.
+        kind: one of the four scores.
+    """
+    if kind == "unrealistic":
+        return [path for path, _ in obvious_fakes(images, _EXAMPLES)]
+    if kind == "unrepresentative":
+        return uncovered(images, _EXAMPLES)
+    if kind == "unvaried":
+        found = repeats(images, _EXAMPLES)
+        return [path for repeat in found for path in repeat.paths][:_EXAMPLES]
+    if discovered is not None and len(discovered):
+        return [str(path) for path in discovered["path"].head(_EXAMPLES)]
+    return [copy.path for copy in copies(images, _EXAMPLES)]
 
 
 def _synthetic(images: pd.DataFrame) -> pd.DataFrame:

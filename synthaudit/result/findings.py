@@ -1,0 +1,379 @@
+"""Findings and the verdict: the one place that decides what an audit claims.
+
+Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
+numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
+need p <= 0.03 of its AUC, and repeats, copies by the radius and copies by calibrated distances
+p <= 0.01 each, so that all claims about two sets of one distribution together are wrong in at most
+6 % of audits (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Self
+
+from synthaudit.measures.intervals import wilson
+from synthaudit.measures.scores import SCORE_NAMES
+
+Scores = Mapping[str, Any]
+"""The contents of ``scores.json``."""
+
+Severity = Literal["none", "low", "high"]
+
+_DETECTOR_ALPHA: Final = 0.03
+_SHARE_ALPHA: Final = 0.01
+_CLAIM_ALPHA: Final = 0.05
+
+# Of the way from chance to certainty. A difference that is surely smaller than the first is none
+# that training would notice; one larger than the second, most of the images give away.
+_HARDLY: Final = 0.1
+_CLEARLY: Final = 0.4
+_NEARLY_ALL: Final = 0.8
+# Surely more than one image in ten repeats another one, or more than one in a hundred is a copy.
+_MANY_REPEATS: Final = 0.1
+_MANY_COPIES: Final = 0.01
+
+FAULTS: Final = {
+    "unrealistic": "fakes stand out",
+    "unrepresentative": "real variety is missed",
+    "unvaried": "it repeats itself",
+    "unoriginal": "it copies real images",
+    "usefulness": "training on it costs accuracy",
+}
+"""What is wrong where a finding has a severity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that an audit found.
+
+    Attributes:
+        kind: the score or the section that it is about: one of the four scores, ``files``,
+            ``usefulness``, ``embedder``.
+        severity: ``none`` where chance explains it or it does no harm; ``low``; ``high``, which by
+            itself makes a set unfit.
+        text: in a sentence.
+        value: the number that it rests on; None where there is none.
+        interval: both ends, where they are known.
+        p_value: how likely chance alone would give as much; None without a test.
+        images: paths of some images at fault, the worst first; the real ones for
+            ``unrepresentative``, else synthetic ones.
+        is_decided: whether the numbers could tell at all.
+    """
+
+    kind: str
+    severity: Severity
+    text: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    images: Sequence[str] = ()
+    is_decided: bool = True
+
+    @classmethod
+    def read(cls, own: Mapping[str, Any]) -> Self:
+        """From what ``scores.json`` holds."""
+        ends = own["interval"]
+        return cls(**{**own, "interval": None if ends is None else (ends[0], ends[1])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``scores.json`` holds it."""
+        return {
+            "kind": self.kind,
+            "severity": self.severity,
+            "text": self.text,
+            "value": self.value,
+            "interval": None if self.interval is None else list(self.interval),
+            "p_value": self.p_value,
+            "images": list(self.images),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitness:
+    """Whether a set is fit to train on.
+
+    Attributes:
+        fit: True where nothing grave speaks against it; None where the numbers do not tell.
+        text: in a sentence.
+    """
+
+    fit: bool | None
+    text: str
+
+
+def find(scores: Scores) -> list[Finding]:
+    """What the numbers of an audit say, the gravest first.
+
+    Args:
+        scores: contents of ``scores.json``.
+    """
+    found = [
+        _of_detector(scores, "unrealistic"),
+        _of_detector(scores, "unrepresentative"),
+        _of_repeats(scores),
+        _of_copies(scores),
+        *(own for make in (_of_files, _of_usefulness, _of_embedder) if (own := make(scores))),
+    ]
+    order = ("high", "low", "none")
+    return sorted(found, key=lambda finding: order.index(finding.severity))
+
+
+def judge_fitness(findings: Sequence[Finding]) -> Fitness:
+    """The verdict on a set.
+
+    Args:
+        findings: all that there are.
+    """
+    by = {severity: [f.kind for f in findings if f.severity == severity] for severity in _SEVERE}
+    if by["high"]:
+        faults = _listed([FAULTS[kind] for kind in _in_order(by["high"])])
+        return Fitness(fit=False, text=f"Not fit to train on as it is: {faults}.")
+    undecided = [finding for finding in findings if not finding.is_decided]
+    if undecided:
+        return Fitness(fit=None, text=f"Undecided: {_lowered(undecided[0].text)}")
+    if by["low"]:
+        faults = _listed([FAULTS[kind] for kind in _in_order(by["low"])])
+        return Fitness(fit=True, text=f"Fit to train on, but for small faults: {faults}.")
+    return Fitness(fit=True, text="Nothing speaks against training on this set.")
+
+
+_SEVERE: Final = ("high", "low")
+
+
+def _in_order(kinds: Sequence[str]) -> list[str]:
+    return [kind for kind in FAULTS if kind in kinds]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _number(scores: Scores, part: str, name: str) -> float | None:
+    found: float | None = (scores.get(part) or {}).get(name)
+    return found
+
+
+def _ends(scores: Scores, name: str) -> tuple[float, float] | None:
+    ends = (scores.get("intervals") or {}).get(name)
+    return None if ends is None else (float(ends[0]), float(ends[1]))
+
+
+_STEPS: Final = {
+    "unrealistic": (
+        "The synthetic images stand out, but hardly.",
+        "The synthetic images stand out somewhat.",
+        "The synthetic images stand out clearly.",
+        "Nearly every synthetic image gives itself away.",
+        "The synthetic images pass for real: nothing beyond chance.",
+    ),
+    "unrepresentative": (
+        "Hardly any of the real variety is missed.",
+        "Some of the real variety is missed.",
+        "Much of the real variety is missed.",
+        "Hardly any real image has its like among the synthetic ones.",
+        "The real images blend in with the synthetic ones: nothing beyond chance.",
+    ),
+}
+
+
+def _of_detector(scores: Scores, name: str) -> Finding:
+    value, chance = float(scores[name]), _number(scores, "chance", name)
+    detector = scores.get("detector") or {}
+    p_value, interval = _number(scores, "p_values", name), _ends(scores, name)
+    base = Finding(
+        kind=name, severity="none", text="", value=value, interval=interval, p_value=p_value
+    )
+    if 2 * (detector.get("undetermined_synthetic") or 0) > scores["counts"]["synthetic"]:
+        text = "The detector cannot judge most of the synthetic images: see the notes."
+        return replace(base, text=text, is_decided=False)
+    level = max(_number(scores, "null", name) or 0.0, 0.5 if chance is None else chance)
+    step = _step_of(value, level)
+    if p_value is None:
+        text = f"{_STEPS[name][step]} Whether by chance was not tested."
+        return replace(base, text=text, is_decided=False)
+    gate = detector.get("p_value")
+    if p_value > _CLAIM_ALPHA or (p_value if gate is None else gate) > _DETECTOR_ALPHA:
+        return replace(base, text=_STEPS[name][-1])
+    if (scores.get("artefacts") or {}).get("explains"):
+        text = "Size and codec of the files tell the sides apart: the pictures were not judged."
+        return replace(base, text=text, is_decided=False)
+    if interval is not None and _excess(interval[1], level) < _HARDLY:
+        return replace(base, text=_STEPS[name][0])
+    return replace(base, text=_STEPS[name][max(step, 1)], severity="high" if step >= 2 else "low")
+
+
+def _excess(value: float, level: float) -> float:
+    return (value - level) / (1.0 - level)
+
+
+def _step_of(value: float, level: float) -> int:
+    return sum(_excess(value, level) >= bound for bound in (_HARDLY, _CLEARLY, _NEARLY_ALL))
+
+
+def _of_repeats(scores: Scores) -> Finding:
+    value, p_value = float(scores["unvaried"]), _number(scores, "p_values", "unvaried")
+    interval = _ends(scores, "unvaried")
+    is_claimed = p_value is not None and p_value <= _SHARE_ALPHA
+    flagged = round(value * scores["counts"]["synthetic"])
+    text = _share_text(scores, flagged, ("repeats another one", "repeat another one"))
+    least = value if interval is None else interval[0]
+    return Finding(
+        kind="unvaried",
+        severity="none" if not is_claimed else "high" if least >= _MANY_REPEATS else "low",
+        text=f"{text}{_compared(scores, 'unvaried', flagged, p_value, is_claimed=is_claimed)}.",
+        value=value,
+        interval=interval,
+        p_value=p_value,
+        is_decided=p_value is not None,
+    )
+
+
+def _of_copies(scores: Scores) -> Finding:
+    """Copies by all channels: within the radius, and discovered by calibrated distances."""
+    value, count = float(scores["unoriginal"]), scores["counts"]["synthetic"]
+    p_value, interval = _number(scores, "p_values", "unoriginal"), _ends(scores, "unoriginal")
+    within = round(value * count)
+    memorisation = scores.get("memorisation") or {}
+    discovered = int(memorisation.get("copies") or 0)
+    likely = memorisation.get("p_value")
+    by_radius = p_value is not None and p_value <= _SHARE_ALPHA
+    by_distance = discovered > 0 and likely is not None and likely <= _SHARE_ALPHA
+    flagged = within
+    if by_distance and (discovered > within or not by_radius):
+        flagged, value, p_value = discovered, discovered / count, likely
+        confidence = scores["provenance"].get("settings", {}).get("confidence", 0.95)
+        own = wilson(value, count, confidence)
+        interval = (own.low, own.high)
+    is_claimed = by_radius or by_distance
+    text = _share_text(scores, flagged, ("copies a real one", "copy a real one"))
+    if by_distance and memorisation.get("mirrored"):
+        text += f", {memorisation['mirrored']:,} of them mirrored"
+    least = value if interval is None else interval[0]
+    return Finding(
+        kind="unoriginal",
+        severity="none" if not is_claimed else "high" if least > _MANY_COPIES else "low",
+        text=f"{text}{_compared(scores, 'unoriginal', flagged, p_value, is_claimed=is_claimed)}.",
+        value=value,
+        interval=interval,
+        p_value=p_value,
+        is_decided=p_value is not None or likely is not None,
+    )
+
+
+def _share_text(scores: Scores, flagged: int, verbs: tuple[str, str]) -> str:
+    count = scores["counts"]["synthetic"]
+    if flagged == 0:
+        return f"No synthetic image {verbs[0]}"
+    return f"{flagged:,} of {count:,} synthetic images {verbs[flagged > 1]}"
+
+
+def _compared(
+    scores: Scores, name: str, flagged: int, p_value: float | None, *, is_claimed: bool
+) -> str:
+    if flagged == 0:
+        return ""
+    if p_value is None:
+        return "; whether by chance was not tested"
+    chance = _number(scores, "chance", name)
+    if not is_claimed:
+        return ", no more than by chance"
+    if chance is None:
+        return ""
+    expected = max(chance * scores["counts"]["synthetic"], 0.5)
+    return f"; chance would give about {expected:,.0f}"
+
+
+def _of_files(scores: Scores) -> Finding | None:
+    files = scores.get("artefacts") or {}
+    if not files.get("explains"):
+        return None
+    reached = files.get("control_auc") or files["container_auc"]
+    traits = ", ".join(trait["name"] for trait in files["best"][:3])
+    return Finding(
+        kind="files",
+        severity="none",
+        text=f"The files alone give the sides away (AUC {reached:.3f}): they differ in {traits}.",
+        value=float(reached),
+    )
+
+
+def _of_usefulness(scores: Scores) -> Finding | None:
+    gain = (scores.get("usefulness") or {}).get("gain")
+    if gain is None or gain["low"] is None:
+        return None
+    low, high = float(gain["low"]), float(gain["high"])
+    figures = f"{gain['value']:+.3f} ({low:+.3f} to {high:+.3f})"
+    meaning = "changes accuracy by no more than noise"
+    if high < 0.0 or low > 0.0:
+        meaning = "costs accuracy" if high < 0.0 else "adds accuracy"
+    return Finding(
+        kind="usefulness",
+        severity="low" if high < 0.0 else "none",
+        text=f"Training on them besides the real images {meaning}: {figures}.",
+        value=float(gain["value"]),
+        interval=(low, high),
+    )
+
+
+def _of_embedder(scores: Scores) -> Finding | None:
+    wanted = scores["provenance"].get("embedder_stands_in_for")
+    if wanted is None:
+        return None
+    return Finding(
+        kind="embedder",
+        severity="none",
+        text=f"Judged by {scores['provenance']['embedder']} in place of {wanted}, whose weights "
+        "were not at hand: it sees style and forensic traces, not meaning.",
+    )
+
+
+WHAT_TO_DO: Final[Mapping[str, str]] = {
+    "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
+    "guidance, the model. --keep leaves them out.",
+    "unrepresentative": "Ask for the real images that are missed: their subjects, contexts and "
+    "viewpoints.",
+    "unvaried": "Keep one image of each cluster of repeats (--keep); vary seeds and prompts.",
+    "unoriginal": "Drop the copies of real images, and do not publish them.",
+    "usefulness": "Look at the classes that lose, and train with fewer synthetic images.",
+    "files": "Run again with --harmonise: one size and codec for all images.",
+    "embedder": "Fetch the CLIP weights: synthaudit doctor says how.",
+}
+"""What mends a finding, by its kind."""
+
+
+def advice(finding: Finding) -> str | None:
+    """What to do about a finding; None where there is nothing to do."""
+    if finding.severity == "none" and finding.kind not in ("files", "embedder"):
+        return None
+    return WHAT_TO_DO[finding.kind]
+
+
+Examples = Callable[[str], Sequence[str]]
+"""By kind of finding, paths of images at fault."""
+
+
+def decide(scores: Scores, examples: Examples = lambda _: ()) -> dict[str, Any]:
+    """``findings`` and ``verdict`` of ``scores.json``.
+
+    Args:
+        scores: its other contents.
+        examples: names some images at fault.
+    """
+    findings = find(scores)
+    named = [
+        replace(finding, images=tuple(examples(finding.kind)))
+        if finding.severity != "none" and finding.kind in SCORE_NAMES
+        else finding
+        for finding in findings
+    ]
+    fitness = judge_fitness(findings)
+    return {
+        "findings": [finding.to_dict() for finding in named],
+        "verdict": {"fit": fitness.fit, "text": fitness.text},
+    }
