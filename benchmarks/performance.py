@@ -29,7 +29,7 @@ def machine() -> str:
     names = (
         "synthaudit-images",
         "numpy",
-        "faiss-gpu",
+        "faiss-cpu",
         "torch",
         "open_clip_torch",
         "pillow",

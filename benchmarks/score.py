@@ -227,7 +227,7 @@ def run_all(data: Path, *, quick: bool) -> str:
 
 
 def machine() -> str:
-    names = ("synthaudit-images", "numpy", "faiss-gpu", "torch", "open_clip_torch", "pillow")
+    names = ("synthaudit-images", "numpy", "faiss-cpu", "torch", "open_clip_torch", "pillow")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}."
 

@@ -121,7 +121,7 @@ class Settings(BaseModel):
     compiled: bool = _option(
         False, "Embedder", "Make kernels for the model first: for very many images."
     )
-    local_files_only: bool = _option(False, "Embedder", "Never ask a model hub.", flag="--offline")
+    offline: bool = _option(False, "Embedder", "Never ask a model hub.")
     engine: Literal["local", "ray"] = _option(
         "local",
         "Machine",
@@ -161,7 +161,7 @@ CONDITIONS: Final = frozenset(
         "cache",
         "device",
         "engine",
-        "local_files_only",
+        "offline",
         "memory",
         "use_cache",
         "workers",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.backends.gpu_precision import full_precision
 from synthaudit.measures.blocks import blocks
 from synthaudit.measures.detection.assignment import Assignment
 from synthaudit.measures.detection.cross_validation import SINGLE_FROM, OutOfFold, cross_validate
@@ -89,10 +90,5 @@ def cross_validate_on_gpu(
     import torch
 
     held = DeviceDesign(torch.from_numpy(np.ascontiguousarray(rows)).to(device))
-    is_allowed = torch.backends.cuda.matmul.allow_tf32
-    # TensorFloat-32 has the digits of float16.
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
+    with full_precision():
         return cross_validate(held, assignments, **options)
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = is_allowed

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from synthaudit.arrays import Integers, Singles
+from synthaudit.backends.gpu_precision import full_precision
 from synthaudit.measures.blocks import blocks
 from synthaudit.measures.search.neighbours import Found
 
@@ -59,8 +60,6 @@ def _by_torch(
 ) -> Iterator[Found]:
     import torch
 
-    # TensorFloat-32 would swap neighbours that are no nearer than a thousandth to each other.
-    torch.backends.cuda.matmul.allow_tf32 = False
     parts = [
         (chosen.start, torch.from_numpy(unit[candidates[chosen]]).to(device))
         for chosen in blocks(len(candidates), _CANDIDATES)
@@ -69,7 +68,8 @@ def _by_torch(
         rows = torch.from_numpy(unit[queries[block]]).to(device)
         values, places = [], []
         for first, part in parts:
-            best = (rows @ part.T).topk(min(width, len(part)), dim=1)
+            with full_precision():
+                best = (rows @ part.T).topk(min(width, len(part)), dim=1)
             values.append(best.values)
             places.append(best.indices + first)
         every = torch.cat(values, dim=1).topk(width, dim=1).indices

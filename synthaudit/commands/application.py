@@ -23,6 +23,24 @@ COMMANDS: Final = {
 }
 """What the list of commands says of each; the rest is in ``commands/NAME.py``."""
 
+EXAMPLES: Final = {
+    "score": (
+        "synthaudit score photos/ generated/ --out audit",
+        "synthaudit score photos/ generated/ --quick --keep kept.csv",
+    ),
+    "sweep": (
+        "synthaudit sweep --example > prompts.yaml",
+        "synthaudit sweep prompts.yaml --dry-run",
+    ),
+    "gate": ("synthaudit gate audit --init", "synthaudit gate audit --max unvaried=0.02"),
+    "compare": ("synthaudit compare before after",),
+    "report": ("synthaudit report audit",),
+    "selftest": ("synthaudit selftest photos/",),
+    "demo": ("synthaudit demo",),
+    "doctor": ("synthaudit doctor",),
+}
+"""Calls that help shows."""
+
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 
 
@@ -52,6 +70,9 @@ class _LazyGroup(TyperGroup):
                 text = " ".join(error.format_message().split())
                 stop = "" if text[-1:] in {".", "?"} else "."
                 sys.stderr.write(f"error: {text}{stop} See {path} --help.\n")
+                if text.startswith("Missing argument"):
+                    shown = EXAMPLES.get(path.rpartition(" ")[2], ())
+                    sys.stderr.write("".join(f"  {example}\n" for example in shown))
             sys.exit(2)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -62,7 +83,8 @@ def load(name: str) -> Any:
         add_completion=False, pretty_exceptions_enable=False, context_settings=_CONTEXT
     )
     function = getattr(import_module(f"synthaudit.commands.{name}"), name)
-    own.command(name)(function)
+    examples = "\n\n".join(f"`{example}`" for example in EXAMPLES[name])
+    own.command(name, epilog=f"Examples:\n\n{examples}")(function)
     command = typer.main.get_command(own)
     command.name = name
     return command
@@ -72,7 +94,6 @@ application = typer.Typer(
     name="synthaudit",
     cls=_LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings=_CONTEXT,
     help="Is a set of generated images good enough to train on? Four scores say so.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,11 +15,20 @@ from synthaudit.commands.terminal import answers_errors
 def compare(
     before: Annotated[Path, typer.Argument(help="A scores.json or the folder that holds it.")],
     after: Annotated[Path, typer.Argument(help="Another one.")],
+    *,
+    output_format: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="json prints all of it as JSON.")
+    ] = "table",
 ) -> None:
     """Print what changed between two audits, and which images came, went or turned bad."""
     from rich.console import Console
 
     from synthaudit.gating.comparing import compare as run
     from synthaudit.reporting.gate import print_comparison
+    from synthaudit.result.writing import json_text
 
-    print_comparison(run(before, after), Console())
+    found = run(before, after)
+    if output_format == "json":
+        sys.stdout.write(json_text(found.to_dict()))
+    else:
+        print_comparison(found, Console())

@@ -51,13 +51,15 @@ def gate(
     ] = "table",
 ) -> None:
     """Check SCORES against a policy. Exit codes: 0 passes, 1 rejected, 2 unusable, 3 undecided."""
-    from synthaudit.gating.example import example_policy
+    from synthaudit.gating.example import example_policy, unfitness
     from synthaudit.gating.policy import POLICY_NAME
     from synthaudit.result.reading import read_scores
 
     contents, file = read_scores(scores)  # before the policy: who has no scores needs none
     if init:
         _write_new(policy or Path(POLICY_NAME), example_policy(contents))
+        if (reason := unfitness(contents)) is not None:
+            typer.echo(f"warning: {reason}", err=True)
         return
     chosen = choose_policy(policy, maximum or [], certain=certain)
     verdict, images = judge_contents(contents, file.parent, chosen, baseline)

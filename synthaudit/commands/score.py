@@ -92,10 +92,11 @@ def check_tracker(name: str) -> str:
     """The name of a tracker, if it is one."""
     from synthaudit.errors import UsageError
     from synthaudit.registry import nearest_name
-    from synthaudit.reporting.tracking import TRACKERS
+    from synthaudit.reporting.tracking import TRACKERS, refuse_without_library
 
     if name not in TRACKERS:
         raise UsageError(f"--track knows no {name!r}; {nearest_name(name, TRACKERS)}")
+    refuse_without_library(name)
     return name
 
 

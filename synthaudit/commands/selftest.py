@@ -15,7 +15,7 @@ from synthaudit.commands.terminal import Listener, answers_errors
 @answers_errors
 @takes_settings(
     *("embedder", "false_alarms", "false_discoveries", "folds", "obvious", "seed"),
-    *("cache", "use_cache", "workers", "batch_size", "device", "precision", "local_files_only"),
+    *("cache", "use_cache", "workers", "batch_size", "device", "precision", "offline"),
     *("max_pixels", "engine"),
 )
 def selftest(

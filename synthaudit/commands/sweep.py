@@ -123,9 +123,12 @@ def _tell_beforehand(
     """Print what a sweep would make and cost, or only how far it is."""
     from synthaudit.reporting.sweep import print_estimate, print_state
     from synthaudit.sweeping.cost import estimate, state_of
+    from synthaudit.sweeping.reading import has_other_plan
 
     if not dry_run:
         print_state(state_of(prepared, folder), console)
+        if has_other_plan(folder, prepared.plan):
+            console.print("The plan has changed since the results there were written.")
         return
     cost = estimate(prepared, folder, calibrate=calibrate)
     print_estimate(cost, console, plan_images=prepared.plan.images_per_arm)

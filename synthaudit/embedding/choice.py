@@ -32,7 +32,7 @@ def choose_embedder(settings: Settings) -> Embedder:
     """
     name = settings.embedder
     if name == "auto":
-        name = resolve_auto(local_files_only=settings.local_files_only)
+        name = resolve_auto(local_files_only=settings.offline)
     kind, _, argument = name.partition(":")
     if kind not in EMBEDDERS.names:
         others = f"use {_FORMS}, or install the package that brings it."

@@ -38,8 +38,11 @@ def make_clip(argument: str, settings: Settings) -> ClipEmbedder:
     Raises:
         EmbedderError: there is no such model, or its weights cannot be had.
     """
-    placement = placement_of(settings)
     model, _, tag = argument.partition(":")
+    if not argument:
+        # Before the seconds that torch and open_clip take.
+        hub.fetch(DEFAULT_REPOSITORY, WEIGHT_FILES, local_files_only=settings.offline)
+    placement = placement_of(settings)
     if model == "local-dir" and tag:
         return load_clip_folder(Path(tag).expanduser(), placement=placement)
     if argument and not (model and tag):
@@ -51,7 +54,7 @@ def make_clip(argument: str, settings: Settings) -> ClipEmbedder:
         model or DEFAULT_MODEL,
         tag or DEFAULT_TAG,
         placement=placement,
-        local_files_only=settings.local_files_only,
+        local_files_only=settings.offline,
     )
 
 

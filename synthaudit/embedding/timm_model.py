@@ -33,7 +33,7 @@ def make_timm(argument: str, settings: Settings) -> TorchEmbedder:
     return load_timm(
         argument,
         placement=placement_of(settings),
-        local_files_only=settings.local_files_only,
+        local_files_only=settings.offline,
     )
 
 

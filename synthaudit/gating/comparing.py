@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from synthaudit.arrays import Floats
 from synthaudit.errors import PolicyError, UsageError
-from synthaudit.measures.intervals import Quantity, difference, wilson
+from synthaudit.measures.intervals import Quantity, difference, normal_width, wilson
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import read_images, read_scores
@@ -39,9 +39,11 @@ class Change(Quantity):
 
     @property
     def reading(self) -> str:
-        """``worse``, ``better`` or ``within noise``."""
+        """``worse``, ``better``, ``within noise`` or ``no change``."""
         if self.low is None or self.high is None:
             return "unknown: no intervals"
+        if self.low == self.high == 0.0:
+            return "no change"
         return "worse" if self.low > 0 else "better" if self.high < 0 else "within noise"
 
 
@@ -62,6 +64,14 @@ class Comparison:
     gone: list[str]
     newly_bad: list[str]
     has_same_real: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for other programs."""
+        changes = {
+            name: {**asdict(change), "reading": change.reading}
+            for name, change in self.changes.items()
+        }
+        return {**asdict(self), "changes": changes}
 
 
 def compare(before: Audit | str | Path, after: Audit | str | Path) -> Comparison:
@@ -86,7 +96,7 @@ def compare(before: Audit | str | Path, after: Audit | str | Path) -> Comparison
         0.0
     """
     (old, first), (new, second) = contents_of(before), contents_of(after)
-    refuse_other_embedder(new, old)
+    refuse_incomparable(new, old)
     return compare_contents(old, new, (first, second))
 
 
@@ -155,6 +165,8 @@ def paired_changes(
 ) -> dict[str, Quantity]:
     """Changes by score, where the real images are the same; else nothing."""
     first, second = images
+    if _is_same(before, after):
+        return {name: Quantity(value=0.0, low=0.0, high=0.0) for name in SCORE_NAMES}
     if first is None or second is None or not has_same_real(before, after):
         return {}
     real = [
@@ -170,8 +182,13 @@ def paired_changes(
     return found
 
 
-def refuse_other_embedder(new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
-    """Refuse to compare audits of different embedders or definitions.
+def _is_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether both are one audit: the same images, by the same settings."""
+    return dict(before) == dict(after)
+
+
+def refuse_incomparable(new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+    """Refuse to compare audits of other embedders or definitions, or of images treated otherwise.
 
     Raises:
         PolicyError: they differ.
@@ -183,6 +200,21 @@ def refuse_other_embedder(new: Mapping[str, Any], old: Mapping[str, Any]) -> Non
                 f"scores and baseline have another {name} ({one!r} and {other!r}): they are not "
                 "comparable; make the baseline anew."
             )
+    one, other = (scores.get("provenance", {}).get("harmonised_to") for scores in (new, old))
+    if one != other:
+        how = [
+            "as they are" if recipe is None else f"harmonised to {_recipe_text(recipe)}"
+            for recipe in (one, other)
+        ]
+        raise PolicyError(
+            f"scores and baseline are of images treated otherwise ({how[0]} and {how[1]}): they "
+            "are not comparable; make the baseline anew."
+        )
+
+
+def _recipe_text(recipe: Any) -> str:
+    known = recipe if isinstance(recipe, dict) else {}
+    return f"{known.get('width')} x {known.get('height')} {known.get('codec')}"
 
 
 def has_same_real(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -198,11 +230,9 @@ def _confidence(scores: Mapping[str, Any]) -> float:
 
 
 def _paired(before: Floats, after: Floats, confidence: float) -> Quantity:
-    from scipy.stats import norm
-
     change = after - before
     # The two detectors differ as a whole, besides image by image: twice the usual width.
-    deviations = 2.0 * float(norm.ppf(0.5 + confidence / 2.0))
+    deviations = 2.0 * normal_width(confidence)
     width = deviations * float(change.std(ddof=1)) / np.sqrt(len(change))
     middle = float(change.mean())
     return Quantity(value=middle, low=middle - width, high=middle + width)

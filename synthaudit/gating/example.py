@@ -25,6 +25,7 @@ def example_policy(scores: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             "# What a synthetic set must fulfil: synthaudit gate DIR",
+            *([] if (reason := unfitness(scores)) is None else [f"# {reason}"]),
             "# Limits hold for any number in scores.json, by its path.",
             "",
             "# Numbers made otherwise are refused: they are not comparable.",
@@ -47,6 +48,17 @@ def example_policy(scores: Mapping[str, Any]) -> str:
             '# unrealistic = {max_rise = 0.02, on = "low"}',
             "",
         ]
+    )
+
+
+def unfitness(scores: Mapping[str, Any]) -> str | None:
+    """Why an audit is no model for a policy; None where nothing speaks against it."""
+    verdict = scores.get("verdict") or {}
+    if verdict.get("fit") is not False:
+        return None
+    return (
+        f"Made from a set that its audit calls unfit ({verdict['text']}) It passes the limits "
+        "below: lower them to what you can stand by."
     )
 
 

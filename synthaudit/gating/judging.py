@@ -13,7 +13,7 @@ from synthaudit.gating.comparing import (
     contents_of,
     has_same_real,
     paired_changes,
-    refuse_other_embedder,
+    refuse_incomparable,
 )
 from synthaudit.gating.numbers import Number, numbers_at
 from synthaudit.gating.policy import Limit, Policy
@@ -122,7 +122,7 @@ def judge(
     _refuse_incomparable(scores, policy)
     changes: Mapping[str, Quantity] = {}
     if old is not None:
-        refuse_other_embedder(scores, old)
+        refuse_incomparable(scores, old)
         changes = paired_changes(old, scores, images or (first, own))
     if not policy.limits:
         raise PolicyError("the policy has no limits: a gate that checks nothing would always pass.")

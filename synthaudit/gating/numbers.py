@@ -65,9 +65,11 @@ def _number(scores: Mapping[str, Any], keys: tuple[str, ...], value: Any) -> Num
     low = high = None
     if isinstance(value, dict) and is_number(value.get("value")):
         low, high, value = value.get("low"), value.get("high"), value["value"]
-    elif len(keys) == 1:
-        interval = scores.get("intervals", {})
-        interval = interval.get(keys[0]) if isinstance(interval, dict) else None
+    elif len(keys) == 1 or (len(keys) == 3 and keys[0] == "classes"):
+        around: Any = scores
+        for key in (*keys[:-1], "intervals", keys[-1]):
+            around = around.get(key) if isinstance(around, dict) else None
+        interval = around
         if isinstance(interval, list) and len(interval) == 2:
             low, high = interval
     if not is_number(value):

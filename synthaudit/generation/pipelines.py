@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -121,11 +122,9 @@ def load_pipeline(
     """
     import diffusers
 
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
     try:
         chosen, dtype = Placement(device=device, precision=precision, batch_size=None).resolve()
-        with warnings.catch_warnings():
+        with _quietly(diffusers), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             inner = _read(diffusers, place, task, dtype)
             if scheduler is not None:
@@ -144,6 +143,21 @@ def load_pipeline(
     if slice_attention:
         inner.enable_attention_slicing()
     return Pipeline(inner, str(chosen))
+
+
+@contextmanager
+def _quietly(diffusers: Any) -> Iterator[None]:
+    """Without the library's notes and bars, which afterwards are what they were."""
+    log = diffusers.utils.logging
+    level, has_bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if has_bars:
+            log.enable_progress_bar()
 
 
 def _read(diffusers: Any, place: Path, task: Task, dtype: Any) -> Any:

@@ -124,6 +124,32 @@ def detector_intervals(
     return intervals
 
 
+def mean_interval(values: Floats, units: Integers, whole: Interval, confidence: float) -> Interval:
+    """Interval of the mean label quality of some images, such as those of a class.
+
+    Their own spread, cluster by cluster, and that of the detector as the interval of the whole set
+    tells it, as if the two were independent.
+
+    Args:
+        values: (m,) label qualities.
+        units: (m,) cluster number of each image.
+        whole: the interval of the mean over all images of the side.
+        confidence: of both.
+
+    Returns:
+        ``Interval`` within [0, 1]; all of it with a single cluster.
+    """
+    numbers, unit = np.unique(units, return_inverse=True)
+    if len(numbers) < 2:
+        return Interval(low=0.0, high=1.0)
+    middle = float(values.mean())
+    # The sum of each cluster's deviations varies as a whole.
+    sums = np.bincount(unit, weights=values - middle)
+    variance = float(np.square(sums).sum()) * len(numbers) / (len(numbers) - 1.0) / len(values) ** 2
+    width = np.hypot(normal_width(confidence) * np.sqrt(variance), (whole.high - whole.low) / 2.0)
+    return Interval(low=max(middle - float(width), 0.0), high=min(middle + float(width), 1.0))
+
+
 def share_interval(
     flagged_at: Floats,
     radius: float,

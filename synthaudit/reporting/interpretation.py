@@ -60,6 +60,17 @@ def command_of(scores: Scores) -> str:
     return shlex.join(words)
 
 
-def lead_of_sweep(arm: str, *, is_beyond_noise: bool) -> str:
-    """A sweep in a sentence: the arm that it recommends, and whether for sure."""
-    return f"Use {arm}." if is_beyond_noise else f"{arm} came out first, but not beyond noise."
+def lead_of_sweep(arm: str, arms: Sequence[Mapping[str, Any]], *, is_beyond_noise: bool) -> str:
+    """A sweep in words: the arm that it recommends, whether for sure, and whether it is fit.
+
+    Args:
+        arm: the recommended one.
+        arms: of ``sweep.json``.
+        is_beyond_noise: whether it is better than the plan's first arm for sure.
+    """
+    lead = f"Use {arm}." if is_beyond_noise else f"{arm} came out first, but not beyond noise."
+    verdicts = {own["arm"]: own.get("verdict") or {} for own in arms}
+    if verdicts and all(own.get("fit") is False for own in verdicts.values()):
+        return f"No arm is fit to train on yet; the best is {arm}."
+    text = verdicts.get(arm, {}).get("text")
+    return lead if text is None else f"{lead} {text}"

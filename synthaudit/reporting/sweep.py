@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -79,7 +80,8 @@ def _effects_table(effects: list[Effect]) -> Table:
 
 def _print_recommendation(found: Sweep, console: Console) -> None:
     best = found.recommended
-    lead = lead_of_sweep(best.arm, is_beyond_noise=best.is_beyond_noise)
+    arms = [asdict(arm) for arm in found.arms]
+    lead = lead_of_sweep(best.arm, arms, is_beyond_noise=best.is_beyond_noise)
     console.print(Text(f"\n{lead}", style="bold"), soft_wrap=True)
     for prompt in [prompt for prompt in best.prompts if prompt][:3]:
         console.print(Text(f"  {prompt}", style="green4"), soft_wrap=True)

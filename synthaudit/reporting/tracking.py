@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -12,6 +13,12 @@ from synthaudit.result.audit import Audit
 
 _PROJECT: Final = "synthaudit"
 _LONGEST: Final = 250
+_LIBRARIES: Final = {
+    "mlflow": "mlflow",
+    "wandb": "wandb",
+    "comet": "comet_ml",
+    "tensorboard": "tensorboard",
+}
 
 
 def track(audit: Audit, tracker: str) -> None:
@@ -33,13 +40,28 @@ def track(audit: Audit, tracker: str) -> None:
     try:
         TRACKERS[tracker](dict(numbers_of(scores)), settings)
     except ImportError as error:
-        raise UsageError(
-            f"--track {tracker} needs its library: in a checkout, pip install '.[{tracker}]'."
-        ) from error
+        raise _missing(tracker) from error
     # Trackers raise errors of their own when a server cannot be reached or a key is missing.
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         raise UsageError(f"--track {tracker} failed, the results are safe: {text}") from error
+
+
+def refuse_without_library(tracker: str) -> None:
+    """Say before the work that a tracker's library is not installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    # Found, not imported: some take seconds.
+    if importlib.util.find_spec(_LIBRARIES[tracker]) is None:
+        raise _missing(tracker)
+
+
+def _missing(tracker: str) -> UsageError:
+    return UsageError(
+        f"--track {tracker} needs its library: in a checkout, pip install '.[{tracker}]'."
+    )
 
 
 def numbers_of(scores: Mapping[str, Any], lead: str = "") -> Iterator[tuple[str, float]]:

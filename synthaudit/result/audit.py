@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _DIGITS: Final = 9
 _SMALL: Final = 1e-3
 
+_TABLES: Final = ("copies.parquet", "duplicates.parquet")
+REPORT_FILES: Final = ("thumbnails.parquet", "report.md", "report.html")
+"""What a report adds to the files of an audit, which is void once those are others."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Audit:
@@ -191,14 +195,15 @@ class Audit:
     def write(self, folder: str | Path) -> Path:
         """Write all files into a folder, which is made if need be.
 
-        Each file appears whole or not at all; ``scores.json`` comes last.
+        Each file appears whole or not at all; ``scores.json`` comes last. What an earlier audit has
+        left there and this one has not, its pages among them, is removed.
 
         Raises:
             UsageError: the folder holds a sweep.
             StorageError: the folder cannot be written.
         """
         refuse_beside(Path(folder), "sweep.json", "a sweep")
-        return write_files(Path(folder), self.files())
+        return write_files(Path(folder), self.files(), replaces=(*_TABLES, *REPORT_FILES))
 
     def files(self) -> dict[str, str | pd.DataFrame]:
         """What ``write`` writes, by file name."""

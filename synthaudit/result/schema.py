@@ -198,6 +198,7 @@ class ClassPart(_Part):
     unrepresentative: Share
     unvaried: Share
     unoriginal: Share
+    intervals: Intervals | None = None
     real: int
     synthetic: int
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,11 +75,19 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
         raise StorageError(f"{file} cannot be written ({reason}): choose another file.") from error
 
 
-def write_files(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> Path:
+def write_files(
+    folder: Path, files: Mapping[str, str | pd.DataFrame], *, replaces: Iterable[str] = ()
+) -> Path:
     """Write texts and tables (``.parquet`` or ``.csv``) into a folder, by file name.
 
     Everything is first written beside its place, then moved there in the order given, so that the
     last file stands for all; files that others have put into the folder stay.
+
+    Args:
+        folder: made if need be.
+        files: contents by name.
+        replaces: names of files that an earlier run may have left; those not written now are
+            removed.
 
     Raises:
         StorageError: the folder cannot be made or written.
@@ -90,6 +98,8 @@ def write_files(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> Path:
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
             for name, contents in files.items():
                 _write(Path(partial) / name, contents)
+            for name in {*replaces} - {*files}:
+                (folder / name).unlink(missing_ok=True)
             for name in files:
                 os.replace(Path(partial) / name, folder / name)
     except OSError as error:

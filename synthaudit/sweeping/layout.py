@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,20 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
         refused=sum(stored.file is None for stored in done.values()),
         seconds=float(sum(stored.seconds for stored in done.values())),
     )
+
+
+def remove_other_arms(folder: Path, arms: Sequence[Arm]) -> int:
+    """Remove what a former plan has left under ``arms/``; its images stay in the store.
+
+    Returns:
+        How many folders were removed.
+    """
+    wanted = {arm.name for arm in arms}
+    known = (file.parent for file in (folder / "arms").glob("*/images"))
+    others = [place for place in known if place.name not in wanted]
+    for place in others:
+        shutil.rmtree(place)
+    return len(others)
 
 
 def common_slots(laid: Sequence[LaidOutArm]) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthaudit.result.reading import complete, read_contents, read_thumbnails
+from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.result import SWEEP_SCHEMA, Sweep
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ class SweepFiles:
 def sweep_files_of(found: Sweep, thumbnails: Mapping[tuple[str, str], bytes]) -> SweepFiles:
     """The same of a sweep that was just made."""
     return SweepFiles(contents=found.to_dict(), images=found.images, thumbnails=thumbnails)
+
+
+def has_other_plan(folder: Path, plan: Plan) -> bool:
+    """Whether the results in a folder are of another plan; False where there are none."""
+    try:
+        former = read_contents(folder / "sweep.json")["provenance"]["plan"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(former != plan.model_dump(mode="json", by_alias=True))
 
 
 def read_sweep_files(folder: Path) -> SweepFiles:

@@ -32,6 +32,7 @@ class ArmResult:
         measures: what the arms are compared by, on one scale for all of them.
         usefulness: accuracy on real images after training on this arm; None without classes.
         by_subject: by subject, the mean probability of being synthetic.
+        verdict: on its own audit, ``fit`` (None: undecided) and ``text``.
         seconds: what its images took to make.
         is_pareto: whether no other arm beats it in all measures.
     """
@@ -47,6 +48,7 @@ class ArmResult:
     measures: Mapping[str, float]
     usefulness: float | None
     by_subject: Mapping[str, float]
+    verdict: Mapping[str, Any]
     seconds: float
     is_pareto: bool
 
@@ -142,6 +144,7 @@ class Sweep:
                     **arm.scores,
                     **{f"compared_{name}": value for name, value in arm.measures.items()},
                     "usefulness": arm.usefulness,
+                    "fit": arm.verdict["fit"],
                     "is_pareto": arm.is_pareto,
                 }
                 for arm in self.arms

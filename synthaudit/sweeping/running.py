@@ -15,10 +15,16 @@ from synthaudit.result.audit import Audit
 from synthaudit.result.writing import refuse_beside
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
-from synthaudit.sweeping.layout import common_slots, lay_out_arm, measure_together
+from synthaudit.sweeping.layout import (
+    common_slots,
+    lay_out_arm,
+    measure_together,
+    remove_other_arms,
+)
 from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, default_out, prepare
 from synthaudit.sweeping.production import Production, Shard
+from synthaudit.sweeping.reading import has_other_plan
 from synthaudit.sweeping.result import Sweep
 from synthaudit.sweeping.store import Store
 from synthaudit.sweeping.summary import MeasuredArms, Summary
@@ -126,7 +132,16 @@ class _Runner:
 
     def run(self) -> Sweep:
         """Make, compare, write."""
+        if has_other_plan(self.folder, self.plan):
+            LOGGER.warning(
+                "the plan has changed since the results in %s were written: they are made anew, "
+                "from the images that both plans share and new ones.",
+                self.folder,
+            )
         self._produce()
+        removed = remove_other_arms(self.folder, self.arms)
+        if removed:
+            LOGGER.warning("%d arms of the former plan are gone from %s.", removed, self.folder)
         laid = [lay_out_arm(self.folder, arm, self.production) for arm in self.arms]
         racing = [item for item in laid if item.arm.name not in self.dropped_at]
         everywhere, slots = common_slots(laid), common_slots(racing)

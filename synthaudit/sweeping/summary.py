@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +197,7 @@ class Summary:
             measures=measures,
             usefulness=None if useful is None else float(useful["value"]),
             by_subject={str(name): float(value) for name, value in by_subject.items()},
+            verdict=asdict(audit.verdict),
             seconds=round(item.seconds, 3),
             is_pareto=False,
         )

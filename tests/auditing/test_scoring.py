@@ -15,9 +15,9 @@ import pytest
 
 import synthaudit
 from synthaudit.errors import DataError, SettingsError, UsageError
-from synthaudit.result.worst_images import worst_classes
 from synthaudit.result.audit import Audit
 from synthaudit.result.tables import FIRST_COLUMNS
+from synthaudit.result.worst_images import worst_classes
 from tests.pictures import encoded, picture
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +12,12 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.auditing.steps.duplicates import RadiusDuplicates
+from synthaudit.auditing.steps.scores import ScoreSection
 from synthaudit.measures.bootstrap import (
     DETECTOR_SCORES,
     detector_intervals,
     detector_spread,
+    mean_interval,
     resample_radii,
     share_interval,
 )
@@ -29,7 +31,7 @@ from synthaudit.measures.detection.permutation import (
     unit_numbers,
 )
 from synthaudit.measures.detection.real_against_real import SPLITS, real_against_real
-from synthaudit.measures.intervals import Interval
+from synthaudit.measures.intervals import Interval, wilson
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import FourScores
 from synthaudit.result.section import Section
@@ -49,6 +51,7 @@ class CertaintySection(Section):
         p_values: by score; never 0; None where there is no test.
         detector_p_value: likewise of the detector's ``auc``.
         floor: what the real images score against themselves; None with too few of them.
+        classes: by class that both sides have, the intervals of its scores.
     """
 
     intervals: Mapping[str, Interval]
@@ -56,6 +59,7 @@ class CertaintySection(Section):
     p_values: Mapping[str, float | None]
     detector_p_value: float | None
     floor: FourScores | None
+    classes: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, by score."""
@@ -67,6 +71,11 @@ class CertaintySection(Section):
         if self.intervals:
             ends = {name: [own.low, own.high] for name, own in self.intervals.items()}
             contents["intervals"] = ends
+        if self.classes:
+            contents["classes"] = {
+                label: {"intervals": {name: [i.low, i.high] for name, i in own.items()}}
+                for label, own in self.classes.items()
+            }
         if self.floor is not None:
             contents["floor"] = dict(vars(self.floor))
         return contents
@@ -94,6 +103,7 @@ def surround(samples: Samples, context: Context) -> CertaintySection:
     expected = None if copies.radius.is_absolute else settings.false_alarms
     return CertaintySection(
         intervals={**intervals, **_share_intervals(samples, copies, settings)},
+        classes=_class_intervals(samples, copies, context, intervals),
         null={
             **{name: null.levels[name] if null else None for name in DETECTOR_SCORES},
             "unvaried": expected,
@@ -206,6 +216,34 @@ def _share_intervals(
     }
 
 
+def _class_intervals(
+    samples: Samples, copies: Duplicates, context: Context, whole: Mapping[str, Interval]
+) -> dict[str, dict[str, Interval]]:
+    """Intervals by class: its images drawn anew, and the detector as unsure as on the whole set."""
+    quality = context.section(DetectorSection).detection.label_quality
+    confidence = context.settings.confidence
+    units = unit_numbers(samples.is_synthetic, copies.cluster)
+    found = {}
+    for label in context.section(ScoreSection).classes:
+        rows = np.flatnonzero(samples.classes == label)
+        own = samples.is_synthetic[rows]
+        sides = {"unrealistic": rows[own], "unrepresentative": rows[~own]}
+        fakes = sides["unrealistic"]
+        count = float(len(np.unique(units[fakes])))
+        flags = {"unvaried": copies.is_unvaried, "unoriginal": copies.is_unoriginal}
+        found[label] = {
+            **{
+                name: mean_interval(quality[side], units[side], whole[name], confidence)
+                for name, side in sides.items()
+            },
+            **{
+                name: wilson(float(flag[fakes].mean()), count, confidence)
+                for name, flag in flags.items()
+            },
+        }
+    return found
+
+
 def share_p_values(samples: Samples, copies: Duplicates) -> dict[str, float | None]:
     """Clusters of flagged images against pairs of real images among themselves."""
     radius = copies.radius
@@ -231,6 +269,6 @@ def share_p_values(samples: Samples, copies: Duplicates) -> dict[str, float | No
     }
 
 
-_NEEDS: Final = ("duplicates", "detector")
+_NEEDS: Final = ("duplicates", "detector", "scores")
 STEP: Final = Step(name="certainty", run=surround, needs=_NEEDS)
 TESTS_ALONE: Final = Step(name="certainty", run=test_only, needs=_NEEDS)

@@ -25,7 +25,9 @@ def sweep_html(files: SweepFiles) -> str:
         plots=drawn,
         data={"grid-data": _grid(files)},
         verdict=lead_of_sweep(
-            found["recommended"]["arm"], is_beyond_noise=found["recommended"]["is_beyond_noise"]
+            found["recommended"]["arm"],
+            arms,
+            is_beyond_noise=found["recommended"]["is_beyond_noise"],
         ),
         found=found,
         has_audits=files.has_audits,
