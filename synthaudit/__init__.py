@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Supporting,
     )
     from synthaudit.measures.samples import Samples
+    from synthaudit.progress import NoProgress, Progress
     from synthaudit.reporting.files import write_report
     from synthaudit.reporting.html.sections import ReportSection
     from synthaudit.result.audit import Audit
@@ -69,10 +70,12 @@ _HOMES = {
     "Limit": "gating.policy",
     "Made": "generation.jobs",
     "Measured": "measures.protocol",
+    "NoProgress": "progress",
     "Plan": "sweeping.plan",
     "PlanError": "errors",
     "Policy": "gating.policy",
     "PolicyError": "errors",
+    "Progress": "progress",
     "Quantity": "measures.intervals",
     "References": "generation.references",
     "ReportSection": "reporting.html.sections",
@@ -121,10 +124,12 @@ __all__ = [
     "Limit",
     "Made",
     "Measured",
+    "NoProgress",
     "Plan",
     "PlanError",
     "Policy",
     "PolicyError",
+    "Progress",
     "Quantity",
     "References",
     "ReportSection",

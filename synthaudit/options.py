@@ -67,7 +67,7 @@ class Options(TypedDict, total=False):
     """auto, cpu, cuda, cuda:1, mps, ..."""
     compiled: bool
     """Make kernels for the model first: for very many images."""
-    local_files_only: bool
+    offline: bool
     """Never ask a model hub."""
     engine: Literal["local", "ray"]
     """ray embeds, searches and cross-validates on the Ray cluster that is running."""

@@ -24,7 +24,7 @@ from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
 from synthaudit.options import Options
-from synthaudit.progress import LOGGER, NoProgress, Progress
+from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings
 from synthaudit.threads import single_matrix_thread
@@ -45,7 +45,8 @@ def score(
         real: folder, manifest, tar shards or vectors of the real side.
         synthetic: the same for the synthetic side.
         settings: options that were made before.
-        progress: told of the work as it goes.
+        progress: told of the work as it goes; by default bars in a notebook, elsewhere a line on
+            stderr every ten seconds. ``NoProgress()`` is silent.
         options: the fields of ``Settings``, by name; they go before ``settings``. ``embedder`` may
             also be an object with the protocol of embedders, or a pair of a torch module and the
             transform that makes its input of a Pillow image.
@@ -84,19 +85,23 @@ def score(
         True
     """
     named, embedder = take_embedder(options)
-    chosen, listener = make_settings(named, settings), progress or NoProgress()
+    chosen = make_settings(named, settings)
     check_measures(chosen.measures)
     refuse_overlap(real, synthetic)
     first, second = open_source(real), open_source(synthetic)
     if isinstance(first, Collection) and isinstance(second, Collection):
-        with open_reader(chosen, listener, embedder) as reader:
+        with (
+            listening(progress) as listener,
+            open_reader(chosen, listener, embedder) as reader,
+        ):
             return score_collections(first, second, reader)
     if isinstance(first, VectorTable) and isinstance(second, VectorTable):
         allocator = make_allocator(chosen)
         sources = read_vectors(first, second, chosen.max_unreadable, allocator.allocate)
         # They may take as much memory as the samples, and nobody looks at them again.
         del first, second
-        return _score_vectors(sources, chosen, listener, allocator)
+        with listening(progress) as listener:
+            return _score_vectors(sources, chosen, listener, allocator)
     raise DataError(
         f"{real} and {synthetic} should be of one kind, but only one of them holds ready vectors: "
         "give images on both sides, or vectors of the same embedder."
@@ -121,7 +126,8 @@ def score_embeddings(
         real_classes: N class names, for scores by class.
         synthetic_classes: M class names.
         settings: options that were made before.
-        progress: told of the work as it goes.
+        progress: told of the work as it goes; by default bars in a notebook, elsewhere a line on
+            stderr every ten seconds. ``NoProgress()`` is silent.
         options: the fields of ``Settings``, by name; they go before ``settings``.
 
     Returns:
@@ -148,7 +154,8 @@ def score_embeddings(
         chosen.max_unreadable,
         allocator.allocate,
     )
-    return _score_vectors(sources, chosen, progress or NoProgress(), allocator)
+    with listening(progress) as listener:
+        return _score_vectors(sources, chosen, listener, allocator)
 
 
 def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -> VectorTable:

@@ -83,7 +83,7 @@ def load(name: str) -> Any:
         add_completion=False, pretty_exceptions_enable=False, context_settings=_CONTEXT
     )
     function = getattr(import_module(f"synthaudit.commands.{name}"), name)
-    examples = "\n\n".join(f"`{example}`" for example in EXAMPLES[name])
+    examples = "\n\n".join(example for example in EXAMPLES[name])
     own.command(name, epilog=f"Examples:\n\n{examples}")(function)
     command = typer.main.get_command(own)
     command.name = name

@@ -5,22 +5,17 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-import threading
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from synthaudit.errors import EXIT_INTERRUPTED, SynthauditError
-from synthaudit.progress import LOGGER
+from synthaudit.progress import LOGGER, ProgressBars, ProgressLines
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as RichProgress
-    from rich.progress import Task
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_SHOW_AFTER_SECONDS: Final = 1.0
 
 
 def answers_errors(command: Command) -> Command:
@@ -53,17 +48,17 @@ def answers_errors(command: Command) -> Command:
 
 
 class Listener:
-    """Progress bars with rates for stages that take more than a second, and notes, on stderr."""
+    """Progress and notes on stderr: bars on a terminal, elsewhere a line every ten seconds."""
 
     def __init__(self, *, quiet: bool) -> None:
         from rich.console import Console
 
         self.console = Console(stderr=True)
         self._quiet = quiet
-        self._bar: RichProgress | None = None
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
-        self._stage, self._total, self._done = "", 0, 0
+        self._shown: ProgressBars | ProgressLines
+        self._shown = (
+            ProgressBars(self.console) if self.console.is_terminal else ProgressLines(self._line)
+        )
         self._handler = _NoteHandler(self.console)
         self._level, self._propagates = LOGGER.level, LOGGER.propagate
 
@@ -76,73 +71,23 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_stage()
+        self._shown.stop()
         LOGGER.removeHandler(self._handler)
         LOGGER.setLevel(self._level)
         LOGGER.propagate = self._propagates
 
     def start(self, stage: str, total: int) -> None:
-        """A stage begins; its bar appears if it takes long enough."""
-        self._end_stage()
-        self._stage, self._total, self._done = stage, total, 0
-        if not self._quiet and self.console.is_terminal:
-            self._timer = threading.Timer(_SHOW_AFTER_SECONDS, self._show)
-            self._timer.daemon = True
-            self._timer.start()
+        """A stage begins."""
+        if not self._quiet:
+            self._shown.start(stage, total)
 
     def advance(self, steps: int) -> None:
-        """Move the bar."""
-        with self._lock:
-            self._done += steps
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], completed=self._done)
+        """Some steps are done."""
+        if not self._quiet:
+            self._shown.advance(steps)
 
-    def _show(self) -> None:
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}")]
-        if self._total:
-            columns += [
-                BarColumn(),
-                TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-                _make_rate_column(),
-                TimeRemainingColumn(),
-            ]
-        with self._lock:
-            self._bar = Progress(*columns, console=self.console, transient=True)
-            self._bar.add_task(self._stage, total=self._total or None, completed=self._done)
-            self._bar.start()
-
-    def _end_stage(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        with self._lock:
-            if self._bar is not None:
-                self._bar.stop()
-                self._bar = None
-
-
-def _rate_text(task: Task) -> str:
-    speed = task.finished_speed or task.speed
-    return "" if speed is None else f"{speed:,.0f}/s"
-
-
-def _make_rate_column() -> Any:
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class RateColumn(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(_rate_text(task), style="dim")
-
-    return RateColumn()
+    def _line(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class _NoteHandler(logging.Handler):

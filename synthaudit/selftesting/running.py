@@ -13,7 +13,7 @@ from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source
 from synthaudit.measures.randomness import stream
 from synthaudit.options import Options
-from synthaudit.progress import NoProgress, Progress
+from synthaudit.progress import Progress, listening
 from synthaudit.selftesting.faults import FAULTS, Fault, Halves, has_classes, nothing, split
 from synthaudit.selftesting.material import LEAST_IMAGES, Material, gather
 from synthaudit.selftesting.planted_audit import (
@@ -64,13 +64,13 @@ def selftest(
     chosen = make_settings({**named, "quick": True}, settings)
     if chosen.definition != "default":
         raise UsageError("the self-test is of the default definition; leave --definition out.")
-    listener = progress or NoProgress()
     collection = open_source(real)
     if not isinstance(collection, Collection):
         raise DataError(f"{real} holds ready vectors, but faults are planted in images: give them.")
-    with open_reader(chosen, listener, embedder) as reader:
-        material = gather(collection, reader, images=images, seed=chosen.seed)
-    return _Runner(material, chosen, listener).run(collection.name, reader.embedder.name)
+    with listening(progress) as listener:
+        with open_reader(chosen, listener, embedder) as reader:
+            material = gather(collection, reader, images=images, seed=chosen.seed)
+        return _Runner(material, chosen, listener).run(collection.name, reader.embedder.name)
 
 
 class _Runner:

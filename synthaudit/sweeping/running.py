@@ -10,7 +10,7 @@ from synthaudit.auditing.image_reader import ImageReader, open_reader
 from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import Unfinished, UsageError
 from synthaudit.options import Options
-from synthaudit.progress import LOGGER, NoProgress, Progress
+from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
 from synthaudit.result.writing import refuse_beside
 from synthaudit.settings import Settings, make_settings
@@ -95,7 +95,10 @@ def sweep(
     prepared = prepare(read, make_settings(named, settings))
     store = Store(folder / "store")
     try:
-        with open_reader(prepared.settings, progress or NoProgress(), embedder) as reader:
+        with (
+            listening(progress) as listener,
+            open_reader(prepared.settings, listener, embedder) as reader,
+        ):
             return _Runner(
                 prepared, folder, store, reader, shard=shard or Shard(), audited=audited
             ).run()

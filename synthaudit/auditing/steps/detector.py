@@ -84,7 +84,7 @@ class DetectorSection(Section):
 
 def turn_to_axes(samples: Samples, context: Context) -> AxesSection:
     """Turn the vectors to their standardised principal axes."""
-    context.progress.start("cross-validating the detector", 0)
+    context.progress.start("turning vectors to their axes", 0)
     return AxesSection(axes=principal_axes(samples.vectors, context.engine.allocate))
 
 
@@ -107,6 +107,7 @@ def _detect(
     samples: Samples, context: Context, *, repeats: int, balanced: bool = True
 ) -> DetectorSection:
     settings = context.settings
+    context.progress.start("cross-validating the detector", repeats)
     detection = detect(
         samples.on(context.section(AxesSection).axes),
         folds=settings.folds,
@@ -114,6 +115,7 @@ def _detect(
         balanced=balanced,
         seed=settings.seed,
         validate=context.engine.validate,
+        advance=context.progress.advance,
     )
     lost = detection.undetermined
     return DetectorSection(

@@ -12,6 +12,7 @@ from synthaudit.measures.detection.assignment import Assignment, assign
 from synthaudit.measures.detection.cross_validation import CrossValidate, OutOfFold, cross_validate
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
+from synthaudit.threads import Advance, ignore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ def detect(
     balanced: bool = True,
     seed: int = 0,
     validate: CrossValidate = cross_validate,
+    advance: Advance = ignore,
 ) -> Detection:
     """Cross-validate a logistic regression on standardised embeddings.
 
@@ -61,6 +63,7 @@ def detect(
         balanced: give both sides the same weight, so that 0.5 is chance at any ratio of sizes.
         seed: decides the folds.
         validate: does the work.
+        advance: told of repeats that are done.
 
     Returns:
         ``Detection``.
@@ -73,7 +76,7 @@ def detect(
     assignments = [
         assign(is_synthetic, samples.groups, folds=folds, rng=rng) for _ in range(repeats)
     ]
-    outcomes = validate(samples.vectors, assignments, balanced=balanced)
+    outcomes = validate(samples.vectors, assignments, balanced=balanced, advance=advance)
     return _summarise(outcomes, is_synthetic, assignments)
 
 

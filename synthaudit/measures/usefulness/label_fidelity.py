@@ -70,9 +70,10 @@ def label_fidelity(
     held_out = np.empty((len(real), count))
     for number in range(_FOLDS):
         train = real[fold != number]
-        probe = fit_probe(axes[train], target[train], classes=count)
+        probe = fit_probe(axes[train], target[train], classes=count, clusters=samples.groups[train])
         held_out[fold == number] = probe.scores(axes[real[fold == number]])
-    asked = fit_probe(axes[real], target[real], classes=count).scores(axes[synthetic])
+    probe = fit_probe(axes[real], target[real], classes=count, clusters=samples.groups[real])
+    asked = probe.scores(axes[synthetic])
     margin = np.full(len(samples), np.nan)
     margin[real] = _margins(held_out, target[real])
     margin[synthetic] = _margins(asked, target[synthetic])

@@ -171,7 +171,12 @@ class _Probing:
         """Whether a probe trained on some rows names the others rightly."""
         if len(train) == 0:
             return np.zeros(len(test), bool)
-        probe = fit_probe(self.rows[train], self.target[train], classes=self.classes)
+        probe = fit_probe(
+            self.rows[train],
+            self.target[train],
+            classes=self.classes,
+            clusters=self.clusters[train],
+        )
         right: Flags = probe.classify(self.rows[test]) == self.target[test]
         return right
 

@@ -1,0 +1,187 @@
+"""Findings and the verdict: nothing that chance explains, everything that is surely there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import synthaudit
+from synthaudit.result.findings import advice, decide, find
+
+NAMES = ("unrealistic", "unrepresentative", "unvaried", "unoriginal")
+
+
+def contents(**changes: Any) -> dict[str, Any]:
+    """A ``scores.json`` of an unremarkable set of 300 against 300."""
+    base: dict[str, Any] = {
+        **dict(zip(NAMES, (0.5, 0.5, 0.003, 0.003), strict=True)),
+        "chance": dict(zip(NAMES, (0.5, 0.5, 0.005, 0.005), strict=True)),
+        "null": dict(zip(NAMES, (0.5, 0.5, 0.005, 0.005), strict=True)),
+        "p_values": dict.fromkeys(NAMES, 0.6),
+        "intervals": {
+            **dict.fromkeys(NAMES[:2], [0.47, 0.53]),
+            **dict.fromkeys(NAMES[2:], [0.0, 0.02]),
+        },
+        "counts": {"real": 300, "synthetic": 300, "unreadable": 0, "classes": 0},
+        "detector": {"auc": 0.5, "accuracy": 0.5, "p_value": 0.6, "undetermined_synthetic": 0},
+        "memorisation": {"copies": 0, "share": 0.0, "p_value": 0.7},
+        "provenance": {"embedder": "clip", "settings": {}},
+    }
+    for name, value in changes.items():
+        base[name] = {**base[name], **value} if isinstance(base.get(name), dict) else value
+    return base
+
+
+def by_kind(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {own["kind"]: own for own in decide(scores)["findings"]}
+
+
+values = st.floats(0.0, 1.0)
+unlikely = st.floats(0.0500001, 1.0)
+
+
+@given(st.tuples(values, values, values, values), st.tuples(*[unlikely] * 4), unlikely, unlikely)
+def test_nothing_is_claimed_beyond_five_per_cent(
+    scored: tuple[float, ...], p_values: tuple[float, ...], by_auc: float, by_distance: float
+) -> None:
+    scores = contents(
+        **dict(zip(NAMES, scored, strict=True)),
+        intervals={name: [value, value] for name, value in zip(NAMES, scored, strict=True)},
+        p_values=dict(zip(NAMES, p_values, strict=True)),
+        detector={"p_value": by_auc},
+        memorisation={"copies": 30, "p_value": by_distance},
+    )
+    decided = decide(scores)
+    assert {own["severity"] for own in decided["findings"]} == {"none"}
+    assert decided["verdict"]["fit"] is True
+    assert not any(advice(finding) for finding in find(scores))
+
+
+def test_an_unremarkable_set_is_fit() -> None:
+    assert decide(contents())["verdict"] == {
+        "fit": True,
+        "text": "Nothing speaks against training on this set.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "severity", "word"),
+    [
+        (0.52, [0.51, 0.53], "none", "hardly"),
+        (0.6, [0.55, 0.65], "low", "somewhat"),
+        (0.8, [0.77, 0.83], "high", "clearly"),
+        (0.95, [0.93, 0.97], "high", "Nearly"),
+    ],
+)
+def test_how_much_the_fakes_stand_out(
+    value: float, ends: list[float], severity: str, word: str
+) -> None:
+    scores = contents(
+        unrealistic=value,
+        intervals={"unrealistic": ends},
+        p_values={"unrealistic": 0.01},
+        detector={"p_value": 0.01},
+    )
+    found = by_kind(scores)["unrealistic"]
+    assert found["severity"] == severity
+    assert word in found["text"]
+    assert decide(scores)["verdict"]["fit"] is (severity != "high")
+
+
+def test_copies_of_any_channel_count() -> None:
+    # 67 mirrored copies, of which the radius sees 17: they were "nearly fit, 17 of 267 copy".
+    scores = contents(
+        unoriginal=17 / 267,
+        counts={"synthetic": 267},
+        memorisation={"copies": 67, "share": 67 / 267, "p_value": 1e-9, "mirrored": 67},
+    )
+    found = by_kind(scores)["unoriginal"]
+    assert found["severity"] == "high"
+    assert found["text"].startswith("67 of 267 synthetic images copy a real one, 67 of them mirro")
+    assert found["value"] == pytest.approx(67 / 267)
+    assert found["interval"][0] < 67 / 267 < found["interval"][1]
+    decided = decide(scores)["verdict"]
+    assert decided == {
+        "fit": False,
+        "text": "Not fit to train on as it is: it copies real images.",
+    }
+
+
+def test_one_discovered_copy_is_a_small_fault() -> None:
+    scores = contents(memorisation={"copies": 1, "share": 1 / 300, "p_value": 1e-6})
+    assert by_kind(scores)["unoriginal"]["severity"] == "low"
+    assert decide(scores)["verdict"]["fit"] is True
+
+
+def test_repeats_are_grave_where_they_are_surely_many() -> None:
+    for share, least, severity in ((0.04, 0.02, "low"), (0.3, 0.25, "high")):
+        scores = contents(
+            unvaried=share,
+            intervals={"unvaried": [least, share + 0.05]},
+            p_values={"unvaried": 1e-5},
+        )
+        assert by_kind(scores)["unvaried"]["severity"] == severity
+
+
+def test_what_was_not_tested_is_undecided() -> None:
+    scores = contents(p_values=dict.fromkeys(NAMES), detector={"p_value": None}, unrealistic=0.9)
+    verdict = decide(scores)["verdict"]
+    assert verdict["fit"] is None
+    assert verdict["text"].startswith("Undecided: ")
+
+
+def test_files_that_give_the_sides_away_leave_the_pictures_unjudged() -> None:
+    scores = contents(
+        unrealistic=0.99,
+        p_values={"unrealistic": 0.01, "unrepresentative": 0.01},
+        detector={"p_value": 0.01},
+        artefacts={
+            "explains": True,
+            "control_auc": 1.0,
+            "container_auc": 1.0,
+            "best": [{"name": "width"}],
+        },
+    )
+    decided = decide(scores)
+    assert decided["verdict"]["fit"] is None
+    files = next(finding for finding in find(scores) if finding.kind == "files")
+    assert "width" in files.text
+    assert "--harmonise" in str(advice(files))
+
+
+def test_training_value_is_a_finding() -> None:
+    for low, high, severity, word in (
+        (-0.06, -0.02, "low", "costs"),
+        (-0.02, 0.02, "none", "noise"),
+        (0.02, 0.06, "none", "adds"),
+    ):
+        gain = {"value": (low + high) / 2, "low": low, "high": high}
+        found = by_kind(contents(usefulness={"gain": gain}))["usefulness"]
+        assert found["severity"] == severity
+        assert word in found["text"]
+
+
+def test_a_stand_in_for_clip_is_said(tmp_path: Any) -> None:
+    scores = contents(provenance={"embedder": "builtin", "embedder_stands_in_for": "clip"})
+    assert "in place of clip" in by_kind(scores)["embedder"]["text"]
+
+
+def test_the_gravest_comes_first_and_names_images() -> None:
+    rng = np.random.default_rng(0)
+    real, synthetic = rng.normal(size=(2, 200, 8))
+    synthetic[:80] = real[:80]
+    synthetic[80:90] = synthetic[90:100]
+    audit = synthaudit.score_embeddings(real, synthetic, permutations=19, resamples=20)
+    first = audit.findings[0]
+    assert (first.kind, first.severity) == ("unoriginal", "high")
+    assert set(first.images) <= set(map(str, range(80)))
+    severities = [own.severity for own in audit.findings]
+    assert severities == sorted(severities, key=("high", "low", "none").index)
+    assert audit.verdict.fit is False
+    assert str(audit).splitlines()[0] == audit.verdict.text
+    assert len(str(audit)) < 300
+    assert repr(audit).endswith("fit=False)")
