@@ -246,7 +246,9 @@ def test_a_wrong_call_gets_one_sentence(
     assert done.returncode == 2
     assert not done.stdout
     assert done.stderr.startswith(sentence)
-    assert len(done.stderr.splitlines()) == 1
+    _, *shown = done.stderr.splitlines()
+    assert all(line.startswith("  synthaudit score ") for line in shown)
+    assert bool(shown) == ("Missing argument" in sentence)
 
 
 def test_without_a_command_there_is_help(synthaudit: Run) -> None:

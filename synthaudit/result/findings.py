@@ -2,9 +2,9 @@
 
 Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
 numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
-need p <= 0.03 of its AUC, and repeats, copies by the radius and copies by calibrated distances
-p <= 0.01 each, so that all claims about two sets of one distribution together are wrong in at most
-6 % of audits (Bonferroni).
+need p <= 0.03 of its AUC, repeats and copies p <= 0.01 each, by how many there are within the
+radius or by calibrated distances. So all claims about two sets of one distribution together are
+wrong in at most 7 % of audits (Bonferroni).
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ _CLAIM_ALPHA: Final = 0.05
 _HARDLY: Final = 0.1
 _CLEARLY: Final = 0.4
 _NEARLY_ALL: Final = 0.8
-# Surely more than one image in ten repeats another one, or more than one in a hundred is a copy.
+# One image in ten repeats another one, or surely more than one in a hundred is a copy.
 _MANY_REPEATS: Final = 0.1
 _MANY_COPIES: Final = 0.01
+# With fewer on a side hardly any difference is surer than chance.
+_LEAST_IMAGES: Final = 20
 
 FAULTS: Final = {
     "unrealistic": "fakes stand out",
@@ -120,16 +122,22 @@ def find(scores: Scores) -> list[Finding]:
     return sorted(found, key=lambda finding: order.index(finding.severity))
 
 
-def judge_fitness(findings: Sequence[Finding]) -> Fitness:
+def judge_fitness(findings: Sequence[Finding], *, fewest: int) -> Fitness:
     """The verdict on a set.
 
     Args:
         findings: all that there are.
+        fewest: images of the smaller side.
     """
     by = {severity: [f.kind for f in findings if f.severity == severity] for severity in _SEVERE}
     if by["high"]:
         faults = _listed([FAULTS[kind] for kind in _in_order(by["high"])])
         return Fitness(fit=False, text=f"Not fit to train on as it is: {faults}.")
+    if fewest < _LEAST_IMAGES:
+        text = (
+            f"a side has {fewest:,} images, and less than {_LEAST_IMAGES} show no fault for sure."
+        )
+        return Fitness(fit=None, text=f"Undecided: {text}")
     undecided = [finding for finding in findings if not finding.is_decided]
     if undecided:
         return Fitness(fit=None, text=f"Undecided: {_lowered(undecided[0].text)}")
@@ -219,13 +227,16 @@ def _step_of(value: float, level: float) -> int:
 def _of_repeats(scores: Scores) -> Finding:
     value, p_value = float(scores["unvaried"]), _number(scores, "p_values", "unvaried")
     interval = _ends(scores, "unvaried")
-    is_claimed = p_value is not None and p_value <= _SHARE_ALPHA
+    # Many small clusters are more than chance gives, or a few whose images are alike beyond chance.
+    by_distance = (scores.get("duplicates") or {}).get("repeats_p_value")
+    if by_distance is not None and (p_value is None or by_distance < p_value):
+        p_value = by_distance
+    is_claimed = value > 0.0 and p_value is not None and p_value <= _SHARE_ALPHA
     flagged = round(value * scores["counts"]["synthetic"])
     text = _share_text(scores, flagged, ("repeats another one", "repeat another one"))
-    least = value if interval is None else interval[0]
     return Finding(
         kind="unvaried",
-        severity="none" if not is_claimed else "high" if least >= _MANY_REPEATS else "low",
+        severity="none" if not is_claimed else "high" if value >= _MANY_REPEATS else "low",
         text=f"{text}{_compared(scores, 'unvaried', flagged, p_value, is_claimed=is_claimed)}.",
         value=value,
         interval=interval,
@@ -372,7 +383,8 @@ def decide(scores: Scores, examples: Examples = lambda _: ()) -> dict[str, Any]:
         else finding
         for finding in findings
     ]
-    fitness = judge_fitness(findings)
+    counts = scores["counts"]
+    fitness = judge_fitness(findings, fewest=min(counts["real"], counts["synthetic"]))
     return {
         "findings": [finding.to_dict() for finding in named],
         "verdict": {"fit": fitness.fit, "text": fitness.text},

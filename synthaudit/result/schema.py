@@ -74,6 +74,7 @@ class DuplicatePart(_Part):
     pairs_listed: int
     clusters: int
     search_recall: float | None = None
+    repeats_p_value: Share | None = None
 
 
 class SupportingPart(_Part):

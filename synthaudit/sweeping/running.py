@@ -144,7 +144,11 @@ class _Runner:
         self._produce()
         removed = remove_other_arms(self.folder, self.arms)
         if removed:
-            LOGGER.warning("%d arms of the former plan are gone from %s.", removed, self.folder)
+            LOGGER.warning(
+                "%s no longer holds the arms of the former plan (%d).",
+                self.folder / "arms",
+                removed,
+            )
         laid = [lay_out_arm(self.folder, arm, self.production) for arm in self.arms]
         racing = [item for item in laid if item.arm.name not in self.dropped_at]
         everywhere, slots = common_slots(laid), common_slots(racing)

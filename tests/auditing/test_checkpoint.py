@@ -84,7 +84,7 @@ def test_nothing_that_was_finished_is_done_again(
     options: dict[str, Any] = {"quick": True, "cache": tmp_path}
     trained = counted(choice, "cross_validate", monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        synthaudit.score_embeddings(*sides, progress=Stopping(stage="drawing"), **options)
+        synthaudit.score_embeddings(*sides, progress=Stopping(stage="done"), **options)
     assert len(trained) == 1
     searched = counted(inverted_file, "search_block", monkeypatch)
     resumed = synthaudit.score_embeddings(*sides, **options)

@@ -20,7 +20,7 @@ def test_every_lack_comes_with_what_mends_it(synthaudit: Run) -> None:
     findings = json.loads(done.stdout)
     names = [finding["name"] for finding in findings]
     assert names == [
-        *("python", "torch", "GPU", "FAISS on GPU", "CLIP weights", "diffusers", "vector cache")
+        *("python", "torch", "GPU", "FAISS", "CLIP weights", "diffusers", "vector cache")
     ]
     for finding in findings:
         assert finding["text"]

@@ -29,7 +29,7 @@ def test_the_table_names_scores_culprits_and_files(
 ) -> None:
     copy = two_sides[1] / "cat" / "copy.png"
     copy.write_bytes(encoded(picture(2)))
-    done = synthaudit("score", *two_sides, "--embedder", "builtin", "--out", "audit")
+    done = synthaudit("score", *two_sides, "--embedder", "builtin", "--out", "audit", "--details")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()

@@ -111,7 +111,7 @@ def test_copies_are_rejected_with_their_originals(
         pairs[str(copy)] = str(original)
     done = repository.check()
     assert done.returncode == 1, done.stdout + done.stderr
-    named = [line.split() for line in done.stdout.splitlines() if " copies " in line]
+    named = [line.split() for line in done.stdout.splitlines() if "(distance " in line]
     assert len(named) == 5
     assert all(pairs[words[0]] == words[2] for words in named)
 

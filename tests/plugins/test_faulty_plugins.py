@@ -333,7 +333,9 @@ def test_a_measure_that_knows_one_side_alone(
         "np.nan), columns=(one,))\n"
     )
     monkeypatch.syspath_prepend(tmp_path / "faulty")
-    done = synthaudit("score", *two_sides, *QUICK, "--measure", "unknown", "--out", tmp_path / "o")
+    done = synthaudit(
+        "score", *two_sides, *QUICK, "--measure", "unknown", "--details", "--out", tmp_path / "o"
+    )
     sys.modules.pop("faulty_module", None)
     assert done.returncode == 0, done.stderr
     assert "AUC unknown" in done.stdout

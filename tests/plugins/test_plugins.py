@@ -28,7 +28,7 @@ axes: {stripes: [3, 6]}
 def audit(two_sides: tuple[Path, Path], with_plugins: Run, tmp_path: Path) -> tuple[Path, str]:
     done = with_plugins(
         *("score", *two_sides, "--embedder", "colours:3", "--measure", "brightness"),
-        *("--quick", "--out", "out", "--no-cache"),
+        *("--quick", "--out", "out", "--no-cache", "--details"),
     )
     assert done.returncode == 0, done.stderr
     return tmp_path / "out", done.stdout

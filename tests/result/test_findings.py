@@ -23,8 +23,8 @@ def contents(**changes: Any) -> dict[str, Any]:
         "null": dict(zip(NAMES, (0.5, 0.5, 0.005, 0.005), strict=True)),
         "p_values": dict.fromkeys(NAMES, 0.6),
         "intervals": {
-            **dict.fromkeys(NAMES[:2], [0.47, 0.53]),
-            **dict.fromkeys(NAMES[2:], [0.0, 0.02]),
+            **{name: [0.47, 0.53] for name in NAMES[:2]},
+            **{name: [0.0, 0.02] for name in NAMES[2:]},
         },
         "counts": {"real": 300, "synthetic": 300, "unreadable": 0, "classes": 0},
         "detector": {"auc": 0.5, "accuracy": 0.5, "p_value": 0.6, "undetermined_synthetic": 0},
@@ -117,14 +117,20 @@ def test_one_discovered_copy_is_a_small_fault() -> None:
     assert decide(scores)["verdict"]["fit"] is True
 
 
-def test_repeats_are_grave_where_they_are_surely_many() -> None:
-    for share, least, severity in ((0.04, 0.02, "low"), (0.3, 0.25, "high")):
-        scores = contents(
-            unvaried=share,
-            intervals={"unvaried": [least, share + 0.05]},
-            p_values={"unvaried": 1e-5},
-        )
+def test_repeats_are_grave_where_they_are_many() -> None:
+    for share, severity in ((0.04, "low"), (0.3, "high")):
+        scores = contents(unvaried=share, p_values={"unvaried": 1e-5})
         assert by_kind(scores)["unvaried"]["severity"] == severity
+
+
+def test_one_picture_sixteen_times_is_no_chance() -> None:
+    # A single cluster is one event to the test of rates, whatever its size.
+    rng = np.random.default_rng(3)
+    real, synthetic = rng.normal(size=(2, 60, 8))
+    synthetic[:16] = synthetic[0]
+    audit = synthaudit.score_embeddings(real, synthetic, permutations=19, resamples=20)
+    assert audit.to_dict()["p_values"]["unvaried"] > 0.05
+    assert audit.verdict.text == "Not fit to train on as it is: it repeats itself."
 
 
 def test_what_was_not_tested_is_undecided() -> None:
@@ -174,7 +180,7 @@ def test_the_gravest_comes_first_and_names_images() -> None:
     rng = np.random.default_rng(0)
     real, synthetic = rng.normal(size=(2, 200, 8))
     synthetic[:80] = real[:80]
-    synthetic[80:90] = synthetic[90:100]
+    synthetic[80:83] = synthetic[90:93]
     audit = synthaudit.score_embeddings(real, synthetic, permutations=19, resamples=20)
     first = audit.findings[0]
     assert (first.kind, first.severity) == ("unoriginal", "high")

@@ -180,25 +180,6 @@ def arms_of(out: Path) -> dict[str, bytes]:
     return {str(file.relative_to(arms)): file.read_bytes() for file in files}
 
 
-def test_a_changed_plan_compares_its_own_images(
-    two_sides: tuple[Path, Path], tmp_path: Path
-) -> None:
-    """In the folder of an earlier plan the arms are what they are in a fresh one."""
-    changes: list[dict[str, Any]] = [
-        {"generator": {"name": "gaussian", "spread": 0.5}, "axes": {"axes": [2, 9]}},
-        {"generator": {"name": "gaussian", "spread": 1.5}, "axes": {"axes": [2, 9]}},
-        {"seed": 5, "generator": {"name": "gaussian"}, "axes": {"axes": [2, 9]}},
-        {"images_per_arm": 10, "generator": {"name": "gaussian"}, "axes": {"axes": [2, 9]}},
-    ]
-    for number, change in enumerate(changes):
-        plan = write_plan(tmp_path / f"{number}.yaml", two_sides[0], **change)
-        used, fresh = quick(plan, tmp_path / "used"), quick(plan, tmp_path / f"fresh {number}")
-        assert arms_of(tmp_path / "used") == arms_of(tmp_path / f"fresh {number}")
-        names = sorted(arm.arm for arm in used.arms)
-        by_name = [{arm.arm: arm.scores for arm in sweep.arms} for sweep in (used, fresh)]
-        assert [by_name[0][name] for name in names] == [by_name[1][name] for name in names]
-
-
 def diffusion_plan(file: Path, real: Path, model: Path, **changes: Any) -> Path:
     return write_plan(
         file,

@@ -70,12 +70,15 @@ class MemorisationSection(Section):
         authenticity: how often an image is nearer to a real one than that one is to others; None
             with fewer than three real images.
         patterns: judged by patterns of light; None for ready vectors.
+        repeats_p_value: how likely fresh images would come as near to one another as the nearest
+            synthetic ones do.
         false_discoveries: rate to which the discoveries are held.
     """
 
     embedding: Memorisation
     authenticity: Authenticity | None
     patterns: PatternChannel | None
+    repeats_p_value: float
     false_discoveries: float
 
     @property
@@ -127,7 +130,10 @@ class MemorisationSection(Section):
                 "not_authentic": self.authenticity.share,
                 "not_authentic_held_out": self.authenticity.held_out_share,
             }
-        return {"memorisation": summary}
+        return {
+            "memorisation": summary,
+            "duplicates": {"repeats_p_value": self.repeats_p_value},
+        }
 
 
 def judge_copies_of(samples: Samples, context: Context) -> MemorisationSection:
@@ -153,10 +159,20 @@ def judge_memorisation(
     near = duplicates.nearest_real.take(synthetic)
     radius = duplicates.radius
     held_out = radius.real_distances
+    usual = without_duplicates(held_out) if radius.is_absolute else held_out
     by_embedding = judge_copies(
         near.index[:, 0],
         near.distance[:, 0],
-        without_duplicates(held_out) if radius.is_absolute else held_out,
+        usual,
+        false_discoveries=settings.false_discoveries,
+    )
+    others = duplicates.nearest_synthetic.take(synthetic)
+    # As if there were as many synthetic images as real ones to be near to.
+    scale = radius.real / radius.synthetic if radius.is_learnt and radius.synthetic > 0.0 else 1.0
+    repeats = judge_copies(
+        others.index[:, 0],
+        others.distance[:, 0] * scale,
+        usual,
         false_discoveries=settings.false_discoveries,
     )
     return MemorisationSection(
@@ -167,6 +183,7 @@ def judge_memorisation(
         patterns=None
         if patterns is None
         else _judge_patterns(patterns, real, synthetic, by_embedding, settings),
+        repeats_p_value=repeats.any_p_value,
         false_discoveries=settings.false_discoveries,
     )
 
