@@ -139,3 +139,13 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "pages" / "reference" / "settings.html").is_file()
+
+
+def test_the_example_of_the_readme_is_what_the_command_prints(data: Path, synthaudit: Run) -> None:
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    block = readme.split("$ synthaudit score cifake/real", 1)[1].split("```", 1)[0]
+    shown = [line for line in block.splitlines()[1:] if line.strip() and line != "..."]
+    sides = (data / "cifake" / "real", data / "cifake" / "synthetic")
+    done = synthaudit("score", *sides, "--embedder", "builtin", "--quiet", COLUMNS="84")
+    assert len(shown) > 15
+    assert [line for line in shown if line not in done.stdout.splitlines()] == []

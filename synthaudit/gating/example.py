@@ -57,8 +57,8 @@ def unfitness(scores: Mapping[str, Any]) -> str | None:
     if verdict.get("fit") is not False:
         return None
     return (
-        f"Made from a set that its audit calls unfit ({verdict['text']}) It passes the limits "
-        "below: lower them to what you can stand by."
+        f"Made from a set that its audit calls unfit ({verdict['text'].rstrip('.')}): it passes "
+        "the limits below, so lower them to what you can stand by."
     )
 
 

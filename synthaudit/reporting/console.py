@@ -37,7 +37,8 @@ def print_audit(
     console.print(_headline(audit), soft_wrap=True)
     verdict = scores["verdict"]
     console.print(Text(f"\n{verdict['text']}", style=_VERDICTS[verdict["fit"]]))
-    console.print(_findings(scores))
+    _print_findings(scores, console)
+    console.print()
     console.print(_score_table(audit, scores))
     for note in audit.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"))
@@ -48,21 +49,19 @@ def print_audit(
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def _findings(scores: Mapping[str, Any]) -> Table:
+def _print_findings(scores: Mapping[str, Any], console: Console) -> None:
     """A line a finding, and under those that matter what to do."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
-    table.add_column(no_wrap=True, min_width=_WIDE)
-    table.add_column(overflow="fold")
     for finding in findings_in(scores):
         is_claimed = finding.severity != "none"
-        style = _COLOURS[finding.severity] if is_claimed else "dim"
-        table.add_row(
-            Text(finding.kind, style=style), Text(finding.text, style="" if is_claimed else "dim")
-        )
+        style = "" if is_claimed else "dim"
+        lines = Text(finding.text, style=style).wrap(console, console.width - _WIDE - 1)
         step = advice(finding)
         if step is not None:
-            table.add_row("", Text(f"-> {step}"))
-    return table
+            lines.extend(Text(f"-> {step}").wrap(console, console.width - _WIDE - 1))
+        named = Text(f"{finding.kind:{_WIDE}}", _COLOURS[finding.severity] if is_claimed else "dim")
+        for lead, line in zip([named, *[Text(" " * _WIDE)] * (len(lines) - 1)], lines, strict=True):
+            line.rstrip()
+            console.print(Text(" ").join([lead, line]), soft_wrap=True, highlight=False)
 
 
 def _print_details(audit: Audit, console: Console) -> None:
@@ -93,10 +92,10 @@ def _score_table(audit: Audit, scores: Mapping[str, Any]) -> Table:
     """Value, interval, and what nothing and what perfection would score."""
     sure = audit.unrealistic.low is not None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("\nscore", no_wrap=True, min_width=_WIDE - 1)
-    table.add_column("\nvalue", justify="right", no_wrap=True)
+    table.add_column("score", no_wrap=True, min_width=_WIDE - 1)
+    table.add_column("value", justify="right", no_wrap=True)
     for name in ("interval", "null", "floor", "p") if sure else ("chance", "p"):
-        table.add_column(f"\n{name}", justify="right", no_wrap=True, style="dim")
+        table.add_column(name, justify="right", no_wrap=True, style="dim")
     for name, score in audit.scores.items():
         style = _COLOURS[finding_of(scores, name).severity]
         around = [_figure(score.chance), _figure(score.p_value)]
