@@ -45,9 +45,10 @@ def main() -> None:
 
 def report(place: Path, pools: dict[str, list[Path]], plain: int, planted: int) -> str:
     told = (
-        f"Made by `python benchmarks/verdicts.py --runs {plain} --planted {planted}`: two disjoint random parts of the "
-        "same real photos, one of them called synthetic; `builtin`. Planted: 5 % of the synthetic "
-        "side replaced by repeats of others in it, by copies of real images or by mirrored ones."
+        f"Made by `python benchmarks/verdicts.py --runs {plain} --planted {planted}`: two disjoint "
+        "random parts of the same real photos, one of them called synthetic; `builtin`. Planted: "
+        "5 % of the synthetic side replaced by repeats of others in it, by copies of real images, "
+        "or by mirrored ones."
     )
     lines = [
         "# Verdicts where the truth is known",

@@ -83,6 +83,16 @@ def choose_policy(file: Path | None, maximum: list[str], *, certain: bool) -> Po
     return policy.model_copy(update={"certain": True}) if certain else policy
 
 
+def beforehand(file: Path) -> Policy:
+    """The policy of a file, refused before the work where no audit could have what it limits."""
+    from synthaudit.gating.numbers import refuse_unknown
+
+    policy = choose_policy(file, [], certain=False)
+    for path in policy.limits:
+        refuse_unknown(path)
+    return policy
+
+
 def judge_contents(
     contents: Mapping[str, Any], folder: Path, policy: Policy, baseline: Path | None
 ) -> tuple[Verdict, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from synthaudit.commands.gate import choose_policy, finish
+from synthaudit.commands.gate import beforehand, finish
 from synthaudit.commands.options import takes_settings
 from synthaudit.commands.terminal import Listener, answers_errors
 
@@ -62,7 +62,7 @@ def score(
     itself. unoriginal: it copies the real data.
     """
     # A policy that is wrong should be told before the work, not after it.
-    policy = None if gate is None else choose_policy(gate, [], certain=False)
+    policy = None if gate is None else beforehand(gate)
     trackers = [check_tracker(name) for name in track or []]
     from synthaudit.result.destination import destination
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from synthaudit.commands.gate import choose_policy, judge_contents, tell
+from synthaudit.commands.gate import beforehand, judge_contents, tell
 from synthaudit.commands.options import takes_settings
 from synthaudit.commands.terminal import Listener, answers_errors
 
@@ -72,6 +72,7 @@ def sweep(
     from synthaudit.reporting.files import write_report, write_sweep_report
     from synthaudit.result.reading import read_scores
     from synthaudit.settings import make_settings
+    from synthaudit.sweeping.cost import has_begun
     from synthaudit.sweeping.plan import read_plan
     from synthaudit.sweeping.preparation import default_out, prepare
     from synthaudit.sweeping.running import sweep as run
@@ -81,14 +82,15 @@ def sweep(
         return
     folder = out or default_out(plan)
     read = read_plan(plan)
-    policy = None if gate is None else choose_policy(gate, [], certain=False)
+    policy = None if gate is None else beforehand(gate)
     part = _shard(shard)
     if resume or status:
         _refuse_nothing(folder, "--resume" if resume else "--status")
     console = Console()
     with Listener(quiet=quiet) as listener:
         if status or dry_run:
-            prepared = prepare(read, make_settings(settings))
+            asked = status or calibrate or has_begun(folder)
+            prepared = prepare(read, make_settings(settings), asks_generator=asked)
             _tell_beforehand(prepared, folder, console, dry_run=not status, calibrate=calibrate)
             return
         write_arm = partial(write_report, megabytes=min(report_mb, _ARM_MEGABYTES))

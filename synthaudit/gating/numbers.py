@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel
 
 from synthaudit.errors import PolicyError
 from synthaudit.measures.intervals import Quantity
 from synthaudit.registry import nearest_name
 from synthaudit.result.reading import is_number
+from synthaudit.result.schema import ScoresFile
 
 _PART: Final = re.compile(r'"([^"]*)"|([^."]+)')
 _LISTED: Final = 400
@@ -45,6 +48,28 @@ def numbers_at(scores: Mapping[str, Any], path: str) -> list[Number]:
         hint = nearest_name(path, known[:_LISTED]) if known else "there are no numbers."
         raise PolicyError(f"scores.json has no number at {path!r}; {hint[:300]}")
     return numbers
+
+
+def refuse_unknown(path: str) -> None:
+    """Refuse a path that no ``scores.json`` has, before there is one.
+
+    Raises:
+        PolicyError: it begins with what is no key, or goes on with one that its part never has.
+    """
+    parts = [quoted or plain for quoted, plain in _PART.findall(path)]
+    kind: Any = ScoresFile
+    for depth, part in enumerate(parts[:2]):
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)) or part == "*":
+            return
+        fields = {field.alias or name: field for name, field in kind.model_fields.items()}
+        if part not in fields:
+            known = [".".join([*parts[:depth], name]) for name in fields]
+            raise PolicyError(
+                f"scores.json never has a number at {path!r}; {nearest_name(path, known)[:300]}"
+            )
+        # An optional part is a union with None.
+        options = get_args(fields[part].annotation) or (fields[part].annotation,)
+        kind = options[0] if get_origin(fields[part].annotation) is not dict else None
 
 
 def _walk(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,18 +73,19 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Cos
 
     Args:
         prepared: the plan, checked.
-        folder: of the sweep; the image that is made for calibration stays in its store.
+        folder: of the sweep, in which nothing is written; where the sweep has begun, images that
+            are made for calibration stay in its store.
         calibrate: make a few images to learn how long one takes.
     """
-    store = Store(folder / "store")
-    try:
-        production = _production(prepared, store)
-        seconds, size = _calibrate(production, prepared.arms[0].name) if calibrate else (None, None)
-        states = _states(prepared, production)
-        wanted = {slot.digest for slots in production.slots.values() for slot in slots}
-        missing = len(wanted) - len(store.find(wanted))
-    finally:
-        store.close()
+    if calibrate or has_begun(folder):
+        states, missing, seconds, size = _count(prepared, folder, calibrate=calibrate)
+    else:
+        states = [
+            ArmState(arm=arm.name, done=0, wanted=len(arm.jobs), prompt=arm.jobs[0].prompt)
+            for arm in prepared.arms
+        ]
+        missing, seconds, size = sum(state.wanted for state in states), None, None
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     prompts = list(dict.fromkeys(job.prompt for arm in prepared.arms for job in arm.jobs))
     counted = [(prompt, prepared.generator.count_cut_words(prompt)) for prompt in prompts]
     return CostEstimate(
@@ -91,9 +93,33 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Cos
         missing=missing,
         seconds=None if seconds is None else seconds * missing,
         bytes_needed=None if size is None else size * missing,
-        bytes_free=shutil.disk_usage(folder).free,
+        bytes_free=shutil.disk_usage(there).free,
         cut=[(prompt, count) for prompt, count in counted if count],
     )
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether there is a store of images."""
+    return (folder / "store" / "manifest.sqlite").is_file()
+
+
+def _count(
+    prepared: Prepared, folder: Path, *, calibrate: bool
+) -> tuple[list[ArmState], int, float | None, int | None]:
+    """How far the arms are, what is missing, and seconds and bytes of an image."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        store = Store((folder if has_begun(folder) else Path(elsewhere)) / "store")
+        try:
+            production = _production(prepared, store)
+            seconds, size = None, None
+            if calibrate:
+                seconds, size = _calibrate(production, prepared.arms[0].name)
+            wanted = {slot.digest for slots in production.slots.values() for slot in slots}
+            missing = len(wanted) - len(store.find(wanted))
+            states = _states(prepared, production)
+        finally:
+            store.close()
+    return states, missing, seconds, size
 
 
 def _production(prepared: Prepared, store: Store) -> Production:

@@ -47,8 +47,14 @@ class Prepared:
     settings: Settings
 
 
-def prepare(plan: Plan, settings: Settings) -> Prepared:
+def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> Prepared:
     """Check everything that can be checked before an image is made.
+
+    Args:
+        plan: as read.
+        settings: of the audits.
+        asks_generator: whether the generator looks at every job, for which it may need packages
+            and a model.
 
     Raises:
         PlanError: the plan cannot be carried out.
@@ -63,7 +69,7 @@ def prepare(plan: Plan, settings: Settings) -> Prepared:
     references = References(opened, max_pixels=settings.max_pixels)
     generator = make_generator(plan.generator.name, references)
     arms = expand(plan, subjects, generator.known_options)
-    for arm in arms:
+    for arm in arms if asks_generator else ():
         checked: set[str] = set()
         for job in arm.jobs:
             # The same options and prompt need no second look; numbers may run out of files.

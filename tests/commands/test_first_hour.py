@@ -149,6 +149,40 @@ def test_a_missing_tracker_is_told_before_the_work(
     assert not Path("audit").exists()
 
 
+def test_a_limit_of_nothing_is_told_before_the_work(
+    synthaudit: Run, two_sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for path, meant in (("unvarried", "unvaried"), ("detector.acu", "detector.auc")):
+        (tmp_path / "policy.toml").write_text(f"[limits]\n{path} = {{max = 0.1}}\n")
+        done = synthaudit("score", *two_sides, *BUILTIN, "--gate", "policy.toml", "--out", "audit")
+        assert done.returncode == 2
+        assert f"did you mean '{meant}'" in done.stderr
+        assert not (tmp_path / "audit").exists()
+
+
+def test_a_dry_run_needs_no_generator_and_writes_nothing(
+    two_sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "plan.yaml").write_text(
+        f"real: {two_sides[0]}\nimages_per_arm: 8\nprompt: '{{words}}'\n"
+        "axes: {words: [a photo of {subject}, another photo of {subject}]}\n"
+        "generator: {name: diffusers, model: nobody/has-this-model}\n"
+    )
+    call = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('diffusers', 'transformers', 'accelerate')))\n"
+        "sys.argv = ['synthaudit', 'sweep', 'plan.yaml', '--dry-run', '--no-calibrate']\n"
+        "from synthaudit.commands.application import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", call], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 arms x 8 images; 16 to make" in done.stdout
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["plan.yaml", "real", "synthetic"]
+
+
 def test_clip_offline_is_refused_before_torch_is_loaded(two_sides: tuple[Path, Path]) -> None:
     call = (
         "import sys, synthaudit\n"

@@ -253,8 +253,7 @@ def test_a_dry_run_makes_no_arm_and_says_what_is_cut(
     assert done.returncode == 0, done.stderr
     assert "2 arms x 16 images; 30 to make" in done.stdout
     assert "would not see the last 6 tokens" in done.stdout
-    assert not (tmp_path / "out" / "sweep.json").exists()
-    assert len(images_of(tmp_path / "out")) == 2
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_budget_ends_the_sweep_with_what_is_known(
