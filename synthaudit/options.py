@@ -34,7 +34,7 @@ class Options(TypedDict, total=False):
     obvious: float
     """Probability from which --keep drops an image as a fake."""
     quick: bool
-    """No intervals, nulls, p-values and floor, and nothing else that takes long."""
+    """Leave out what needs resampling: intervals, the floor, the few-shot curve and the like."""
     harmonise: bool
     """Bring all images to one size and codec before they are embedded."""
     repeats: int

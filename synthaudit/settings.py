@@ -72,7 +72,7 @@ class Settings(BaseModel):
     quick: bool = _option(
         False,
         "Certainty",
-        "No intervals, nulls, p-values and floor, and nothing else that takes long.",
+        "Leave out what needs resampling: intervals, the floor, the few-shot curve and the like.",
     )
     harmonise: bool = _option(
         False, "Images", "Bring all images to one size and codec before they are embedded."

@@ -102,17 +102,17 @@ class Audit:
 
     @property
     def memorisation(self) -> Mapping[str, Any]:
-        """Copies by calibrated distances; empty after ``quick``."""
+        """Copies by calibrated distances; empty by Cleanlab's definitions."""
         return self._part("memorisation")
 
     @property
     def usefulness(self) -> Mapping[str, Any]:
-        """What probes learn from the images; empty after ``quick`` and without classes."""
+        """What probes learn from the images; empty without classes."""
         return self._part("usefulness")
 
     @property
     def artefacts(self) -> Mapping[str, Any]:
-        """How well the files alone tell the sides apart; empty after ``quick`` and for vectors."""
+        """How well the files alone tell the sides apart; empty for vectors."""
         return self._part("artefacts")
 
     @property
@@ -133,7 +133,7 @@ class Audit:
 
     @property
     def copies(self) -> pd.DataFrame | None:
-        """A row a discovered copy, the surest first; None after ``quick``."""
+        """A row a discovered copy, the surest first; None by Cleanlab's definitions."""
         return self.tables.get("copies")
 
     @property

@@ -13,10 +13,12 @@ class Score(Quantity):
 
     Attributes:
         chance: what a set drawn from the real distribution would score; None where unknown.
-        null: the level by the same procedure when there is no difference; None after ``quick``, as
-            are all that follow.
-        p_value: how likely chance alone would score as high; never 0.
-        floor: what the real images score against themselves; None with too few of them.
+        null: the level by the same procedure when there is no difference; None by Cleanlab's
+            definitions, as are all that follow.
+        p_value: how likely chance alone would score as high; never 0. After ``quick`` that of the
+            detector is approximate.
+        floor: what the real images score against themselves; None with too few of them, and after
+            ``quick``.
     """
 
     chance: float | None

@@ -22,6 +22,9 @@ _NESTED: Final = 5
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _VALUE_KEYS: Final = {"value", "subject", "otherwise"}
 
+# Words that end as plurals do.
+_SINGULARS = ("lens", "series", "species", "news", "rhinoceros", "cosmos", "chaos")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
@@ -233,8 +236,17 @@ def fill(template: str, words: Mapping[str, str]) -> str:
 
 @cache
 def _with_article(word: str) -> str:
+    """A word with its article, and a plural without one.
+
+    >>> _with_article("apple"), _with_article("pants"), _with_article("bus")
+    ('an apple', 'pants', 'a bus')
+    """
     import inflect
 
+    bare = word.rstrip(".,;:!?")
+    ends_as_singulars_do = bare.endswith(("ss", "us", "is", "as"))
+    if bare.endswith("s") and not ends_as_singulars_do and not bare.endswith(_SINGULARS):
+        return word
     return str(inflect.engine().a(word))
 
 

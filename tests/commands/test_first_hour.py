@@ -153,7 +153,7 @@ def test_a_limit_of_nothing_is_told_before_the_work(
     synthaudit: Run, two_sides: tuple[Path, Path], tmp_path: Path
 ) -> None:
     for path, meant in (("unvarried", "unvaried"), ("detector.acu", "detector.auc")):
-        (tmp_path / "policy.toml").write_text(f"[limits]\n{path} = {{max = 0.1}}\n")
+        (tmp_path / "policy.toml").write_text(f'[limits]\n"{path}" = {{max = 0.1}}\n')
         done = synthaudit("score", *two_sides, *BUILTIN, "--gate", "policy.toml", "--out", "audit")
         assert done.returncode == 2
         assert f"did you mean '{meant}'" in done.stderr
@@ -165,7 +165,7 @@ def test_a_dry_run_needs_no_generator_and_writes_nothing(
 ) -> None:
     (tmp_path / "plan.yaml").write_text(
         f"real: {two_sides[0]}\nimages_per_arm: 8\nprompt: '{{words}}'\n"
-        "axes: {words: [a photo of {subject}, another photo of {subject}]}\n"
+        "axes: {words: ['a {subject}', 'the {subject}']}\n"
         "generator: {name: diffusers, model: nobody/has-this-model}\n"
     )
     call = (

@@ -66,6 +66,8 @@ def test_designs() -> None:
         ("{a} {subject}", {"subject": "apple"}, "an apple"),
         ("{a} {subject}", {"subject": "hourglass"}, "an hourglass"),
         ("{a} {subject}", {"subject": "unicorn"}, "a unicorn"),
+        ("A photo of {a} {subject}.", {"subject": "pants"}, "A photo of pants."),
+        ("A photo of {a} {subject}", {"subject": "bus"}, "A photo of a bus"),
         (
             "{t}  {c} .",
             {"t": "A photo of {a} {subject}", "c": "", "subject": "egg"},
