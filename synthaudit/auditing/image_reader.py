@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
-from synthaudit.arrays import Singles
+from synthaudit.arrays import Integers, Singles
 from synthaudit.backends.ray_embedding import Identity, extract_on_ray, identify_on_ray
 from synthaudit.embedding.cache import VectorCache, cache_folder
 from synthaudit.embedding.cache_index import Extraction, full_fingerprint
@@ -96,6 +97,14 @@ class SampleImages:
     reader: ImageReader
     real: Collection
     synthetic: Collection
+
+    def take(self, real: Integers, synthetic: Integers) -> Self:
+        """Some of the samples, by their rows among all of them."""
+        parts = (self.real, real), (self.synthetic, synthetic - len(self.real.entries))
+        first, second = (
+            replace(side, entries=[side.entries[row] for row in rows]) for side, rows in parts
+        )
+        return replace(self, real=first, synthetic=second)
 
     def read(self, reader: Embedder) -> Singles | None:
         """(n, reader.dimension) numbers of all samples; None where a file has vanished since."""

@@ -190,7 +190,7 @@ class Audit:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        return notebook_block(self.scores, self.counts, self.notes)
+        return notebook_block(self.verdict.text, self.scores, self.counts, self.notes)
 
     def write(self, folder: str | Path) -> Path:
         """Write all files into a folder, which is made if need be.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def notebook_block(
-    scores: Mapping[str, Score], counts: Mapping[str, int], notes: tuple[str, ...]
+    verdict: str, scores: Mapping[str, Score], counts: Mapping[str, int], notes: tuple[str, ...]
 ) -> str:
     """HTML without styles of its own, so that it follows the notebook's theme."""
     rows = []
@@ -22,7 +22,7 @@ def notebook_block(
         rows.append(f"<tr><th>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     head = f"{counts['real']:,} real, {counts['synthetic']:,} synthetic images; higher is worse"
     return (
-        f"<p><strong>{head}</strong></p><table><thead><tr><th></th><th>value</th><th>interval</th>"
+        f"<p><strong>{escape(verdict)}</strong></p><p>{head}</p><table><thead><tr><th></th><th>value</th><th>interval</th>"
         f"<th>chance</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
         + "".join(f"<p>{escape(note)}</p>" for note in notes)
     )

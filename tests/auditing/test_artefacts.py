@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import pytest
 from PIL import Image
 
 import synthaudit
+from synthaudit.auditing import route
+from synthaudit.auditing.image_reader import SampleImages
+from synthaudit.auditing.steps import artefacts
 from synthaudit.measures.detection.file_artefacts import audit_artefacts
 from synthaudit.measures.samples import Samples
 from synthaudit.result.audit import Audit
@@ -105,3 +110,24 @@ def test_traits_decide_on_arrays(shift: float) -> None:
     )
     assert found.explains == (shift > 0)
     assert [trait.name for trait in found.best] == (["b"] if shift else [])
+
+
+def test_a_sample_of_the_files_tells_as_much(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = lay_out(photos, tmp_path, lambda image: encoded(image, "JPEG", quality=10))
+    read: list[int] = []
+    inner = SampleImages.traits
+
+    def traits(images: SampleImages) -> Any:
+        read.append(len(images.real.entries) + len(images.synthetic.entries))
+        return inner(images)
+
+    monkeypatch.setattr(SampleImages, "traits", traits)
+    sampled = replace(artefacts.STEP, run=partial(artefacts.inspect_artefacts, most=30))
+    steps = tuple(sampled if step is artefacts.BRIEF else step for step in route.QUICK)
+    monkeypatch.setitem(route.ROUTES, ("default", True), steps)
+    found = synthaudit.score(*sides, use_cache=False, embedder="builtin", quick=True)
+    assert read == [60]
+    assert found.artefacts["container_auc"] > 0.95
+    assert "jpeg_quality" in {trait["name"] for trait in found.artefacts["best"]}

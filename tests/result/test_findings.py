@@ -190,4 +190,5 @@ def test_the_gravest_comes_first_and_names_images() -> None:
     assert audit.verdict.fit is False
     assert str(audit).splitlines()[0] == audit.verdict.text
     assert len(str(audit)) < 300
+    assert audit.verdict.text in audit._repr_html_()
     assert repr(audit).endswith("fit=False)")

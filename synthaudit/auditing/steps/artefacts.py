@@ -23,7 +23,7 @@ from synthaudit.measures.detection.file_artefacts import (
     ArtefactAudit,
     audit_artefacts,
 )
-from synthaudit.measures.randomness import stream
+from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
 from synthaudit.result.section import Section
 from synthaudit.threads import in_threads
@@ -95,7 +95,7 @@ class ArtefactSection(Section):
 
 
 def inspect_artefacts(
-    samples: Samples, context: Context, *, with_control: bool = True
+    samples: Samples, context: Context, *, with_control: bool = True, most: int | None = None
 ) -> ArtefactSection | None:
     """Audit the files of both sides.
 
@@ -103,6 +103,7 @@ def inspect_artefacts(
         samples: the images.
         context: of the audit.
         with_control: whether to embed real images again, in files like the synthetic ones.
+        most: so many images of a side at most, drawn at random; None for all.
 
     Returns:
         ``ArtefactSection``; None where the detector could learn nothing, and when the traits of
@@ -112,6 +113,10 @@ def inspect_artefacts(
     images, settings = context.images, context.settings
     if images is None or not detection.assignments:
         return None
+    if most is not None:
+        rng = stream(settings.seed, "file traits")
+        rows = [sample_rows(side, most, rng) for side in (samples.real, samples.synthetic)]
+        samples, images = samples.take(np.concatenate(rows)), images.take(*rows)
     traits = images.traits()
     if traits is None:
         return None
@@ -200,4 +205,4 @@ def _recipe_of(container: Floats) -> Recipe:
 
 
 STEP: Final = Step(name="artefacts", run=inspect_artefacts, needs=("detector",))
-BRIEF: Final = replace(STEP, run=partial(inspect_artefacts, with_control=False))
+BRIEF: Final = replace(STEP, run=partial(inspect_artefacts, with_control=False, most=2000))
