@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LOGGER: Final = logging.getLogger("synthaudit")
 """Notes to the user (what was skipped, what was chosen instead); the command line prints them."""
 
+DONE: Final = "done"
+"""The stage after the last one."""
+
 _SHOW_AFTER_SECONDS: Final = 1.0
 _LINE_EVERY_SECONDS: Final = 10.0
 
@@ -61,7 +64,7 @@ class ProgressLines:
 
     def start(self, stage: str, total: int) -> None:
         """A stage begins."""
-        self._stage, self._total, self._done = stage, total, 0
+        self._stage, self._total, self._done = "" if stage == DONE else stage, total, 0
         if self._clock is None:
             self._clock = threading.Thread(target=self._tick, name="synthaudit-lines", daemon=True)
             self._clock.start()
@@ -78,6 +81,8 @@ class ProgressLines:
 
     def _tick(self) -> None:
         while not self._over.wait(self._every):
+            if not self._stage:
+                continue
             counted = f": {self._done:,} of {self._total:,}" if self._total else ""
             self._write(f"{self._stage}{counted} ({time.monotonic() - self._begun:.0f} s)")
 

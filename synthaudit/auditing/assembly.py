@@ -79,13 +79,17 @@ def assemble(
         images=_as_given(_images(samples, sections), *sources.sides),
         tables=_tables(samples, sections, sources),
         unreadable=unreadable_table(unreadable),
-        notes=(*notes, _QUICK_NOTE) if settings.quick else tuple(notes),
+        notes=(*notes, *_quick_notes(settings)),
         provenance=_provenance(sources, context, sections, origin),
         roots={side.name: side.root for side in sources.sides},
         entries={
             side.name: () if side.images is None else side.images.entries for side in sources.sides
         },
     )
+
+
+def _quick_notes(settings: Settings) -> tuple[str, ...]:
+    return (_QUICK_NOTE,) if settings.quick and settings.definition == "default" else ()
 
 
 def _images(samples: Samples, sections: Mapping[str, Section]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
 from synthaudit.options import Options
-from synthaudit.progress import LOGGER, Progress, listening
+from synthaudit.progress import DONE, LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
 from synthaudit.settings import Settings, make_settings
 from synthaudit.threads import single_matrix_thread
@@ -232,7 +232,7 @@ def _audit(sources: Sources, origin: Origin, context: Context, allocator: Alloca
     steps = choose_steps(settings)
     with single_matrix_thread():
         samples, context = walk(steps, sources.samples, replace(context, engine=engine))
-    context.progress.start("done", 0)
+    context.progress.start(DONE, 0)
     scratch = {step.name for step in steps if step.is_scratch}
     audit = assemble(
         sources,

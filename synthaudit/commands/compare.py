@@ -13,8 +13,10 @@ from synthaudit.commands.terminal import answers_errors
 
 @answers_errors
 def compare(
-    before: Annotated[Path, typer.Argument(help="A scores.json or the folder that holds it.")],
-    after: Annotated[Path, typer.Argument(help="Another one.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="BEFORE", help="A scores.json or the folder that holds it.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another one.")],
     *,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints all of it as JSON.")

@@ -121,7 +121,7 @@ def audit_and_print(
 
     from synthaudit.auditing.scoring import score as run
     from synthaudit.reporting.console import print_audit
-    from synthaudit.reporting.files import write_report
+    from synthaudit.reporting.files import write_all
     from synthaudit.result.writing import (
         json_text,
         refuse_beside,
@@ -139,8 +139,7 @@ def audit_and_print(
         audit = run(real, synthetic, progress=listener, **settings)
         if out is not None:
             listener.start("writing the report", 0)
-            audit.write(out)
-            write_report(audit, out, megabytes=report_mb)
+            write_all(audit, out, megabytes=report_mb)
     if keep is not None and audit.kept is not None:
         write_table(audit.kept, keep)
     if as_json:

@@ -54,6 +54,8 @@ def example_policy(scores: Mapping[str, Any]) -> str:
 def unfitness(scores: Mapping[str, Any]) -> str | None:
     """Why an audit is no model for a policy; None where nothing speaks against it."""
     verdict = scores.get("verdict") or {}
+    if verdict.get("fit") is None and verdict:
+        return f"Made from a set of which its audit cannot tell ({verdict['text'].rstrip('.')})."
     if verdict.get("fit") is not False:
         return None
     return (

@@ -181,7 +181,7 @@ def _decide(
             return "fail", "it is beyond the limit"
         return "pass", "it is within it"
     if found.interval is None:
-        return "undecided", "it has no interval; run without --quick, or use on = 'value'"
+        return "undecided", "it has no interval, as after --quick; use on = 'value'"
     if bound.exceeds(vars(found.interval)[on], at):
         return "fail", f"the {on} end of its interval is beyond the limit"
     return "pass", f"the {on} end of its interval is within it"
@@ -193,10 +193,8 @@ def _decide_surely(
     if found.interval is None:
         if is_exact:
             return _decide(found, bound, at, "value", is_exact=True)
-        return (
-            "undecided",
-            "it has no interval; run the audit without --quick, or set certain = false for it",
-        )
+        why = "it has no interval, as after --quick and by Cleanlab's rules; set certain = false for it"
+        return "undecided", why
     beyond = {bound.exceeds(end, at) for end in vars(found.interval).values()}
     if beyond == {False}:
         return "pass", "all of its interval is within the limit"

@@ -44,6 +44,8 @@ def numbers_at(scores: Mapping[str, Any], path: str) -> list[Number]:
     found = [_number(scores, keys, value) for keys, value in _walk(scores, parts, ())]
     numbers = [number for number in found if number is not None]
     if not numbers:
+        if parts[:1] == ["classes"] and not scores.get("classes"):
+            raise PolicyError(f"{path} limits classes, but the sides have none in common.")
         known = [number_path for number_path, _ in _all_paths(scores)]
         hint = nearest_name(path, known[:_LISTED]) if known else "there are no numbers."
         raise PolicyError(f"scores.json has no number at {path!r}; {hint[:300]}")

@@ -97,10 +97,11 @@ def _score_table(audit: Audit, scores: Mapping[str, Any]) -> Table:
     for name in ("interval", "null", "floor", "p") if sure else ("chance", "p"):
         table.add_column(name, justify="right", no_wrap=True, style="dim")
     for name, score in audit.scores.items():
-        style = _COLOURS[finding_of(scores, name).severity]
-        around = [_figure(score.chance), _figure(score.p_value)]
+        finding = finding_of(scores, name)
+        style = _COLOURS[finding.severity]
+        around = [_figure(score.chance), _figure(finding.p_value)]
         if sure:
-            around = [_figure(figure) for figure in (score.null, score.floor, score.p_value)]
+            around = [_figure(figure) for figure in (score.null, score.floor, finding.p_value)]
             around.insert(0, f"{score.low:.3f}-{score.high:.3f}")
         table.add_row(Text(name, style="bold"), Text(f"{score.value:.3f}", style=style), *around)
     return table
@@ -116,9 +117,11 @@ def _closing(audit: Audit, written: Path | str | None, *, details: bool) -> Iter
     if audit.kept is not None:
         count = int(audit.kept["is_kept"].sum())
         scores = ", ".join(f"{name} {value:.3f}" for name, value in audit.kept_scores.items())
-        yield Text(f"Worth keeping: {count:,} of {len(audit.kept):,} synthetic images. {scores}")
+        yield Text(
+            f"Worth keeping: {count:,} of {len(audit.kept):,} synthetic images. {scores}".rstrip()
+        )
     if written is None:
-        yield Text("Nothing was written; --out DIR keeps the page and the tables.")
+        yield Text("No results were written; --out DIR keeps the page and the tables.")
     else:
         files = ["report.html", "report.md", *reversed(audit.files())]
         yield Text.from_markup(

@@ -25,6 +25,21 @@ if TYPE_CHECKING:
 _SHARE: Final = 0.72
 
 
+def write_all(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> None:
+    """Write an audit and its report: all files are there, or those of before.
+
+    Args:
+        audit: the audit.
+        folder: made if need be.
+        megabytes: budget of the page.
+
+    Raises:
+        UsageError: the budget is too small, or the folder holds a sweep.
+        StorageError: the folder cannot be written.
+    """
+    audit.write(folder, beside=_report_of(audit, megabytes))
+
+
 def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> None:
     """Make the pictures of an audit and render its report.
 
@@ -37,6 +52,11 @@ def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -
         UsageError: the budget is too small.
         StorageError: the folder cannot be written.
     """
+    write_files(Path(folder), _report_of(audit, megabytes))
+
+
+def _report_of(audit: Audit, megabytes: float) -> dict[str, str | pd.DataFrame]:
+    """The files of a report by name."""
     bare = files_of(audit, {})
     made = Thumbnails(
         {
@@ -50,10 +70,7 @@ def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -
     made.add(wanted_for_galleries(bare), GALLERY_EDGE)
     made.add_all(wanted_for_map(bare), MAP_EDGES)
     files = files_of(audit, made.made)
-    write_files(
-        Path(folder),
-        {"thumbnails.parquet": picture_table(made.made, ("side", "path")), **_render(files)},
-    )
+    return {"thumbnails.parquet": picture_table(made.made, ("side", "path")), **_render(files)}
 
 
 def write_sweep_report(found: Sweep, folder: str | Path, *, megabytes: float = 15.0) -> None:

@@ -192,18 +192,25 @@ class Audit:
         """What a notebook shows."""
         return notebook_block(self.verdict.text, self.scores, self.counts, self.notes)
 
-    def write(self, folder: str | Path) -> Path:
+    def write(
+        self, folder: str | Path, *, beside: Mapping[str, str | pd.DataFrame] | None = None
+    ) -> Path:
         """Write all files into a folder, which is made if need be.
 
         Each file appears whole or not at all; ``scores.json`` comes last. What an earlier audit has
         left there and this one has not, its pages among them, is removed.
+
+        Args:
+            folder: where to.
+            beside: further files by name, such as those of a report.
 
         Raises:
             UsageError: the folder holds a sweep.
             StorageError: the folder cannot be written.
         """
         refuse_beside(Path(folder), "sweep.json", "a sweep")
-        return write_files(Path(folder), self.files(), replaces=(*_TABLES, *REPORT_FILES))
+        files = {**(beside or {}), **self.files()}
+        return write_files(Path(folder), files, replaces=(*_TABLES, *REPORT_FILES))
 
     def files(self) -> dict[str, str | pd.DataFrame]:
         """What ``write`` writes, by file name."""

@@ -2,9 +2,9 @@
 
 Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
 numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
-need p <= 0.03 of its AUC, repeats and copies p <= 0.01 each, by how many there are within the
-radius or by calibrated distances. So all claims about two sets of one distribution together are
-wrong in at most 7 % of audits (Bonferroni).
+need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each, of two tests: how many there are
+within the radius, and how near the nearest are. So all claims about two sets of one distribution
+together are wrong in at most 7 % of audits (Bonferroni).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Scores = Mapping[str, Any]
 Severity = Literal["none", "low", "high"]
 
 _DETECTOR_ALPHA: Final = 0.03
-_SHARE_ALPHA: Final = 0.01
+_SHARE_ALPHA: Final = 0.02
 _CLAIM_ALPHA: Final = 0.05
 
 # Of the way from chance to certainty. A difference that is surely smaller than the first is none
@@ -139,6 +139,9 @@ def judge_fitness(findings: Sequence[Finding], *, fewest: int) -> Fitness:
         )
         return Fitness(fit=None, text=f"Undecided: {text}")
     undecided = [finding for finding in findings if not finding.is_decided]
+    if len(undecided) == len(SCORE_NAMES):
+        text = "Undecided: there is no test of what chance gives; the findings say what was seen."
+        return Fitness(fit=None, text=text)
     if undecided:
         return Fitness(fit=None, text=f"Undecided: {_lowered(undecided[0].text)}")
     if by["low"]:
@@ -228,9 +231,7 @@ def _of_repeats(scores: Scores) -> Finding:
     value, p_value = float(scores["unvaried"]), _number(scores, "p_values", "unvaried")
     interval = _ends(scores, "unvaried")
     # Many small clusters are more than chance gives, or a few whose images are alike beyond chance.
-    by_distance = (scores.get("duplicates") or {}).get("repeats_p_value")
-    if by_distance is not None and (p_value is None or by_distance < p_value):
-        p_value = by_distance
+    p_value = _either(p_value, (scores.get("duplicates") or {}).get("repeats_p_value"))
     is_claimed = value > 0.0 and p_value is not None and p_value <= _SHARE_ALPHA
     flagged = round(value * scores["counts"]["synthetic"])
     text = _share_text(scores, flagged, ("repeats another one", "repeat another one"))
@@ -253,11 +254,11 @@ def _of_copies(scores: Scores) -> Finding:
     memorisation = scores.get("memorisation") or {}
     discovered = int(memorisation.get("copies") or 0)
     likely = memorisation.get("p_value")
-    by_radius = p_value is not None and p_value <= _SHARE_ALPHA
-    by_distance = discovered > 0 and likely is not None and likely <= _SHARE_ALPHA
-    flagged = within
+    by_radius = p_value is not None and 2.0 * p_value <= _SHARE_ALPHA
+    by_distance = discovered > 0 and likely is not None and 2.0 * likely <= _SHARE_ALPHA
+    flagged, p_value = within, _either(p_value, likely)
     if by_distance and (discovered > within or not by_radius):
-        flagged, value, p_value = discovered, discovered / count, likely
+        flagged, value = discovered, discovered / count
         confidence = scores["provenance"].get("settings", {}).get("confidence", 0.95)
         own = wilson(value, count, confidence)
         interval = (own.low, own.high)
@@ -273,8 +274,14 @@ def _of_copies(scores: Scores) -> Finding:
         value=value,
         interval=interval,
         p_value=p_value,
-        is_decided=p_value is not None or likely is not None,
+        is_decided=p_value is not None,
     )
+
+
+def _either(first: float | None, second: float | None) -> float | None:
+    """The p-value of two tests, of which either may speak (Bonferroni)."""
+    known = [p_value for p_value in (first, second) if p_value is not None]
+    return min(1.0, len(known) * min(known)) if known else None
 
 
 def _share_text(scores: Scores, flagged: int, verbs: tuple[str, str]) -> str:

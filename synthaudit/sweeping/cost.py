@@ -111,12 +111,12 @@ def _count(
         store = Store((folder if has_begun(folder) else Path(elsewhere)) / "store")
         try:
             production = _production(prepared, store)
-            seconds, size = None, None
-            if calibrate:
-                seconds, size = _calibrate(production, prepared.arms[0].name)
             wanted = {slot.digest for slots in production.slots.values() for slot in slots}
             missing = len(wanted) - len(store.find(wanted))
             states = _states(prepared, production)
+            seconds, size = None, None
+            if calibrate:
+                seconds, size = _calibrate(production, prepared.arms[0].name)
         finally:
             store.close()
     return states, missing, seconds, size

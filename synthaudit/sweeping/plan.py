@@ -132,7 +132,9 @@ def read_plan(file: str | Path) -> Plan:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PlanError(f"the plan {file} cannot be read: {reason}.") from error
+        raise PlanError(
+            f"the plan {file} cannot be read ({reason}): synthaudit sweep --example prints one."
+        ) from error
     try:
         contents = yaml.safe_load(text)
         lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))

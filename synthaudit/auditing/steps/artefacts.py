@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from synthaudit.arrays import Floats, Vectors
+from synthaudit.arrays import Flags, Floats, Vectors
 from synthaudit.auditing.context import Context
 from synthaudit.auditing.image_reader import SampleImages
 from synthaudit.auditing.step import Step
@@ -23,6 +23,7 @@ from synthaudit.measures.detection.file_artefacts import (
     ArtefactAudit,
     audit_artefacts,
 )
+from synthaudit.measures.detection.permutation import approximate_p_value
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
 from synthaudit.result.section import Section
@@ -31,6 +32,8 @@ from synthaudit.threads import in_threads
 _CONTROL_IMAGES: Final = 1000
 _CONTROL_LEAST: Final = 40
 _GOOD_QUALITY: Final = 95
+# Of what is blamed on files.
+_ALPHA: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,8 @@ class ArtefactSection(Section):
             codecs from untouched real images: what the files alone do to the detector. None with
             fewer than 40 real images.
         matched_auc: the detector's own with as many images as the control had, to compare with.
-        explains: whether the files alone account for what the detector sees.
+        explains: whether the files alone account for what the detector sees, beyond chance.
+        has_traces: whether block frequencies tell the sides apart beyond chance.
         detector_auc: of the detector on the embeddings.
     """
 
@@ -51,6 +55,7 @@ class ArtefactSection(Section):
     control_auc: float | None
     matched_auc: float | None
     explains: bool
+    has_traces: bool
     detector_auc: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +76,7 @@ class ArtefactSection(Section):
         """What a reader must know before believing the detector, in sentences."""
         if not self.explains:
             reached = self.audit.trace_auc
-            if reached <= max(SUSPICIOUS_AUC, self.detector_auc - WITHIN):
+            if not self.has_traces or reached <= max(SUSPICIOUS_AUC, self.detector_auc - WITHIN):
                 return ()
             note = (
                 f"Block frequencies alone tell the sides apart with AUC {reached:.3f}: blur, "
@@ -134,10 +139,14 @@ def inspect_artefacts(
     reached, matched = None, None
     if with_control:
         reached, matched = _control(samples, container, images) or (None, None)
-    explains = audit.explains
+    explains = audit.explains and _is_beyond_chance(audit.container_auc, samples.is_synthetic)
     if reached is not None and matched is not None:
-        explains = reached > max(SUSPICIOUS_AUC, matched - WITHIN)
+        half = np.arange(_control_size(samples)) % 2 == 0
+        explains = reached > max(SUSPICIOUS_AUC, matched - WITHIN) and _is_beyond_chance(
+            reached, half
+        )
     return ArtefactSection(
+        has_traces=_is_beyond_chance(audit.trace_auc, samples.is_synthetic),
         audit=audit,
         control_auc=reached,
         matched_auc=matched,
@@ -155,7 +164,7 @@ def _control(
     """
     settings, real = images.reader.settings, images.real
     real_vectors, fakes = samples.vectors[samples.real], samples.vectors[samples.synthetic]
-    count = min(len(real.entries), 2 * len(fakes), _CONTROL_IMAGES)
+    count = _control_size(samples)
     if count < _CONTROL_LEAST:
         return None
     rng = stream(settings.seed, "control")
@@ -180,6 +189,16 @@ def _control(
 
     treated_auc, matched_auc = in_threads(reach, [found.vectors, fakes[models]])
     return treated_auc, matched_auc
+
+
+def _control_size(samples: Samples) -> int:
+    """Real images of the control, treated and untouched."""
+    return min(len(samples.real), 2 * len(samples.synthetic), _CONTROL_IMAGES)
+
+
+def _is_beyond_chance(auc: float, is_positive: Flags) -> bool:
+    p_value = approximate_p_value(auc, is_positive, np.arange(len(is_positive)))
+    return p_value is not None and p_value <= _ALPHA
 
 
 def _pair_up(originals: Floats, models: Floats) -> list[Recipe]:

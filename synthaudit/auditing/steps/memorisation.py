@@ -78,16 +78,17 @@ class MemorisationSection(Section):
     embedding: Memorisation
     authenticity: Authenticity | None
     patterns: PatternChannel | None
-    repeats_p_value: float
+    repeats_p_value: float | None
     false_discoveries: float
 
     @property
-    def p_value(self) -> float:
-        """How likely chance would give as sure a copy by any channel."""
+    def p_value(self) -> float | None:
+        """How likely chance would give as sure a copy by any channel; None where none can judge."""
         channels = (
             [self.embedding] if self.patterns is None else [self.embedding, self.patterns.found]
         )
-        return min(1.0, len(channels) * min(channel.any_p_value for channel in channels))
+        known = [channel.any_p_value for channel in channels if channel.any_p_value is not None]
+        return min(1.0, len(known) * min(known)) if known else None
 
     @property
     def found_by(self) -> Names:

@@ -28,14 +28,15 @@ class Memorisation:
         distance: (M,) their cosine distance.
         p_value: (M,) probability that a fresh real image comes as near, in (0, 1].
         is_copy: (M,) discoveries at the wanted rate of false ones.
-        any_p_value: of the guess that none of them is a copy (Simes, Biometrika 1986).
+        any_p_value: of the guess that none of them is a copy (Simes, Biometrika 1986); None with
+            too few distances of held-out images to judge by.
     """
 
     original: Integers
     distance: Floats
     p_value: Floats
     is_copy: Flags
-    any_p_value: float
+    any_p_value: float | None
 
 
 def judge_copies(
@@ -65,7 +66,7 @@ def judge_copies(
         distance=distance,
         p_value=p_value,
         is_copy=(adjusted <= false_discoveries) & is_judged,
-        any_p_value=float(adjusted.min(initial=1.0)) if is_judged else 1.0,
+        any_p_value=float(adjusted.min(initial=1.0)) if is_judged else None,
     )
 
 

@@ -128,7 +128,7 @@ def _gauges(scores: Any) -> list[Gauge]:
                 chance=scores["chance"].get(name),
                 null=scores.get("null", {}).get(name),
                 floor=scores.get("floor", {}).get(name),
-                p_value=scores.get("p_values", {}).get(name),
+                p_value=finding.p_value,
                 severity=finding.severity,
                 sentence=finding.text,
             )
