@@ -193,8 +193,8 @@ def _decide_surely(
     if found.interval is None:
         if is_exact:
             return _decide(found, bound, at, "value", is_exact=True)
-        why = "it has no interval, as after --quick and by Cleanlab's rules; set certain = false for it"
-        return "undecided", why
+        why = "it has no interval, as after --quick and by Cleanlab's rules; set certain = false"
+        return "undecided", f"{why} for it"
     beyond = {bound.exceeds(end, at) for end in vars(found.interval).values()}
     if beyond == {False}:
         return "pass", "all of its interval is within the limit"

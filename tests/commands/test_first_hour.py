@@ -228,3 +228,47 @@ def test_an_old_result_is_judged_by_todays_rules(tmp_path: Path, synthaudit: Run
     (folder / "scores.json").write_text(json.dumps(scores))
     assert synthaudit("report", "audit").returncode == 0
     assert f"<h1>{audit.verdict.text}</h1>" in (folder / "report.html").read_text()
+
+
+def test_files_alike_are_not_blamed(tmp_path: Path, synthaudit: Run) -> None:
+    # Small halves of one set: whatever their files differ in is chance.
+    blamed = 0
+    for trial in range(4):
+        for number in range(40):
+            folder = tmp_path / f"{trial}" / ("real" if number % 2 else "synthetic")
+            folder.mkdir(parents=True, exist_ok=True)
+            content = encoded(picture(1000 * trial + number), "JPEG", quality=80)
+            (folder / f"{number}.jpg").write_bytes(content)
+        audit = library.score(
+            tmp_path / f"{trial}" / "real",
+            tmp_path / f"{trial}" / "synthetic",
+            embedder="builtin",
+            use_cache=False,
+            permutations=19,
+            resamples=20,
+        )
+        blamed += any(own.kind == "files" for own in audit.findings)
+        blamed += any("cannot be trusted" in note for note in audit.notes)
+    assert blamed == 0
+
+
+def test_copies_of_one_file_on_both_sides_are_not_called_chance(
+    tmp_path: Path, synthaudit: Run
+) -> None:
+    for side in ("real", "synthetic"):
+        (tmp_path / side).mkdir()
+        for number in range(30):
+            (tmp_path / side / f"{number}.png").write_bytes(encoded(picture(7)))
+    done = synthaudit("score", "real", "synthetic", *BUILTIN, "--no-cache")
+    assert "no more than by chance" not in done.stdout
+    assert done.stdout.splitlines()[2].startswith("Undecided: ")
+
+
+def test_an_undecided_audit_is_no_model_for_a_policy(
+    synthaudit: Run, two_sides: tuple[Path, Path]
+) -> None:
+    synthaudit("score", *two_sides, *BUILTIN, "--out", "audit", "--definition", "cleanlab")
+    told = synthaudit("gate", "audit", "--init")
+    assert "cannot tell" in told.stderr
+    refused = synthaudit("gate", "audit", "--max", "classes.bird.unvaried=0.1")
+    assert refused.returncode == 2
