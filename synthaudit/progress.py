@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from synthaudit.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
@@ -158,8 +160,16 @@ def listening(progress: Progress | None) -> Iterator[Progress]:
     Args:
         progress: what the caller gave; None for bars in a notebook, and elsewhere for a line on
             stderr every ten seconds.
+
+    Raises:
+        UsageError: it cannot listen.
     """
     if progress is not None:
+        if isinstance(progress, type) or not hasattr(progress, "start"):
+            raise UsageError(
+                "progress should be an object with start(stage, total) and advance(steps), such as "
+                f"synthaudit.NoProgress(), not {progress!r}."
+            )
         yield progress
         return
     own: ProgressBars | ProgressLines = ProgressBars() if _is_notebook() else ProgressLines()

@@ -13,7 +13,8 @@ PACKAGE = Path(synthaudit.__file__).parent
 
 # From the lowest floor to the highest; a module may import from its own floor and those below.
 FLOORS = (
-    {"arrays", "errors", "progress", "threads", "version"},
+    {"arrays", "errors", "threads", "version"},
+    {"progress"},
     {"registry"},
     {"validation"},
     {"settings"},

@@ -55,6 +55,9 @@ def test_what_the_caller_gives_is_told() -> None:
     own = NoProgress()
     with listening(own) as listener:
         assert listener is own
+    for wrong in (1, NoProgress):
+        with pytest.raises(synthaudit.UsageError, match="progress should be an object"):
+            synthaudit.score_embeddings([[1.0]], [[2.0]], progress=wrong)  # type: ignore[arg-type]
 
 
 def test_every_stage_of_a_full_audit_that_takes_long_is_counted() -> None:

@@ -59,6 +59,12 @@ def refuse_unknown(path: str) -> None:
         PolicyError: it begins with what is no key, or goes on with one that its part never has.
     """
     parts = [quoted or plain for quoted, plain in _PART.findall(path)]
+    if parts[:1] == ["intervals"]:
+        name = ".".join(parts[1:]) or "unvaried"
+        raise PolicyError(
+            f"{path} is no number but two: limit {name} itself, and say which end counts by on = "
+            "'low' or 'high'."
+        )
     kind: Any = ScoresFile
     for depth, part in enumerate(parts[:2]):
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)) or part == "*":
