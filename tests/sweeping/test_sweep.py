@@ -251,7 +251,7 @@ def test_a_dry_run_makes_no_arm_and_says_what_is_cut(
     )
     done = synthaudit("sweep", plan, "--out", tmp_path / "out", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "2 arms x 16 images; 30 to make" in done.stdout
+    assert "2 arms x 16 images; 32 to make" in done.stdout
     assert "would not see the last 6 tokens" in done.stdout
     assert not (tmp_path / "out").exists()
 
