@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Integers
+from synthaudit.arrays import Flags, Integers, Vectors
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.embedding.cache_index import Extraction
 from synthaudit.errors import DataError
@@ -108,8 +108,7 @@ def read_images(
 
 def _having_direction(found: Extraction, collection: Collection) -> Extraction:
     """Without the images of which the embedder made no direction, which are then unreadable."""
-    finite = np.asarray(np.isfinite(found.vectors).all(axis=1), bool)
-    usable = finite & (found.vectors != 0).any(axis=1)
+    finite, usable = _finite_and_usable(found.vectors)
     if usable.all():
         return found
     paths = [collection.entries[position].path for position in found.kept]
@@ -189,11 +188,16 @@ def _refuse_useless(
     finite, usable = (np.empty(len(table.vectors), bool) for _ in range(2))
     for block in blocks(len(finite), _BLOCK):
         rows = table.vectors[block]
-        finite[block] = np.isfinite(rows).all(axis=1)
-        usable[block] = finite[block] & (rows != 0).any(axis=1)
+        finite[block], usable[block] = _finite_and_usable(rows)
     unreadable = _without_direction(table.paths, finite, usable)
     _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
     return np.flatnonzero(usable), unreadable
+
+
+def _finite_and_usable(rows: Vectors) -> tuple[Flags, Flags]:
+    """(n,) rows of finite numbers, and those of them that have a direction."""
+    finite = np.asarray(np.isfinite(rows).all(axis=1), bool)
+    return finite, finite & (rows != 0).any(axis=1)
 
 
 def _without_direction(paths: Sequence[str], finite: Flags, usable: Flags) -> list[Unreadable]:

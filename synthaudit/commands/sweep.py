@@ -110,8 +110,9 @@ def sweep(
 def _refuse_nothing(folder: Path, option: str) -> None:
     """Refuse to go on, or to tell, where nothing has begun."""
     from synthaudit.errors import UsageError
+    from synthaudit.sweeping.cost import has_begun
 
-    if not (folder / "store" / "manifest.sqlite").is_file():
+    if not has_begun(folder):
         what = "resume" if option == "--resume" else "tell"
         raise UsageError(
             f"there is no sweep in {folder} yet and nothing to {what}: give the --out of one that "

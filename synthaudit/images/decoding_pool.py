@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
 from synthaudit.images.shared_batches import SharedBatch, SharedBatches
+from synthaudit.threads import cores
 
 CHUNK_IMAGES: Final = 32
 """How many files go to a worker at once."""
@@ -67,9 +68,7 @@ class DecodingPool:
         max_pixels: int,
         work: Work | None = None,
     ) -> None:
-        import loky
-
-        self.workers = workers or loky.cpu_count()
+        self.workers = workers or cores()
         self._work = work or decode_chunk
         # Only pixels have a size that is known beforehand.
         self._slots = SharedBatches(frame, CHUNK_IMAGES) if work is None else None
@@ -169,7 +168,7 @@ def worker_processes(workers: int | None) -> Any:
     import loky
 
     return loky.get_reusable_executor(
-        max_workers=workers or loky.cpu_count(),
+        max_workers=workers or cores(),
         timeout=_IDLE_SECONDS,
         initializer=_leave_interrupts_to_parent,
     )

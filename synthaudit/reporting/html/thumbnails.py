@@ -15,6 +15,7 @@ from PIL import Image
 from synthaudit.images.collection import Location
 from synthaudit.images.decoding import Frame, UnreadableImage, open_rgb
 from synthaudit.images.decoding_pool import worker_processes
+from synthaudit.threads import cores
 
 GALLERY_EDGE: Final = 192
 MAP_EDGES: Final = (96, 64, 48, 32)
@@ -75,8 +76,6 @@ class Thumbnails:
         self.add(keys, edges[-1])
 
     def _encoded(self, keys: Sequence[Key], edge: int) -> Iterator[tuple[Key, bytes | None]]:
-        import loky
-
         work = partial(encode_all, edge=edge, max_pixels=self._max_pixels)
         batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
         if len(batches) < 2:
@@ -85,7 +84,7 @@ class Thumbnails:
             return
         executor = worker_processes(None)
         # A few batches ahead keep the workers busy and the memory small.
-        ahead = 2 * loky.cpu_count() + 2
+        ahead = 2 * cores() + 2
         pending = [(b, executor.submit(work, self._read(b))) for b in batches[:ahead]]
         rest = iter(batches[ahead:])
         while pending:
