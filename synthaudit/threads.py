@@ -51,8 +51,16 @@ _ADVANCING: Final = Lock()
 _STOP: Final[ContextVar[_Stop | None]] = ContextVar("stop", default=None)
 
 
+def _one(_: object) -> int:
+    return 1
+
+
 def in_threads(
-    work: Callable[[Item], Outcome], items: Sequence[Item], advance: Advance = ignore
+    work: Callable[[Item], Outcome],
+    items: Sequence[Item],
+    advance: Advance = ignore,
+    *,
+    steps: Callable[[Item], int] = _one,
 ) -> list[Outcome]:
     """Do some work on each item, as many at a time as there are cores.
 
@@ -63,6 +71,7 @@ def in_threads(
         work: on one item.
         items: independent of one another.
         advance: told of each item as it is done, by whatever thread, one at a time.
+        steps: how many steps an item is.
 
     Returns:
         Outcomes in the order of the items.
@@ -74,7 +83,7 @@ def in_threads(
         _STOP.set(stop)
         outcome = work(item)
         with _ADVANCING:
-            advance(1)
+            advance(steps(item))
         return outcome
 
     count = min(cores(), len(items))

@@ -73,3 +73,13 @@ def wilson(share: float, count: float, confidence: float) -> Interval:
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     return Interval(low=max(float(centre - half), 0.0), high=min(float(centre + half), 1.0))
+
+
+def either_p_value(*p_values: float | None) -> float | None:
+    """The p-value of several tests of which any may speak (Bonferroni); None where none could.
+
+    >>> either_p_value(0.01, None, 0.3), either_p_value(0.6, 0.9), either_p_value(None)
+    (0.02, 1.0, None)
+    """
+    known = [p_value for p_value in p_values if p_value is not None]
+    return min(1.0, len(known) * min(known)) if known else None

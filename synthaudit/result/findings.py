@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
-from synthaudit.measures.intervals import wilson
+from synthaudit.measures.intervals import either_p_value, wilson
 from synthaudit.measures.scores import SCORE_NAMES
 
 Scores = Mapping[str, Any]
@@ -231,7 +231,7 @@ def _of_repeats(scores: Scores) -> Finding:
     value, p_value = float(scores["unvaried"]), _number(scores, "p_values", "unvaried")
     interval = _ends(scores, "unvaried")
     # Many small clusters are more than chance gives, or a few whose images are alike beyond chance.
-    p_value = _either(p_value, (scores.get("duplicates") or {}).get("repeats_p_value"))
+    p_value = either_p_value(p_value, (scores.get("duplicates") or {}).get("repeats_p_value"))
     is_claimed = value > 0.0 and p_value is not None and p_value <= _SHARE_ALPHA
     flagged = round(value * scores["counts"]["synthetic"])
     text = _share_text(scores, flagged, ("repeats another one", "repeat another one"))
@@ -256,7 +256,7 @@ def _of_copies(scores: Scores) -> Finding:
     likely = memorisation.get("p_value")
     by_radius = p_value is not None and 2.0 * p_value <= _SHARE_ALPHA
     by_distance = discovered > 0 and likely is not None and 2.0 * likely <= _SHARE_ALPHA
-    flagged, p_value = within, _either(p_value, likely)
+    flagged, p_value = within, either_p_value(p_value, likely)
     if by_distance and (discovered > within or not by_radius):
         flagged, value = discovered, discovered / count
         confidence = scores["provenance"].get("settings", {}).get("confidence", 0.95)
@@ -276,12 +276,6 @@ def _of_copies(scores: Scores) -> Finding:
         p_value=p_value,
         is_decided=p_value is not None,
     )
-
-
-def _either(first: float | None, second: float | None) -> float | None:
-    """The p-value of two tests, of which either may speak (Bonferroni)."""
-    known = [p_value for p_value in (first, second) if p_value is not None]
-    return min(1.0, len(known) * min(known)) if known else None
 
 
 def _share_text(scores: Scores, flagged: int, verbs: tuple[str, str]) -> str:

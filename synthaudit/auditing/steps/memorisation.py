@@ -23,6 +23,7 @@ from synthaudit.measures.copies.memorisation import (
     without_duplicates,
 )
 from synthaudit.measures.copies.patterns import match_patterns, pattern_distances
+from synthaudit.measures.intervals import either_p_value
 from synthaudit.measures.protocol import Column
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
@@ -87,8 +88,7 @@ class MemorisationSection(Section):
         channels = (
             [self.embedding] if self.patterns is None else [self.embedding, self.patterns.found]
         )
-        known = [channel.any_p_value for channel in channels if channel.any_p_value is not None]
-        return min(1.0, len(known) * min(known)) if known else None
+        return either_p_value(*(channel.any_p_value for channel in channels))
 
     @property
     def found_by(self) -> Names:

@@ -129,7 +129,7 @@ def cross_validate(
         balanced: whether both sides weigh the same.
         penalties: the values of C to choose from, ascending.
         tolerance: of the final fits.
-        advance: told of assignments that are done, perhaps from other threads.
+        advance: told of assignments that are done, by whatever thread, one at a time.
 
     Returns:
         T outcomes.
@@ -138,15 +138,10 @@ def cross_validate(
 
     def validate(batch: Sequence[Assignment]) -> list[OutOfFold]:
         choice = choose_penalties(design, batch, balanced=balanced, penalties=penalties)
-        found = _predict(design, batch, choice, balanced=balanced, tolerance=tolerance)
-        advance(len(batch))
-        return found
+        return _predict(design, batch, choice, balanced=balanced, tolerance=tolerance)
 
-    return [
-        outcome
-        for found in in_threads(validate, list(in_batches(assignments)))
-        for outcome in found
-    ]
+    found = in_threads(validate, list(in_batches(assignments)), advance, steps=len)
+    return [outcome for outcomes in found for outcome in outcomes]
 
 
 def in_batches(assignments: Sequence[Assignment]) -> Iterator[Sequence[Assignment]]:
