@@ -18,7 +18,8 @@ from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.images.collection import Collection
-from synthaudit.images.perceptual_hash import FRAMINGS
+from synthaudit.images.perceptual_hash import COMPARISONS, FRAMINGS, MIRROR
+from synthaudit.measures.copies.patterns import Patterns
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
 
@@ -54,10 +55,14 @@ class ImageReader:
         """(n, reader.dimension) further numbers of a collection's files, a row a readable one."""
         return self._extract(collection, reader, f"reading {reader.name} of").vectors
 
-    def patterns(self, collection: Collection) -> Singles:
-        """(n, FRAMINGS, HASH_LENGTH) perceptual hashes, one row a readable file."""
-        hashes = self.read(collection, HASH_READER)
-        return hashes.reshape(len(hashes), FRAMINGS, -1)
+    def patterns(self, *collections: Collection) -> Patterns | None:
+        """Perceptual hashes of all files of some collections; None where one has vanished since."""
+        hashes = np.concatenate([self.read(own, HASH_READER) for own in collections])
+        if len(hashes) != sum(len(own.entries) for own in collections):
+            return None
+        return Patterns(
+            values=hashes.reshape(len(hashes), FRAMINGS, -1), comparisons=COMPARISONS, mirror=MIRROR
+        )
 
     def _extract(self, collection: Collection, reader: Embedder | None, stage: str) -> Extraction:
         if self.settings.engine == "ray":
@@ -108,20 +113,15 @@ class SampleImages:
 
     def read(self, reader: Embedder) -> Singles | None:
         """(n, reader.dimension) numbers of all samples; None where a file has vanished since."""
-        return self._join([self.reader.read(side, reader) for side in (self.real, self.synthetic)])
+        joined = np.concatenate(
+            [self.reader.read(side, reader) for side in (self.real, self.synthetic)]
+        )
+        expected = len(self.real.entries) + len(self.synthetic.entries)
+        return joined if len(joined) == expected else None
 
     def traits(self) -> Singles | None:
         """(n, len(TRAITS)) traits of all files; None where one has vanished since."""
         return self.read(TRAIT_READER)
-
-    def patterns(self) -> Singles | None:
-        """(n, f, h) perceptual hashes of all samples; None where a file has vanished since."""
-        return self._join([self.reader.patterns(side) for side in (self.real, self.synthetic)])
-
-    def _join(self, sides: list[Singles]) -> Singles | None:
-        joined = np.concatenate(sides)
-        expected = len(self.real.entries) + len(self.synthetic.entries)
-        return joined if len(joined) == expected else None
 
 
 def _identity(embedder: Embedder) -> Identity:

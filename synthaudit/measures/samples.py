@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from synthaudit.arrays import Flags, Integers, Names, Vectors
+from synthaudit.measures.copies.patterns import Patterns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,6 +21,7 @@ class Samples:
         classes: (n,) class names, None without.
         groups: (n,) clusters of near-duplicates that no fold cuts, -1 for images alone.
         paths: (n,) what each is called.
+        patterns: of light; None for ready vectors.
     """
 
     vectors: Vectors = field(repr=False)
@@ -27,6 +29,7 @@ class Samples:
     classes: Names = field(repr=False)
     groups: Integers = field(repr=False)
     paths: Names = field(repr=False)
+    patterns: Patterns | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -37,6 +40,7 @@ class Samples:
         classes: Names | None = None,
         groups: Integers | None = None,
         paths: Names | None = None,
+        patterns: Patterns | None = None,
     ) -> Self:
         """Samples with nothing but vectors and sides, where no more is known.
 
@@ -54,6 +58,7 @@ class Samples:
             classes=np.full(count, None) if classes is None else classes,
             groups=np.full(count, -1) if groups is None else groups,
             paths=paths,
+            patterns=patterns,
         )
 
     def __len__(self) -> int:
@@ -91,4 +96,5 @@ class Samples:
             classes=self.classes[rows],
             groups=self.groups[rows],
             paths=self.paths[rows],
+            patterns=None if self.patterns is None else self.patterns.take(rows),
         )

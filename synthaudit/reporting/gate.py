@@ -10,7 +10,7 @@ from rich.text import Text
 
 from synthaudit.gating.judging import Check, Verdict
 from synthaudit.reporting.markdown import as_text
-from synthaudit.result.worst_images import copies, obvious_fakes, repeats, uncovered
+from synthaudit.result.worst_images import Copy, copies, obvious_fakes, repeats, uncovered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ def worst_images_of(check: Check, images: pd.DataFrame | None) -> list[str]:
         ]
     if score == "unoriginal":
         return [
-            f"{name(copy.path)} copies {name(copy.original)} (distance {copy.distance:.3f})"
+            f"{name(copy.path)} copies {name(copy.original)}{_far(copy)}"
             for copy in copies(images, _SHOWN)
         ]
     if score == "unrealistic":
@@ -99,6 +99,10 @@ def worst_images_of(check: Check, images: pd.DataFrame | None) -> list[str]:
     if score in ("unrepresentative", "coverage"):
         return [f"nothing is like the real {name(path)}" for path in uncovered(images, _SHOWN)]
     return []
+
+
+def _far(copy: Copy) -> str:
+    return "" if copy.distance is None else f" (distance {copy.distance:.3f})"
 
 
 def _one_line(path: str) -> str:

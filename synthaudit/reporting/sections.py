@@ -49,36 +49,17 @@ def _repeat_lines(audit: Audit) -> list[Text]:
 
 
 def _copy_lines(audit: Audit) -> list[Text]:
-    return [
-        entry(
-            f"{copy.distance:.3f}",
-            link(audit, "synthetic", copy.path),
-            Text("of"),
-            link(audit, "real", copy.original),
-        )
-        for copy in copies(audit.images, _SHOWN)
-    ]
-
-
-def _memorisation_lines(audit: Audit) -> list[Text]:
-    found = audit.memorisation
-    if not found.get("copies"):
-        return []
-    rate = f"at most {found['false_discoveries']:.0%} of them by chance"
-    lines = [entry(f"{found['copies']:,} nearer to a real image than fresh ones come, {rate}")]
-    if "by_both" in found:
-        channels = (
-            ("by_both", "confirmed by the pattern of light"),
-            ("by_embedding_only", "alike to the embedder only: the same subject, perhaps"),
-            ("by_pattern_only", "alike in pattern only: an edit that the embedder does not see"),
-            ("mirrored", "mirrored"),
-        )
-        lines += [entry(f"{found[key]:,} {text}") for key, text in channels if found[key]]
-    assert audit.copies is not None
-    top = audit.copies.head(_SHOWN)
-    for path, original, p_value in zip(top["path"], top["original"], top["p_value"], strict=True):
-        paths = (link(audit, "synthetic", path), Text("of"), link(audit, "real", original))
-        lines.append(entry(f"p {p_value:.1e}", *paths))
+    found, lines = audit.memorisation, []
+    channels = (
+        ("by_both", "seen by embedding and by pattern of light"),
+        ("by_embedding_only", "by embedding only: the same subject, perhaps"),
+        ("by_pattern_only", "by pattern only: an edit that the embedder does not see"),
+        ("mirrored", "mirrored"),
+    )
+    lines = [entry(f"{found[key]:,} {text}") for key, text in channels if found.get(key)]
+    for copy in copies(audit.images, _SHOWN):
+        pair = (link(audit, "synthetic", copy.path), Text("of"), link(audit, "real", copy.original))
+        lines.append(entry("    -" if copy.distance is None else f"{copy.distance:.3f}", *pair))
     return lines
 
 
@@ -190,10 +171,9 @@ _SECTIONS: Final[dict[str, Callable[[Audit], list[Text]]]] = {
     "Most obvious fakes": _fake_lines,
     "Most repeated": _repeat_lines,
     "Real images that nothing synthetic resembles": _missed_lines,
-    "Memorised real images": _memorisation_lines,
+    "Copies of real images": _copy_lines,
     "Worth as training data (accuracy on real images)": _usefulness_lines,
     "What the files alone give away": _artefact_lines,
     "Supporting measures": _supporting_lines,
     "Measures of single images (medians)": _measure_lines,
-    "Copies of real images": _copy_lines,
 }

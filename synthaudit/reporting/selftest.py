@@ -17,7 +17,6 @@ _TITLES: Final = {
     "unrealistic": "unrealistic",
     "unrepresentative": "unrepresentative",
     "uncovered": "coverage",
-    "memorised": "discovered copies",
     "wrong_labels": "wrong labels",
 }
 _COLUMNS: Final = ("fault", "score", "rate", "clean", "with it", "recall", "precision", "seen by")

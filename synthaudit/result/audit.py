@@ -153,7 +153,7 @@ class Audit:
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
-        contents |= decide(contents, partial(examples_of, self.images, self.copies))
+        contents |= decide(contents, partial(examples_of, self.images))
         rounded: dict[str, Any] = _round(in_order(contents, ScoresFile))
         return rounded
 

@@ -2,9 +2,8 @@
 
 Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
 numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
-need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each, of two tests: how many there are
-within the radius, and how near the nearest are. So all claims about two sets of one distribution
-together are wrong in at most 7 % of audits (Bonferroni).
+need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each. So all claims about two sets of one
+distribution together are wrong in at most 7 % of audits (Bonferroni).
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
-from synthaudit.measures.intervals import either_p_value, wilson
 from synthaudit.measures.scores import SCORE_NAMES
 
 Scores = Mapping[str, Any]
@@ -228,51 +226,35 @@ def _step_of(value: float, level: float) -> int:
 
 
 def _of_repeats(scores: Scores) -> Finding:
-    value, p_value = float(scores["unvaried"]), _number(scores, "p_values", "unvaried")
-    interval = _ends(scores, "unvaried")
-    # Many small clusters are more than chance gives, or a few whose images are alike beyond chance.
-    p_value = either_p_value(p_value, (scores.get("duplicates") or {}).get("repeats_p_value"))
-    is_claimed = value > 0.0 and p_value is not None and p_value <= _SHARE_ALPHA
-    flagged = round(value * scores["counts"]["synthetic"])
-    text = _share_text(scores, flagged, ("repeats another one", "repeat another one"))
-    return Finding(
-        kind="unvaried",
-        severity="none" if not is_claimed else "high" if value >= _MANY_REPEATS else "low",
-        text=f"{text}{_compared(scores, 'unvaried', flagged, p_value, is_claimed=is_claimed)}.",
-        value=value,
-        interval=interval,
-        p_value=p_value,
-        is_decided=p_value is not None,
-    )
+    base = _share_finding(scores, "unvaried", ("repeats another one", "repeat another one"))
+    is_grave = base.value is not None and base.value >= _MANY_REPEATS
+    return replace(base, severity="high") if base.severity == "low" and is_grave else base
 
 
 def _of_copies(scores: Scores) -> Finding:
-    """Copies by all channels: within the radius, and discovered by calibrated distances."""
-    value, count = float(scores["unoriginal"]), scores["counts"]["synthetic"]
-    p_value, interval = _number(scores, "p_values", "unoriginal"), _ends(scores, "unoriginal")
-    within = round(value * count)
-    memorisation = scores.get("memorisation") or {}
-    discovered = int(memorisation.get("copies") or 0)
-    likely = memorisation.get("p_value")
-    by_radius = p_value is not None and 2.0 * p_value <= _SHARE_ALPHA
-    by_distance = discovered > 0 and likely is not None and 2.0 * likely <= _SHARE_ALPHA
-    flagged, p_value = within, either_p_value(p_value, likely)
-    if by_distance and (discovered > within or not by_radius):
-        flagged, value = discovered, discovered / count
-        confidence = scores["provenance"].get("settings", {}).get("confidence", 0.95)
-        own = wilson(value, count, confidence)
-        interval = (own.low, own.high)
-    is_claimed = by_radius or by_distance
-    text = _share_text(scores, flagged, ("copies a real one", "copy a real one"))
-    if by_distance and memorisation.get("mirrored"):
-        text += f", {memorisation['mirrored']:,} of them mirrored"
-    least = value if interval is None else interval[0]
+    mirrored = (scores.get("memorisation") or {}).get("mirrored")
+    besides = f", {mirrored:,} of them mirrored" if mirrored else ""
+    verbs = ("copies a real one", "copy a real one")
+    base = _share_finding(scores, "unoriginal", verbs, besides)
+    least = base.value if base.interval is None else base.interval[0]
+    is_grave = least is not None and least > _MANY_COPIES
+    return replace(base, severity="high") if base.severity == "low" and is_grave else base
+
+
+def _share_finding(scores: Scores, name: str, verbs: tuple[str, str], besides: str = "") -> Finding:
+    """Of repeats or copies; ``low`` where there are more of them than by chance."""
+    value, p_value = float(scores[name]), _number(scores, "p_values", name)
+    is_claimed = value > 0.0 and p_value is not None and p_value <= _SHARE_ALPHA
+    flagged = round(value * scores["counts"]["synthetic"])
+    text = _share_text(scores, flagged, verbs)
+    if is_claimed:
+        text += besides
     return Finding(
-        kind="unoriginal",
-        severity="none" if not is_claimed else "high" if least > _MANY_COPIES else "low",
-        text=f"{text}{_compared(scores, 'unoriginal', flagged, p_value, is_claimed=is_claimed)}.",
+        kind=name,
+        severity="low" if is_claimed else "none",
+        text=f"{text}{_compared(scores, name, flagged, p_value, is_claimed=is_claimed)}.",
         value=value,
-        interval=interval,
+        interval=_ends(scores, name),
         p_value=p_value,
         is_decided=p_value is not None,
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from synthaudit.result.scores import ClassScores
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ class Repeat:
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """A synthetic image and the real one that it copies."""
+    """A synthetic image and the real one that it copies.
+
+    ``distance`` is that of their embeddings; None where only another channel sees the copy.
+    """
 
     path: str
     original: str
-    distance: float
+    distance: float | None
 
 
 def obvious_fakes(images: pd.DataFrame, count: int) -> list[tuple[str, float]]:
@@ -59,12 +64,19 @@ def uncovered(images: pd.DataFrame, count: int) -> list[str]:
 
 
 def copies(images: pd.DataFrame, count: int) -> list[Copy]:
-    """The synthetic images nearest to a real one, among those flagged as copies."""
+    """The synthetic images that are flagged as copies, the surest first."""
     table = _synthetic(images)
-    table = table[table["is_unoriginal"]].sort_values(["nearest_real_distance", "path"])
-    columns = ("path", "nearest_real", "nearest_real_distance")
-    rows = zip(*(table[column].head(count) for column in columns), strict=True)
-    return [Copy(path=a, original=b, distance=float(d)) for a, b, d in rows]
+    table = table[table["is_unoriginal"]]
+    order = table.sort_values(["copy_p_value", "nearest_real_distance", "path"]).head(count)
+    # Where no channel names the original, copies are those nearest to a real image.
+    original = order["original"] if "original" in order else order["nearest_real"]
+    original = original.fillna(order["nearest_real"])
+    is_nearest = original == order["nearest_real"]
+    distance = order["nearest_real_distance"].where(is_nearest)
+    rows = zip(order["path"], original, distance, strict=True)
+    return [
+        Copy(path=a, original=b, distance=None if np.isnan(d) else float(d)) for a, b, d in rows
+    ]
 
 
 def worst_classes(
@@ -76,12 +88,11 @@ def worst_classes(
     return sorted(values, key=lambda entry: (-entry[1], entry[0]))[:count]
 
 
-def examples_of(images: pd.DataFrame, discovered: pd.DataFrame | None, kind: str) -> list[str]:
+def examples_of(images: pd.DataFrame, kind: str) -> list[str]:
     """Paths of some images at fault for a score, the worst first.
 
     Args:
         images: a row an image.
-        discovered: a row a discovered copy; None where there was no search for them.
         kind: one of the four scores.
     """
     if kind == "unrealistic":
@@ -91,8 +102,6 @@ def examples_of(images: pd.DataFrame, discovered: pd.DataFrame | None, kind: str
     if kind == "unvaried":
         found = repeats(images, _EXAMPLES)
         return [path for repeat in found for path in repeat.paths][:_EXAMPLES]
-    if discovered is not None and len(discovered):
-        return [str(path) for path in discovered["path"].head(_EXAMPLES)]
     return [copy.path for copy in copies(images, _EXAMPLES)]
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Integers, Names, Singles
+from synthaudit.arrays import Flags, Integers, Names
 from synthaudit.measures.samples import Samples
 from synthaudit.selftesting.edits import MILD_EDITS
 from synthaudit.selftesting.material import Look, Material
@@ -20,12 +20,10 @@ class PlantedSides:
 
     Attributes:
         samples: the images, the real side first.
-        patterns: (n, f, h) patterns of light.
         truth: (n,) the images at fault, as their flags should say.
     """
 
     samples: Samples
-    patterns: Singles
     truth: Flags
 
 
@@ -73,23 +71,25 @@ class _Sides:
         rows = np.concatenate([halves.real, halves.synthetic])
         self.material, self.halves = material, halves
         self.vectors = material.plain.vectors[rows]
-        self.patterns = material.plain.patterns[rows]
+        self.patterns = material.plain.patterns.take(rows)
         self.classes = material.classes[rows]
         self.first = len(halves.real)
 
     def show(self, places: Integers, look: Look, rows: Integers) -> None:
         """Let synthetic images, by place, look like rows of the material."""
         self.vectors[self.first + places] = look.vectors[rows]
-        self.patterns[self.first + places] = look.patterns[rows]
+        self.patterns.values[self.first + places] = look.patterns.values[rows]
 
     def finish(self, at_fault: Integers) -> PlantedSides:
         truth = np.zeros(len(self.vectors), bool)
         truth[at_fault] = True
         return PlantedSides(
             samples=Samples.of(
-                self.vectors, np.arange(len(truth)) >= self.first, classes=self.classes
+                self.vectors,
+                np.arange(len(truth)) >= self.first,
+                classes=self.classes,
+                patterns=self.patterns,
             ),
-            patterns=self.patterns,
             truth=truth,
         )
 

@@ -13,6 +13,7 @@ from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.reencoding import RemadeLocation
 from synthaudit.measures.copies.duplicates import find_duplicates
+from synthaudit.measures.copies.patterns import Patterns
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.search.neighbours import Directions
 from synthaudit.selftesting.edits import EDITS, editor
@@ -22,10 +23,10 @@ LEAST_IMAGES = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """N images as the audit sees them: (N, d) vectors and (N, f, h) patterns of light."""
+    """N images as the audit sees them: (N, d) vectors, and patterns of light."""
 
     vectors: Singles
-    patterns: Singles
+    patterns: Patterns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,10 @@ def gather(collection: Collection, reader: ImageReader, *, images: int, seed: in
 
 
 def _look(sample: Collection, reader: ImageReader) -> Look:
-    return Look(vectors=reader.extract(sample).vectors, patterns=reader.patterns(sample))
+    vectors, patterns = reader.extract(sample).vectors, reader.patterns(sample)
+    if patterns is None:
+        raise DataError(f"files of {sample.name} have vanished while they were read: run it again.")
+    return Look(vectors=vectors, patterns=patterns)
 
 
 def _edited(sample: Collection, name: str, reader: ImageReader) -> Collection:

@@ -15,7 +15,6 @@ from synthaudit.auditing.steps import detector, duplicates, labels, scores
 from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.auditing.steps.duplicates import RadiusDuplicates
 from synthaudit.auditing.steps.labels import LabelSection
-from synthaudit.auditing.steps.memorisation import judge_memorisation
 from synthaudit.auditing.steps.scores import ScoreSection
 from synthaudit.measures.fidelity.prdc import prdc
 from synthaudit.measures.samples import Samples
@@ -29,11 +28,10 @@ STATISTICS: Final = (
     "unvaried",
     "unoriginal",
     "uncovered",
-    "memorised",
     "wrong_labels",
 )
-"""What every trial is read for: the four scores, 1 - coverage, the shares of discovered copies and
-of wrong-looking labels. Higher is worse for all."""
+"""What every trial is read for: the four scores, 1 - coverage, the share of wrong-looking labels.
+Higher is worse for all."""
 
 _STEPS: Final = (
     duplicates.BY_RADIUS,
@@ -61,7 +59,6 @@ def audit_planted(planted: PlantedSides, settings: Settings) -> Trial:
     """
     samples, found = walk(_STEPS, planted.samples, Context(settings=settings))
     copies = found.section(RadiusDuplicates).found
-    memorised = judge_memorisation(samples, copies, planted.patterns, settings=settings)
     wrong = found.find(LabelSection)
     uncovered, coverage = _coverage(samples)
     probability = found.section(DetectorSection).detection.probability_synthetic
@@ -71,14 +68,12 @@ def audit_planted(planted: PlantedSides, settings: Settings) -> Trial:
         "unoriginal": copies.is_unoriginal,
         "unrepresentative": uncovered,
         "uncovered": uncovered,
-        "memorised": _of_synthetic(memorised.found_by != "", samples),
         "wrong_labels": np.zeros(len(samples), bool) if wrong is None else wrong.fidelity.is_wrong,
     }
     synthetic = samples.synthetic
     statistics = {
         **{name: float(value) for name, value in vars(found.section(ScoreSection).scores).items()},
         "uncovered": 1.0 - coverage,
-        "memorised": float(flags["memorised"][synthetic].mean()),
         "wrong_labels": float(flags["wrong_labels"][synthetic].mean()),
     }
     return Trial(statistics=statistics, flags=flags)
@@ -91,12 +86,6 @@ def _coverage(samples: Samples) -> tuple[Flags, float]:
     uncovered = np.zeros(len(samples), bool)
     uncovered[samples.real] = near.distance_ratio > 1.0
     return uncovered, near.coverage
-
-
-def _of_synthetic(flagged: Flags, samples: Samples) -> Flags:
-    everyone = np.zeros(len(samples), bool)
-    everyone[samples.synthetic] = flagged
-    return everyone
 
 
 def recall_and_precision(flags: Flags, truth: Flags) -> tuple[float, float | None]:

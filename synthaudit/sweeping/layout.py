@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +88,15 @@ def measure_together(
     # A slot whose image cannot be read in some arm is left out of all.
     kept = sorted(set.intersection(*(set(extraction.kept) for extraction in found)))
     settings = reader.settings
+    own = reader.extract(real)
+    shown = [replace(real, entries=[real.entries[row] for row in own.kept], unreadable=())]
+    shown += [item.collection([slots[position] for position in kept]) for item in laid]
     return gather_evidence(
-        reader.extract(real).vectors,
+        own.vectors,
         [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
+        patterns=reader.patterns(*shown),
         false_alarms=settings.false_alarms,
+        false_discoveries=settings.false_discoveries,
         folds=settings.folds,
         repeats=settings.repeats,
         seed=settings.seed,

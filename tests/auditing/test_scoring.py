@@ -74,7 +74,7 @@ def test_two_halves_of_the_real_photos_are_alike(photos: Path, tmp_path: Path) -
 
 
 def test_edits_are_found_beside_their_originals(data: Path, tmp_path: Path) -> None:
-    """Mild edits are copies; what changes the shape of the picture is not found by ``builtin``."""
+    """All edits are copies of their originals, those too that change the shape of the picture."""
     originals = {"aaa-orig.jpg", "ukbench00120.jpg", "ukbench09268.jpg"}
     folder = data / "transforms"
     real = [*sorted((data / "clothing").glob("*/*.jpg")), *(folder / name for name in originals)]
@@ -96,8 +96,12 @@ def test_edits_are_found_beside_their_originals(data: Path, tmp_path: Path) -> N
     assert names == {
         *("blur-a-little", "blur-a-lot", "high-contrast", "high-saturation"),
         *("sharpen-a-little", "sharpen-a-lot", "shrink-a-little", "shrink-a-lot"),
+        *("square-128x128", "square-256x256", "square-512x512"),
+        *("ukbench00120_hflip", "ukbench00120_resize"),
     }
-    assert {Path(path).name for path in copied["nearest_real"]} == {"aaa-orig.jpg"}
+    found = {(Path(a).stem[:3], Path(b).name) for a, b in copied[["path", "original"]].to_numpy()}
+    assert {original for name, original in found if name == "ukb"} == {"ukbench00120.jpg"}
+    assert {original for name, original in found if name != "ukb"} == {"aaa-orig.jpg"}
     assert audit.unreadable["path"].str.endswith("ukbench09268_corrupt.jpg").tolist() == [True]
 
 
@@ -184,12 +188,13 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     assert quick.copies is not None
     assert "there are no intervals, floor" in quick.notes[-1]
     images = pd.read_parquet(out / "images.parquet")
-    assert tuple(images.columns) == FIRST_COLUMNS
+    assert tuple(images.columns) == (*FIRST_COLUMNS, "original")
     assert len(images) == 62
     copies = images[images["path"].isin(["cat/copy.png", "cat/copy2.png"])]
     assert copies["is_unoriginal"].all()
     assert copies["is_unvaried"].all()
     assert copies["nearest_real"].tolist() == ["dog/02.png"] * 2
+    assert copies["original"].tolist() == ["dog/02.png"] * 2
     assert copies["nearest_real_distance"].tolist() == [0.0, 0.0]
     assert copies["duplicate_cluster"].nunique() == 1
     pairs = pd.read_parquet(out / "duplicates.parquet")

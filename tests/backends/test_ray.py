@@ -118,7 +118,7 @@ def test_what_the_cluster_has_made_is_remembered(
     assert [found.decoded for found, _ in made] == [60, 0, 0]
     for found, patterns in made[1:]:
         assert np.array_equal(found.vectors, made[0][0].vectors)
-        assert np.array_equal(patterns, made[0][1])
+        assert np.array_equal(patterns.values, made[0][1].values)
 
 
 def test_workers_that_embed_otherwise_are_refused(cluster: Any, sides: tuple[Path, Path]) -> None:

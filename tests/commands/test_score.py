@@ -38,7 +38,8 @@ def test_the_table_names_scores_culprits_and_files(
         figures = r" +0\.\d{3} +0\.\d{3}-[01]\.\d{3} +\S+ +\S+ +<?[01]\.\d{3}$"
         assert any(re.match(name + figures, line.rstrip()) for line in lines)
     start = lines.index("Copies of real images")
-    assert lines[start + 1] == f"  0.000 {copy} of {two_sides[0] / 'dog' / '02.png'}"
+    assert lines[start + 1] == "  1 seen by embedding and by pattern of light"
+    assert lines[start + 2] == f"  0.000 {copy} of {two_sides[0] / 'dog' / '02.png'}"
     assert "Worst classes" in lines
     assert lines[-1].startswith("Written to audit: report.html, report.md, scores.json")
     assert (tmp_path / "audit" / "scores.json").exists()

@@ -19,8 +19,13 @@ from synthaudit.images.perceptual_hash import (
     hash_chunk,
     perceptual_hash,
 )
-from synthaudit.measures.copies.memorisation import nearness_p_values, without_duplicates
-from synthaudit.measures.copies.patterns import match_patterns, pattern_distances
+from synthaudit.measures.copies.discovery import nearness_p_values, without_duplicates
+from synthaudit.measures.copies.patterns import (
+    Patterns,
+    match_patterns,
+    pattern_distances,
+    pattern_pairs,
+)
 from tests.pictures import encoded, picture
 
 Edit = Callable[[Image.Image], Image.Image]
@@ -53,6 +58,11 @@ EDITS: dict[str, Edit] = {
 }
 
 
+def patterns_of(images: list[Image.Image]) -> Patterns:
+    values = np.stack([perceptual_hash(image) for image in images])
+    return Patterns(values=values, comparisons=COMPARISONS, mirror=MIRROR)
+
+
 @pytest.fixture(scope="module")
 def clothing(photos: Path) -> list[Image.Image]:
     files = sorted((photos / "clothing").glob("*/*.jpg"))
@@ -62,13 +72,12 @@ def clothing(photos: Path) -> list[Image.Image]:
 @pytest.mark.parametrize("name", EDITS)
 def test_edited_photos_find_their_originals(clothing: list[Image.Image], name: str) -> None:
     edited = [EDITS[name](photo) for photo in clothing[::2]]
-    patterns = np.stack([perceptual_hash(image) for image in [*clothing, *edited]])
+    patterns = patterns_of([*clothing, *edited])
     real = np.arange(len(clothing))
-    how = {"comparisons": COMPARISONS, "mirror": MIRROR}
-    usual = match_patterns(patterns, real, real, **how)
-    assert (usual.original != real).all()
-    matched = match_patterns(patterns, len(clothing) + np.arange(len(edited)), real, **how)
-    assert (matched.original == real[::2]).mean() >= 0.99
+    usual = match_patterns(patterns, real, real)
+    assert (usual.partner != real).all()
+    matched = match_patterns(patterns, len(clothing) + np.arange(len(edited)), real)
+    assert (matched.partner == real[::2]).mean() >= 0.99
     p_values = nearness_p_values(matched.distance, without_duplicates(usual.distance))
     assert (p_values < 1e-3).mean() >= 0.95
     if name == "mirrored":
@@ -76,12 +85,29 @@ def test_edited_photos_find_their_originals(clothing: list[Image.Image], name: s
 
 
 def test_pair_distances_are_those_of_the_search() -> None:
-    patterns = np.stack([perceptual_hash(picture(seed)) for seed in range(20)])
+    patterns = patterns_of([picture(seed) for seed in range(20)])
     rows = np.arange(20)
-    how = {"comparisons": COMPARISONS, "mirror": MIRROR}
-    matched = match_patterns(patterns, rows[10:], rows[:10], **how)
-    pairs = pattern_distances(patterns, rows[10:], matched.original, **how)
+    matched = match_patterns(patterns, rows[10:], rows[:10])
+    pairs = pattern_distances(patterns, rows[10:], matched.partner)
     np.testing.assert_allclose(pairs, matched.distance, atol=1e-6)
+
+
+def test_all_pairs_are_those_of_every_single_comparison() -> None:
+    pictures = [picture(seed) for seed in range(12)]
+    pictures += [ImageOps.mirror(pictures[3]), cropped(0.05)(pictures[5])]
+    patterns, rows = patterns_of(pictures), np.arange(14)
+    one, other = np.triu_indices(14, 1)
+    either = [pattern_distances(patterns, *ends) for ends in ((one, other), (other, one))]
+    distance = np.minimum(*either)
+    within = float(np.quantile(distance, 0.2))
+    found = {
+        (int(a), int(b))
+        for first, second in pattern_pairs(patterns, rows, within)
+        for a, b in zip(first, second, strict=True)
+    }
+    near = distance <= within
+    assert found == set(zip(one[near].tolist(), other[near].tolist(), strict=True))
+    assert {(3, 12), (5, 13)} <= found
 
 
 def test_mirroring_by_signs_is_mirroring_by_pixels() -> None:
@@ -92,10 +118,8 @@ def test_mirroring_by_signs_is_mirroring_by_pixels() -> None:
 
 
 def test_one_real_image_alone_has_no_other() -> None:
-    patterns = np.stack([perceptual_hash(picture(1))])
-    alone = match_patterns(
-        patterns, np.zeros(1, int), np.zeros(1, int), comparisons=COMPARISONS, mirror=MIRROR
-    )
+    patterns = patterns_of([picture(1)])
+    alone = match_patterns(patterns, np.zeros(1, int), np.zeros(1, int))
     assert np.isinf(alone.distance).all()
 
 

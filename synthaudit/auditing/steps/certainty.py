@@ -31,9 +31,10 @@ from synthaudit.measures.detection.permutation import (
     unit_numbers,
 )
 from synthaudit.measures.detection.real_against_real import SPLITS, real_against_real
-from synthaudit.measures.intervals import Interval, wilson
+from synthaudit.measures.intervals import Interval, either_p_value, wilson
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import FourScores
+from synthaudit.measures.search.neighbours import is_near
 from synthaudit.result.section import Section
 from synthaudit.settings import Settings
 from synthaudit.threads import together
@@ -175,6 +176,7 @@ def _audit_the_real(samples: Samples, context: Context) -> FourScores | None:
         synthetic_share=float(samples.is_synthetic.mean()),
         false_alarms=settings.false_alarms,
         distance=settings.duplicate_distance,
+        false_discoveries=settings.false_discoveries,
         folds=settings.folds,
         seed=settings.seed,
         advance=context.progress.advance,
@@ -200,19 +202,20 @@ def _share_intervals(
     else:
         real, synthetic = np.full(_DRAWS, radius.real), np.full(_DRAWS, radius.synthetic)
     sides = {
-        "unvaried": (copies.nearest_synthetic, radius.synthetic, synthetic),
-        "unoriginal": (copies.nearest_real, radius.real, real),
+        "unvaried": (copies.nearest_synthetic, copies.repeats, radius.synthetic, synthetic),
+        "unoriginal": (copies.nearest_real, copies.copies, radius.real, real),
     }
     return {
         name: share_interval(
-            near.distance[synthetic_rows, 0],
+            # What a channel discovered is flagged whatever the radius.
+            np.where(discovered.is_found, 0.0, near.distance[synthetic_rows, 0]),
             own,
             units,
             radii,
             confidence=settings.confidence,
             seed=settings.seed,
         )
-        for name, (near, own, radii) in sides.items()
+        for name, (near, discovered, own, radii) in sides.items()
     }
 
 
@@ -245,27 +248,37 @@ def _class_intervals(
 
 
 def share_p_values(samples: Samples, copies: Duplicates) -> dict[str, float | None]:
-    """Clusters of flagged images against pairs of real images among themselves."""
+    """How many lie within the radius, or how near the nearest are: either may tell."""
+    by_number = _rate_p_values(samples, copies)
+    found = {"unvaried": copies.repeats, "unoriginal": copies.copies}
+    return {
+        name: either_p_value(by_number.get(name), own.any_p_value) for name, own in found.items()
+    }
+
+
+def _rate_p_values(samples: Samples, copies: Duplicates) -> dict[str, float]:
+    """Clusters within the radius against pairs of real images among themselves."""
     radius = copies.radius
     if not radius.is_learnt:
-        return {"unvaried": None, "unoriginal": None}
+        return {}
     units = unit_numbers(samples.is_synthetic, copies.cluster)
     # Neighbours come in pairs: as many events as half the images that are near another.
     pairs = float((radius.real_distances < radius.real).sum()) / 2.0
     exposure = float(len(np.unique(units[samples.synthetic])))
     counts = {
-        "unvaried": (copies.is_unvaried, float(radius.real_count)),
+        "unvaried": (copies.nearest_synthetic, radius.synthetic, float(radius.real_count)),
         # A copy is an event of its own, a pair of real images one event of two images.
-        "unoriginal": (copies.is_unoriginal, radius.real_count / 2.0),
+        "unoriginal": (copies.nearest_real, radius.real, radius.real_count / 2.0),
     }
+    own = samples.synthetic
     return {
         name: excess_p_value(
-            len(np.unique(units[flagged])),
+            len(np.unique(units[own[is_near(near.distance[own, 0], within)]])),
             exposure,
             reference_events=pairs,
             reference_exposure=reference,
         )
-        for name, (flagged, reference) in counts.items()
+        for name, (near, within, reference) in counts.items()
     }
 
 

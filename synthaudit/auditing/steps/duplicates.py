@@ -91,7 +91,7 @@ class DuplicateSection(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class RadiusDuplicates(DuplicateSection):
-    """Near-duplicates within the radius that the real images decide.
+    """Near-duplicates by every channel, calibrated by the real images.
 
     Attributes:
         groups: (n,) clusters that no fold cuts, -1 for images alone.
@@ -111,6 +111,7 @@ class RadiusDuplicates(DuplicateSection):
                 "distinct_real": radius.real_count,
                 **self._counts(),
                 "search_recall": self.found.search_recall,
+                "repeats_p_value": self.found.repeats.any_p_value,
             }
         }
 
@@ -150,7 +151,7 @@ class StudioSection(DuplicateSection):
 
 
 def search_by_radius(samples: Samples, context: Context) -> RadiusDuplicates:
-    """Find near-duplicates within a radius that only the real images decide."""
+    """Find near-duplicates by every channel, calibrated by the real images alone."""
     settings, engine = context.settings, context.engine
     # Everyone is looked for among the real images, and among the synthetic ones.
     context.progress.start("searching near-duplicates", 2 * len(samples))
@@ -158,8 +159,11 @@ def search_by_radius(samples: Samples, context: Context) -> RadiusDuplicates:
     found = find_duplicates(
         directions,
         samples.is_synthetic,
+        patterns=samples.patterns,
         false_alarms=settings.false_alarms,
         distance=settings.duplicate_distance,
+        false_discoveries=settings.false_discoveries,
+        seed=settings.seed,
         advance=context.progress.advance,
     )
     return RadiusDuplicates(

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.measures.copies.discovery import without_duplicates
 from synthaudit.measures.copies.duplicates import find_duplicates
-from synthaudit.measures.copies.radius import DuplicateRadius, denser_radius
+from synthaudit.measures.copies.patterns import Patterns, match_patterns, pattern_pairs
+from synthaudit.measures.copies.radius import (
+    DuplicateRadius,
+    denser_radius,
+    radius_of_distances,
+)
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
 from synthaudit.measures.samples import Samples
@@ -28,6 +34,7 @@ image is no merit."""
 
 _NEIGHBOURHOOD = 5
 _ROUNDING = 1e-12
+_HELD_OUT = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +45,13 @@ class ArmEvidence:
         fakeness: (A, S) probability of being synthetic, by one cross-validated detector that was
             trained on the images of all arms. Exchanging the images of two arms in a slot changes
             nothing else of it, which makes tests by exchange exact.
-        is_copy: (A, S) images nearer to a real one than the duplicate radius.
+        is_copy: (A, S) images that copy a real one, by every channel.
         covers: by arm, (S, N) whether an image lies in the neighbourhood of a real one. Copies
             cover nothing: else copying the real images would be the best way to cover them.
         vectors: by arm, (S, d) vectors.
         repeat_radius: cosine distance below which two images of an arm are repeats.
+        patterns: of light of all images, arm after arm; None without.
+        pattern_radius: cosine distance of patterns up to which two images are repeats, too.
     """
 
     fakeness: Floats
@@ -50,6 +59,8 @@ class ArmEvidence:
     covers: Sequence[Flags]
     vectors: Sequence[Vectors]
     repeat_radius: float
+    patterns: Patterns | None
+    pattern_radius: float
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,7 +70,7 @@ class ArmEvidence:
     def values(self, arm: int) -> dict[str, float]:
         """The measures of one arm, and ``overall``."""
         repeats = np.zeros(self.shape[1], bool)
-        for ends in _pairs(self.vectors[arm], self.repeat_radius):
+        for ends in self.near_pairs(arm):
             repeats[ends] = True
         values = {
             "unrealistic": float(self.fakeness[arm].mean()),
@@ -77,7 +88,11 @@ class ArmEvidence:
 
     def first(self, slots: int) -> ArmEvidence:
         """The evidence of the first slots alone, by the same detector."""
+        arms, count = self.shape
+        kept = np.arange(arms * count).reshape(arms, count)[:, :slots].ravel()
         return ArmEvidence(
+            patterns=None if self.patterns is None else self.patterns.take(kept),
+            pattern_radius=self.pattern_radius,
             fakeness=self.fakeness[:, :slots],
             is_copy=self.is_copy[:, :slots],
             covers=[covers[:slots] for covers in self.covers],
@@ -85,16 +100,30 @@ class ArmEvidence:
             repeat_radius=self.repeat_radius,
         )
 
-    def near_pairs(self, one: int, other: int) -> tuple[Integers, Integers]:
-        """Repeats among the 2 S images of two arms, those of the second from S on."""
-        return _pairs(np.concatenate([self.vectors[one], self.vectors[other]]), self.repeat_radius)
+    def near_pairs(self, *arms: int) -> tuple[Integers, Integers]:
+        """Repeats among all images of some arms, those of the second from S on."""
+        vectors = np.concatenate([self.vectors[arm] for arm in arms])
+        found = [
+            (batch.first, batch.second)
+            for batch in pairs_within(Directions(vectors), self.repeat_radius)
+        ]
+        if self.patterns is not None:
+            slots = np.arange(self.shape[1])
+            rows = np.concatenate([arm * self.shape[1] + slots for arm in arms])
+            own = self.patterns.take(rows)
+            found += pattern_pairs(own, np.arange(len(rows)), self.pattern_radius)
+        first, second = (np.concatenate(ends) for ends in zip(*found, strict=True))
+        pairs = np.unique(first * len(vectors) + second)
+        return pairs // len(vectors), pairs % len(vectors)
 
 
 def gather_evidence(
     real: Vectors,
     arms: Sequence[Vectors],
     *,
+    patterns: Patterns | None = None,
     false_alarms: float = 0.005,
+    false_discoveries: float = 0.05,
     folds: int = 5,
     repeats: int = 3,
     seed: int = 0,
@@ -104,7 +133,9 @@ def gather_evidence(
     Args:
         real: (N, d) embeddings of the real images.
         arms: A arrays (S, d), slot s of each made for the same subject with the same seed.
+        patterns: of light of the real images and then of the arms, one after the other.
         false_alarms: budget of the duplicate radius.
+        false_discoveries: share of fresh images among discovered copies.
         folds: of the detector; the images of a slot are never parted.
         repeats: cross-validations that are averaged.
         seed: of the folds.
@@ -113,7 +144,14 @@ def gather_evidence(
     vectors = np.concatenate([real, *arms])
     is_synthetic = np.arange(len(vectors)) >= count
     directions = Directions(vectors)
-    found = find_duplicates(directions, is_synthetic, false_alarms=false_alarms)
+    found = find_duplicates(
+        directions,
+        is_synthetic,
+        patterns=patterns,
+        false_alarms=false_alarms,
+        false_discoveries=false_discoveries,
+        seed=seed,
+    )
     groups = np.full(len(vectors), -1)
     groups[count:] = np.tile(np.arange(slots), len(arms))
     for number, rows in enumerate(identical_groups(directions.unit[:count])):
@@ -131,7 +169,27 @@ def gather_evidence(
         ],
         vectors=arms,
         repeat_radius=_repeat_radius(found.radius, slots),
+        patterns=None if patterns is None else patterns.take(is_synthetic),
+        pattern_radius=_pattern_radius(patterns, count, slots, false_alarms),
     )
+
+
+def _pattern_radius(
+    patterns: Patterns | None, count: int, slots: int, false_alarms: float
+) -> float:
+    """Up to which ``false_alarms`` of real images lie near another one, among as many as slots."""
+    if patterns is None:
+        return 0.0
+    rows = np.arange(count)
+    usual = match_patterns(patterns, rows[:_HELD_OUT], rows).distance
+    usual = without_duplicates(usual[np.isfinite(usual)])
+    if len(usual) < 2:
+        return 0.0
+    base, dimension = radius_of_distances(usual, false_alarms=false_alarms)
+    radius = denser_radius(
+        np.array(base), np.array(dimension), candidates=slots, reference=len(usual)
+    )
+    return float(radius)
 
 
 def _repeat_radius(radius: DuplicateRadius, slots: int) -> float:
@@ -161,11 +219,3 @@ def _covers(directions: Directions, start: int, radius: Floats, copied: Flags) -
         distance[distance < _ROUNDING] = 0.0
         covers[slot] = is_near(distance, radius)
     return covers
-
-
-def _pairs(vectors: Vectors, radius: float) -> tuple[Integers, Integers]:
-    """Both ends of all pairs of rows nearer than the radius."""
-    found = list(pairs_within(Directions(vectors), radius))
-    first = np.concatenate([batch.first for batch in found])
-    second = np.concatenate([batch.second for batch in found])
-    return first, second

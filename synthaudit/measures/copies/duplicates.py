@@ -1,20 +1,36 @@
-"""Near-duplicates: who lies within the radius of whom, joined into clusters."""
+"""Near-duplicates: who is too near to whom, by every channel, joined into clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Integers
+from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.measures.copies.discovery import (
+    Discoveries,
+    discover,
+    make_channel,
+    without_duplicates,
+)
+from synthaudit.measures.copies.joining import join_alike, join_near
+from synthaudit.measures.copies.patterns import (
+    PatternMatches,
+    Patterns,
+    match_patterns,
+    pattern_pairs,
+)
 from synthaudit.measures.copies.radius import DuplicateRadius, duplicate_radius
-from synthaudit.measures.search.clusters import identical_groups, merge, number_clusters
+from synthaudit.measures.randomness import stream
 from synthaudit.measures.search.neighbours import Directions, Neighbours, is_near, nearest
-from synthaudit.measures.search.pairs import Pairs, pairs_within
+from synthaudit.measures.search.pairs import Pairs
 
-MAX_LISTED_PAIRS: Final = 1_000_000
+EMBEDDING: Final = "embedding"
+PATTERN: Final = "pattern"
+# Held-out real images whose patterns are compared: enough for the tail, whatever the set's size.
+_HELD_OUT: Final = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +43,7 @@ class NearDuplicates:
         is_unvaried: (n,) synthetic images that repeat another one.
         is_unoriginal: (n,) synthetic images that copy a real one.
         cluster: (n,) number of the connected component of near-duplicates, -1 for images alone.
-        pairs: the near-duplicate pairs, nearest first, at most ``MAX_LISTED_PAIRS`` of them.
+        pairs: the near-duplicate pairs, nearest first, at most a million of them.
         pair_count: how many pairs there are in all.
     """
 
@@ -47,14 +63,25 @@ class NearDuplicates:
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates(NearDuplicates):
-    """Near-duplicates within a radius that the real images decide.
+    """Near-duplicates by every channel, over M synthetic images among the n.
+
+    Of a synthetic image, ``is_unvaried`` says that another synthetic one lies within the radius,
+    or that some channel discovers it to be nearer to another than fresh images come;
+    ``is_unoriginal`` says so of a real one.
 
     Attributes:
-        radius: the duplicate radius and how it came about. Of a synthetic image, ``is_unvaried``
-            says whether another synthetic one lies within it, ``is_unoriginal`` whether a real one.
+        radius: the duplicate radius, which the real images decide, and how it came about.
+        copies: what the channels discover by comparing with real images.
+        repeats: what they discover by comparing the synthetic images with one another.
+        original: (M,) row number of the real image that each is likeliest a copy of.
+        is_mirrored: (M,) whether the original's mirrored pattern is the nearer one.
     """
 
     radius: DuplicateRadius
+    copies: Discoveries
+    repeats: Discoveries
+    original: Integers
+    is_mirrored: Flags
 
     @property
     def search_recall(self) -> float | None:
@@ -67,17 +94,23 @@ def find_duplicates(
     directions: Directions,
     is_synthetic: Flags,
     *,
+    patterns: Patterns | None = None,
     false_alarms: float = 0.005,
     distance: float | None = None,
+    false_discoveries: float = 0.05,
+    seed: int = 0,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Duplicates:
-    """Find near-duplicates within a radius that only the real images decide.
+    """Find near-duplicates within a radius that only the real images decide, and by patterns.
 
     Args:
         directions: (n, d) all images.
         is_synthetic: (n,) the side of each.
+        patterns: of all images; None for ready vectors.
         false_alarms: share of fresh images from the real distribution that the radius may flag.
-        distance: an absolute cosine distance to use instead of the estimated radius.
+        distance: an absolute cosine distance, by which alone embeddings are judged instead.
+        false_discoveries: share of fresh images among what the channels discover.
+        seed: decides which real images are held out to calibrate patterns.
         advance: told of every image, once for each side that it is looked for on.
 
     Returns:
@@ -100,95 +133,110 @@ def find_duplicates(
         nearest_synthetic.distance[:, 0], np.where(is_synthetic, radius.synthetic, radius.real)
     )
     # Both ends of a pair lie within its radius of something, so only these rows can form pairs.
-    candidates = everyone[near_real | near_synthetic]
-    cluster, pairs, pair_count = _join(directions, candidates, is_synthetic, radius)
+    joined = join_near(directions, everyone[near_real | near_synthetic], is_synthetic, radius)
+    by_pattern = None
+    if patterns is not None:
+        by_pattern = _compare_patterns(patterns, real, synthetic, seed)
+    copies, repeats = (
+        _discover(near.take(synthetic), radius, by_pattern, number, false_discoveries)
+        for number, near in enumerate((nearest_real, nearest_synthetic))
+    )
+    edges = [*_discovered_pairs(copies, patterns, synthetic)]
+    edges += _discovered_pairs(repeats, patterns, synthetic)
+    if edges:
+        joined = join_alike(joined, directions, edges, is_synthetic, radius)
+    is_unoriginal, is_unvaried = near_real & is_synthetic, near_synthetic & is_synthetic
+    is_unoriginal[synthetic] |= copies.is_found
+    is_unvaried[synthetic] |= repeats.is_found
     return Duplicates(
         radius=radius,
         nearest_real=nearest_real,
         nearest_synthetic=nearest_synthetic,
-        is_unvaried=is_synthetic & near_synthetic,
-        is_unoriginal=is_synthetic & near_real,
-        cluster=cluster,
-        pairs=pairs,
-        pair_count=pair_count,
+        is_unvaried=is_unvaried,
+        is_unoriginal=is_unoriginal,
+        cluster=joined.cluster,
+        pairs=joined.pairs,
+        pair_count=joined.pair_count,
+        copies=copies,
+        repeats=repeats,
+        original=_originals(nearest_real.index[synthetic, 0], near_real[synthetic], copies),
+        is_mirrored=np.zeros(len(synthetic), bool)
+        if by_pattern is None
+        else by_pattern.matches[0].is_mirrored & ~near_real[synthetic],
     )
 
 
-def _join(
-    directions: Directions, candidates: Integers, is_synthetic: Flags, radius: DuplicateRadius
-) -> tuple[Integers, Pairs, int]:
-    """Clusters of all rows, the nearest pairs, and the number of pairs."""
-    labels = np.arange(len(directions))
-    if len(candidates) == 0:
-        empty = np.empty(0, np.int64)
-        return number_clusters(labels), Pairs(first=empty, second=empty, distance=np.empty(0)), 0
-    # Identical rows stand in for each other, so thousands of copies cost no more than one.
-    members = [candidates[rows] for rows in identical_groups(directions.unit, candidates)]
-    heads = np.array([rows[0] for rows in members])
-    sizes = np.array([len(rows) for rows in members])
-    labels = merge(labels, np.repeat(heads, sizes), np.concatenate(members))
-    held, total = _within_groups(members), int((sizes * (sizes - 1) // 2).sum())
-    representatives = directions.take(heads)
-    for found in pairs_within(representatives, radius.largest):
-        batch = _within_own_radius(_expand(found, members), is_synthetic, radius)
-        labels = merge(labels, batch.first, batch.second)
-        total += len(batch)
-        held = _nearest_first(_concatenate(held, batch))
-    exact = directions.distance(held.first, held.second)
-    held = _nearest_first(Pairs(first=held.first, second=held.second, distance=exact))
-    return number_clusters(labels), held, total
+@dataclass(frozen=True, kw_only=True)
+class _PatternComparison:
+    """Patterns of the synthetic images: the nearest real one, the nearest other synthetic one.
+
+    ``held_out`` are distances of real images to the nearest other one, ``crowding`` how many times
+    more candidates the synthetic images had.
+    """
+
+    held_out: Floats
+    matches: tuple[PatternMatches, PatternMatches]
+    crowding: tuple[float, float]
 
 
-def _within_own_radius(pairs: Pairs, is_synthetic: Flags, radius: DuplicateRadius) -> Pairs:
-    both = is_synthetic[pairs.first] & is_synthetic[pairs.second]
-    own = np.where(both, radius.synthetic, radius.real)
-    return _pick(pairs, is_near(pairs.distance, own))
-
-
-def _within_groups(members: list[Integers]) -> Pairs:
-    first, second, room = [], [], MAX_LISTED_PAIRS
-    for group in members:
-        if len(group) < 2 or room <= 0:
-            continue
-        # As many leading rows as can form pairs within the room that is left.
-        rows = group[: int(np.sqrt(2 * room)) + 2]
-        i, j = np.triu_indices(len(rows), 1)
-        first.append(rows[i])
-        second.append(rows[j])
-        room -= len(i)
-    empty = [np.empty(0, np.int64)]
-    a, b = np.concatenate(first or empty), np.concatenate(second or empty)
-    return Pairs(first=np.minimum(a, b), second=np.maximum(a, b), distance=np.zeros(len(a)))
-
-
-def _expand(pairs: Pairs, members: list[Integers]) -> Pairs:
-    """Pairs of representatives to pairs of all the rows that they stand for."""
-    sizes = np.fromiter((len(rows) for rows in members), np.int64, len(members))
-    flat = np.concatenate(members)
-    offset = np.cumsum(sizes) - sizes
-    across = sizes[pairs.second]
-    repeat = sizes[pairs.first] * across
-    pair = np.repeat(np.arange(len(pairs)), repeat)
-    within = np.arange(len(pair)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
-    a = flat[offset[pairs.first[pair]] + within // across[pair]]
-    b = flat[offset[pairs.second[pair]] + within % across[pair]]
-    return Pairs(first=np.minimum(a, b), second=np.maximum(a, b), distance=pairs.distance[pair])
-
-
-def _pick(pairs: Pairs, chosen: Flags | Integers) -> Pairs:
-    return Pairs(
-        first=pairs.first[chosen], second=pairs.second[chosen], distance=pairs.distance[chosen]
+def _compare_patterns(
+    patterns: Patterns, real: Integers, synthetic: Integers, seed: int
+) -> _PatternComparison:
+    rng = stream(seed, "held-out patterns")
+    left_out = np.sort(rng.permutation(real)[:_HELD_OUT])
+    usual = match_patterns(patterns, left_out, real).distance
+    matches = [match_patterns(patterns, synthetic, others) for others in (real, synthetic)]
+    return _PatternComparison(
+        held_out=without_duplicates(usual[np.isfinite(usual)]),
+        matches=(matches[0], matches[1]),
+        crowding=(1.0, len(synthetic) / max(len(real), 1)),
     )
 
 
-def _concatenate(a: Pairs, b: Pairs) -> Pairs:
-    return Pairs(
-        first=np.concatenate([a.first, b.first]),
-        second=np.concatenate([a.second, b.second]),
-        distance=np.concatenate([a.distance, b.distance]),
-    )
+def _discover(
+    near: Neighbours,
+    radius: DuplicateRadius,
+    by_pattern: _PatternComparison | None,
+    number: int,
+    false_discoveries: float,
+) -> Discoveries:
+    """Discover copies (number 0) or repeats (1) among the synthetic images."""
+    count = len(near.distance)
+    channels = []
+    if not radius.is_absolute:
+        crowding = (1.0, count / max(radius.real_count, 1))[number]
+        usual = radius.real_distances
+        index, distance = near.index[:, 0], near.distance[:, 0]
+        channels.append(make_channel(EMBEDDING, index, distance, usual, crowding=crowding))
+    if by_pattern is not None:
+        found, crowding = by_pattern.matches[number], by_pattern.crowding[number]
+        channels.append(
+            make_channel(
+                PATTERN, found.partner, found.distance, by_pattern.held_out, crowding=crowding
+            )
+        )
+    return discover(channels, count, false_discoveries=false_discoveries)
 
 
-def _nearest_first(pairs: Pairs) -> Pairs:
-    order = np.lexsort((pairs.second, pairs.first, pairs.distance))[:MAX_LISTED_PAIRS]
-    return _pick(pairs, order)
+def _originals(nearest_real: Integers, is_near_real: Flags, copies: Discoveries) -> Integers:
+    """By embedding where that says so, else by the channel that is surest."""
+    original = nearest_real.copy()
+    surest = np.full(len(original), np.inf)
+    for channel in copies.channels:
+        is_surer = (channel.p_value < surest) & (channel.partner >= 0)
+        original[is_surer], surest[is_surer] = channel.partner[is_surer], channel.p_value[is_surer]
+    return np.where(is_near_real, nearest_real, original)
+
+
+def _discovered_pairs(
+    found: Discoveries, patterns: Patterns | None, synthetic: Integers
+) -> Iterator[tuple[Integers, Integers]]:
+    """Both ends of the pairs that channels discover, by parts."""
+    for channel in found.channels:
+        rows = np.flatnonzero(found.found_by(channel) & (channel.partner >= 0))
+        ends = synthetic[rows], channel.partner[rows]
+        yield ends
+        if channel.name == PATTERN and patterns is not None and len(rows):
+            # Each has named its nearest; a group of many has more pairs than that.
+            within = float(channel.distance[rows].max())
+            yield from pattern_pairs(patterns, np.union1d(*ends), within)

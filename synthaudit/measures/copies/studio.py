@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Floats, Integers, Vectors
-from synthaudit.measures.copies.duplicates import MAX_LISTED_PAIRS, NearDuplicates
+from synthaudit.measures.copies.duplicates import NearDuplicates
+from synthaudit.measures.copies.joining import MAX_LISTED_PAIRS
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import identical_groups, merge, number_clusters
 from synthaudit.measures.search.neighbours import Directions, Neighbours, nearest

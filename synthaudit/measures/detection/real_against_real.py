@@ -29,6 +29,7 @@ def real_against_real(
     synthetic_share: float,
     false_alarms: float = 0.005,
     distance: float | None = None,
+    false_discoveries: float = 0.05,
     folds: int = 5,
     splits: int = SPLITS,
     seed: int = 0,
@@ -44,6 +45,7 @@ def real_against_real(
         synthetic_share: share of the images that goes to the pretended synthetic part.
         false_alarms: budget of the duplicate radius.
         distance: an absolute radius instead.
+        false_discoveries: share of fresh images among discovered repeats and copies.
         folds: of the detector.
         splits: how many splits are averaged.
         seed: decides them.
@@ -69,7 +71,13 @@ def real_against_real(
     def audit(split: int) -> FourScores:
         pretended = parts[split]
         copies = find_duplicates(
-            directions, pretended, false_alarms=false_alarms, distance=distance
+            directions,
+            pretended,
+            patterns=samples.patterns,
+            false_alarms=false_alarms,
+            distance=distance,
+            false_discoveries=false_discoveries,
+            seed=seed + split,
         )
         parted = replace(samples, vectors=axes, is_synthetic=pretended)
         detection = detect(parted, folds=folds, seed=seed + split)

@@ -135,7 +135,7 @@ def _copies(files: AuditFiles, cards: _Cards) -> Gallery:
         total = len(files.copies)
         for row in files.copies.head(_SHOWN).to_dict("records"):
             caption = f"p {row['p_value']:.1e}, found by {row['found_by']}"
-            if not math.isnan(row["distance"]):  # the pattern alone gives none
+            if not math.isnan(row["distance"]):
                 caption = f"distance {row['distance']:.4f}, {caption}"
             pair = [cards.card("synthetic", str(row["path"]), caption)]
             pair.append(cards.card("real", str(row["original"]), "its original"))

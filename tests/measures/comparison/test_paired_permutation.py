@@ -78,6 +78,8 @@ def test_differences_of_repeats_after_exchange_by_hand() -> None:
         covers=[np.zeros((2, 1), np.float32)] * 2,
         vectors=vectors,
         repeat_radius=0.1,
+        patterns=None,
+        pattern_radius=0.0,
     )
     found = compare_arms(evidence, [(0, 1)], exchanges=999)["unvaried"]
     assert found.value == 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthaudit.measures.copies import duplicates
+from synthaudit.measures.copies import joining
 from synthaudit.measures.copies.duplicates import Duplicates, find_duplicates
 from synthaudit.measures.search.neighbours import Directions
 
@@ -62,7 +62,7 @@ def test_flags_pairs_and_clusters_of_planted_truth() -> None:
 
 
 def test_identical_rows_cost_no_quadratic_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicates, "MAX_LISTED_PAIRS", 100)
+    monkeypatch.setattr(joining, "MAX_LISTED_PAIRS", 100)
     rng = np.random.default_rng(3)
     real = rng.standard_normal((50, 16))
     synthetic = np.tile(rng.standard_normal((1, 16)), (3000, 1))
