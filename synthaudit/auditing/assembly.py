@@ -74,6 +74,11 @@ def assemble(
             "synthetic": sources.synthetic.count,
             "unreadable": len(unreadable),
             "classes": len(scores.classes),
+            **{
+                name: count
+                for section in sections.values()
+                for name, count in section.counts().items()
+            },
         },
         sections=sections,
         images=_as_given(_images(samples, sections), *sources.sides),

@@ -11,9 +11,16 @@ from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.sections import added_lines
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import files_of
-from synthaudit.result.worst_images import copies, obvious_fakes, repeats, worst_classes
+from synthaudit.result.worst_images import (
+    copies,
+    obvious_fakes,
+    repeats,
+    worst_classes,
+    wrong_labels,
+)
 
 _SHOWN = 5
+_ALPHA = 0.05
 
 
 def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:
@@ -63,6 +70,24 @@ def _copy_lines(audit: Audit) -> list[Text]:
     return lines
 
 
+def _label_lines(audit: Audit) -> list[Text]:
+    found = audit.labels
+    if not found:
+        return []
+    lines = [entry(f"{found['wrong']:,} likelier show another class than their own")]
+    if found["p_value"] <= _ALPHA:
+        lines.append(entry(f"{found['estimated_share']:.1%} of the labels are wrong, seen or not"))
+    if found["cannot_tell"]:
+        names = ", ".join(found["cannot_tell"][:_SHOWN])
+        more = len(found["cannot_tell"]) - _SHOWN
+        also = f" and {more:,} more" if more > 0 else ""
+        lines.append(entry(f"cannot be told from other classes: {names}{also}"))
+    for path, label, other, probability in wrong_labels(audit.images, _SHOWN):
+        text = Text(f"{label}, likelier {other}")
+        lines.append(entry(f"{probability:.3f}", link(audit, "synthetic", path), text))
+    return lines
+
+
 def _usefulness_lines(audit: Audit) -> list[Text]:
     found = audit.usefulness
     if not found:
@@ -81,10 +106,6 @@ def _usefulness_lines(audit: Audit) -> list[Text]:
         zero = found["zero_shot"]
         text = f"{zero['single']:.3f}; with several prompts {zero['ensemble']:.3f}"
         lines.append(entry(f"{'zero-shot, no training':29}", Text(text)))
-    if "labels" in found:
-        labels = found["labels"]
-        shown = f"{labels['agreement']:.3f} (of real images {labels['real_accuracy']:.3f})"
-        lines.append(entry(f"{'show their class':29}", Text(shown)))
     return lines
 
 
@@ -172,6 +193,7 @@ _SECTIONS: Final[dict[str, Callable[[Audit], list[Text]]]] = {
     "Most repeated": _repeat_lines,
     "Real images that nothing synthetic resembles": _missed_lines,
     "Copies of real images": _copy_lines,
+    "Wrong classes": _label_lines,
     "Worth as training data (accuracy on real images)": _usefulness_lines,
     "What the files alone give away": _artefact_lines,
     "Supporting measures": _supporting_lines,

@@ -101,6 +101,11 @@ class Audit:
         return found
 
     @property
+    def labels(self) -> Mapping[str, Any]:
+        """Wrong classes; empty without two classes that both sides have."""
+        return self._part("labels")
+
+    @property
     def memorisation(self) -> Mapping[str, Any]:
         """Copies by calibrated distances; empty by Cleanlab's definitions."""
         return self._part("memorisation")

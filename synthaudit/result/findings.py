@@ -2,8 +2,8 @@
 
 Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
 numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
-need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each. So all claims about two sets of one
-distribution together are wrong in at most 7 % of audits (Bonferroni).
+need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each, wrong classes p <= 0.01. So all claims
+about two sets of one distribution together are wrong in at most 8 % of audits (Bonferroni).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Severity = Literal["none", "low", "high"]
 
 _DETECTOR_ALPHA: Final = 0.03
 _SHARE_ALPHA: Final = 0.02
+_LABEL_ALPHA: Final = 0.01
 _CLAIM_ALPHA: Final = 0.05
 
 # Of the way from chance to certainty. A difference that is surely smaller than the first is none
@@ -31,6 +32,8 @@ _NEARLY_ALL: Final = 0.8
 # One image in ten repeats another one, or surely more than one in a hundred is a copy.
 _MANY_REPEATS: Final = 0.1
 _MANY_COPIES: Final = 0.01
+# One label in ten is wrong.
+_MANY_WRONG: Final = 0.1
 # With fewer on a side hardly any difference is surer than chance.
 _LEAST_IMAGES: Final = 20
 
@@ -39,6 +42,7 @@ FAULTS: Final = {
     "unrepresentative": "real variety is missed",
     "unvaried": "it repeats itself",
     "unoriginal": "it copies real images",
+    "labels": "images show other classes than their own",
     "usefulness": "training on it costs accuracy",
 }
 """What is wrong where a finding has a severity."""
@@ -49,8 +53,8 @@ class Finding:
     """Something that an audit found.
 
     Attributes:
-        kind: the score or the section that it is about: one of the four scores, ``files``,
-            ``usefulness``, ``embedder``.
+        kind: the score or the section that it is about: one of the four scores, ``labels``,
+            ``files``, ``usefulness``, ``embedder``.
         severity: ``none`` where chance explains it or it does no harm; ``low``; ``high``, which by
             itself makes a set unfit.
         text: in a sentence.
@@ -114,7 +118,11 @@ def find(scores: Scores) -> list[Finding]:
         _of_detector(scores, "unrepresentative"),
         _of_repeats(scores),
         _of_copies(scores),
-        *(own for make in (_of_files, _of_usefulness, _of_embedder) if (own := make(scores))),
+        *(
+            own
+            for make in (_of_labels, _of_files, _of_usefulness, _of_embedder)
+            if (own := make(scores))
+        ),
     ]
     order = ("high", "low", "none")
     return sorted(found, key=lambda finding: order.index(finding.severity))
@@ -283,6 +291,22 @@ def _compared(
     return f"; chance would give about {expected:,.0f}"
 
 
+def _of_labels(scores: Scores) -> Finding | None:
+    labels = scores.get("labels") or {}
+    if not labels.get("wrong") or labels["p_value"] > _LABEL_ALPHA:
+        return None
+    text = _share_text(
+        scores, labels["wrong"], ("likelier shows another class", "likelier show another class")
+    )
+    return Finding(
+        kind="labels",
+        severity="high" if labels["estimated_share"] >= _MANY_WRONG else "low",
+        text=f"{text}; about {labels['estimated_share']:.0%} of the classes are wrong.",
+        value=float(labels["estimated_share"]),
+        p_value=float(labels["p_value"]),
+    )
+
+
 def _of_files(scores: Scores) -> Finding | None:
     files = scores.get("artefacts") or {}
     if not files.get("explains"):
@@ -334,6 +358,7 @@ WHAT_TO_DO: Final[Mapping[str, str]] = {
     "viewpoints.",
     "unvaried": "Keep one image of each cluster of repeats (--keep); vary seeds and prompts.",
     "unoriginal": "Drop the copies of real images, and do not publish them.",
+    "labels": "Look at them and at the prompts of their classes; --keep leaves them out.",
     "usefulness": "Look at the classes that lose, and train with fewer synthetic images.",
     "files": "Run again with --harmonise: one size and codec for all images.",
     "embedder": "Fetch the CLIP weights: synthaudit doctor says how.",
@@ -362,7 +387,7 @@ def decide(scores: Scores, examples: Examples = lambda _: ()) -> dict[str, Any]:
     findings = find(scores)
     named = [
         replace(finding, images=tuple(examples(finding.kind)))
-        if finding.severity != "none" and finding.kind in SCORE_NAMES
+        if finding.severity != "none" and finding.kind in (*SCORE_NAMES, "labels")
         else finding
         for finding in findings
     ]

@@ -50,6 +50,7 @@ class Counts(_Part):
     synthetic: int
     unreadable: int
     classes: int
+    wrong_labels: int | None = None
 
 
 class DetectorPart(_Part):
@@ -139,11 +140,14 @@ class ZeroShotPart(_Part):
 
 
 class LabelPart(_Part):
-    """How many synthetic images show the class that they were made for."""
+    """How many synthetic images show another class than the one that they were made for."""
 
-    agreement: Share
-    real_accuracy: Share
     wrong: int
+    estimated_share: Share
+    p_value: Share
+    agreement: Share
+    real_accuracy: Share | None = None
+    cannot_tell: list[str]
 
 
 class UsefulnessPart(_Part):
@@ -159,7 +163,6 @@ class UsefulnessPart(_Part):
     chance: Share
     excluded: int
     zero_shot: ZeroShotPart | None = None
-    labels: LabelPart | None = None
 
 
 class TraitPart(_Part):
@@ -270,6 +273,7 @@ class ScoresFile(_Part):
     supporting: dict[str, SupportingPart] = Field(default_factory=dict)
     missed: list[MissedPart] = Field(default_factory=list)
     memorisation: MemorisationPart | None = None
+    labels: LabelPart | None = None
     usefulness: UsefulnessPart | None = None
     artefacts: ArtefactPart | None = None
     measures: dict[str, MeasurePart] = Field(default_factory=dict)

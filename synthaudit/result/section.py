@@ -31,6 +31,10 @@ class Section:
         """Tables of their own, by name."""
         return {}
 
+    def counts(self) -> Mapping[str, int]:
+        """Numbers of images for ``counts``."""
+        return {}
+
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the scores rightly, in sentences."""
         return ()

@@ -79,6 +79,21 @@ def copies(images: pd.DataFrame, count: int) -> list[Copy]:
     ]
 
 
+def wrong_labels(images: pd.DataFrame, count: int) -> list[tuple[str, str, str, float]]:
+    """Images that likelier show another class: path, class, likelier class and its probability."""
+    table = images[images["is_wrong_label"]]
+    if "wrong_label_probability" not in table:  # an audit of an earlier version
+        return [
+            (str(path), str(label), "another", 0.5)
+            for path, label in table[["path", "class"]].to_numpy()
+        ]
+    keys = ["wrong_label_probability", "likelier_class_probability", "path"]
+    table = table.sort_values(keys, ascending=[False, False, True]).head(count)
+    names = ("path", "class", "likelier_class", "likelier_class_probability")
+    rows = zip(*(table[name] for name in names), strict=True)
+    return [(str(path), str(own), str(other), float(p)) for path, own, other, p in rows]
+
+
 def worst_classes(
     classes: Mapping[str, ClassScores], score: str, count: int
 ) -> list[tuple[str, float]]:
@@ -93,7 +108,7 @@ def examples_of(images: pd.DataFrame, kind: str) -> list[str]:
 
     Args:
         images: a row an image.
-        kind: one of the four scores.
+        kind: one of the four scores, or ``labels``.
     """
     if kind == "unrealistic":
         return [path for path, _ in obvious_fakes(images, _EXAMPLES)]
@@ -102,6 +117,8 @@ def examples_of(images: pd.DataFrame, kind: str) -> list[str]:
     if kind == "unvaried":
         found = repeats(images, _EXAMPLES)
         return [path for repeat in found for path in repeat.paths][:_EXAMPLES]
+    if kind == "labels":
+        return [path for path, *_ in wrong_labels(images, _EXAMPLES)]
     return [copy.path for copy in copies(images, _EXAMPLES)]
 
 

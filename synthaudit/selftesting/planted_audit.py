@@ -68,7 +68,9 @@ def audit_planted(planted: PlantedSides, settings: Settings) -> Trial:
         "unoriginal": copies.is_unoriginal,
         "unrepresentative": uncovered,
         "uncovered": uncovered,
-        "wrong_labels": np.zeros(len(samples), bool) if wrong is None else wrong.fidelity.is_wrong,
+        "wrong_labels": np.zeros(len(samples), bool)
+        if wrong is None
+        else wrong.flags(len(samples)),
     }
     synthetic = samples.synthetic
     statistics = {

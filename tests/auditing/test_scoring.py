@@ -166,7 +166,7 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
         "unvaried": 0.005,
         "unoriginal": 0.005,
     }
-    expected = {"real": 30, "synthetic": 32, "unreadable": 1, "classes": 2}
+    expected = {"real": 30, "synthetic": 32, "unreadable": 1, "classes": 2, "wrong_labels": 0}
     assert scores["counts"] == expected
     assert scores["classes"].keys() == {"cat", "dog"}
     for name in ("unrealistic", "unrepresentative", "unvaried", "unoriginal"):
@@ -188,7 +188,10 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     assert quick.copies is not None
     assert "there are no intervals, floor" in quick.notes[-1]
     images = pd.read_parquet(out / "images.parquet")
-    assert tuple(images.columns) == (*FIRST_COLUMNS, "original")
+    assert tuple(images.columns) == (
+        *FIRST_COLUMNS,
+        *("wrong_label_probability", "likelier_class", "likelier_class_probability", "original"),
+    )
     assert len(images) == 62
     copies = images[images["path"].isin(["cat/copy.png", "cat/copy2.png"])]
     assert copies["is_unoriginal"].all()
@@ -207,9 +210,8 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     assert (found["p_value"] > 0).all()
     memorised = scores["memorisation"]
     assert (memorised["copies"], memorised["by_both"], memorised["mirrored"]) == (2, 2, 0)
-    assert {"real", "synthetic", "both", "gain", "few_shot", "labels"} <= scores[
-        "usefulness"
-    ].keys()
+    assert {"real", "synthetic", "both", "gain", "few_shot"} <= scores["usefulness"].keys()
+    assert {"wrong", "estimated_share", "real_accuracy", "cannot_tell"} <= scores["labels"].keys()
     unreadable = pd.read_csv(out / "unreadable.csv")
     assert unreadable.to_dict("records") == [
         {

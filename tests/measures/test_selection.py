@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import synthaudit
-from synthaudit.measures.samples import Samples
 from synthaudit.measures.selection import select
-from synthaudit.measures.usefulness.label_fidelity import label_fidelity
 
 
 def test_reasons_in_their_order_and_one_of_each_cluster() -> None:
@@ -33,42 +30,6 @@ def test_reasons_in_their_order_and_one_of_each_cluster() -> None:
 
 def classes_of(count: int) -> np.ndarray:
     return np.array(["cat", "dog", "owl"], dtype=object)[np.arange(count) % 3]
-
-
-def blobs(count: int, seed: int) -> np.ndarray:
-    vectors = np.random.default_rng(seed).standard_normal((count, 12))
-    vectors[np.arange(count), np.arange(count) % 3] += 6.0
-    return vectors
-
-
-def test_planted_wrong_labels_are_found() -> None:
-    rows = np.concatenate([blobs(300, 0), blobs(300, 1)])
-    is_synthetic = np.arange(600) >= 300
-    names = np.concatenate([classes_of(300), classes_of(300)])
-    wrong = np.arange(300, 330)
-    names[wrong] = np.where(names[wrong] == "cat", "dog", "cat")
-    found = label_fidelity(Samples.of(rows, is_synthetic, classes=names))
-    assert found is not None
-    assert found.is_wrong[wrong].mean() > 0.95
-    assert found.is_wrong[330:].mean() < 0.03
-    assert not found.is_wrong[:300].any()
-    assert found.real_accuracy > 0.98
-    assert found.agreement == pytest.approx(0.9, abs=0.02)
-
-
-def test_without_a_signal_nothing_is_called_wrong_beyond_chance() -> None:
-    rows = np.random.default_rng(2).standard_normal((600, 12))
-    names = np.concatenate([classes_of(300), classes_of(300)])
-    found = label_fidelity(Samples.of(rows, np.arange(600) >= 300, classes=names))
-    assert found is not None
-    assert found.is_wrong[300:].mean() < 0.05
-    assert found.real_accuracy < 0.45
-
-
-def test_no_classes_no_verdict() -> None:
-    rows = np.zeros((20, 2))
-    nobody = np.full(20, None, dtype=object)
-    assert label_fidelity(Samples.of(rows, np.arange(20) >= 10, classes=nobody)) is None
 
 
 def test_keeping_mends_the_scores_of_repeats_and_copies() -> None:

@@ -78,7 +78,9 @@ def curate(samples: Samples, context: Context, *, again: Sequence[Step]) -> Cura
     selection = select(
         is_synthetic=samples.is_synthetic,
         is_unoriginal=found.is_unoriginal,
-        is_wrong_label=np.zeros(len(samples), bool) if labels is None else labels.fidelity.is_wrong,
+        is_wrong_label=np.zeros(len(samples), bool)
+        if labels is None
+        else labels.flags(len(samples)),
         probability_synthetic=context.section(DetectorSection).detection.probability_synthetic,
         cluster=found.cluster,
         obvious=context.settings.obvious,

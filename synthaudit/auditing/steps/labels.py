@@ -2,53 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 
+from synthaudit.arrays import Flags, Integers
 from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import AxesSection
 from synthaudit.measures.protocol import Column
 from synthaudit.measures.samples import Samples
-from synthaudit.measures.usefulness.label_fidelity import LabelFidelity, label_fidelity
+from synthaudit.measures.usefulness.label_fidelity import (
+    LabelFidelity,
+    LabelledRows,
+    label_fidelity,
+)
+from synthaudit.measures.usefulness.linear_probe import PROBE_AXES
+from synthaudit.measures.usefulness.shared_classes import shared_classes
 from synthaudit.result.section import Section
 
 COLUMNS: Final = (
     Column(
         name="is_wrong_label",
-        description="a synthetic image that a probe, trained on the real ones, gives another class",
+        description="a synthetic image that likelier shows another class than its own",
         missing=False,
+    ),
+    Column(
+        name="wrong_label_probability",
+        description="probability that it shows another class, 0 to 1; of synthetic images",
+    ),
+    Column(name="likelier_class", description="the likeliest class besides its own", missing=None),
+    Column(
+        name="likelier_class_probability",
+        description="probability that it shows that one, 0 to 1; of synthetic images",
     ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSection(Section):
-    """What a probe trained on the real images says of the intended classes."""
+    """What probes that have not seen the given classes say of them.
+
+    Attributes:
+        fidelity: over the images with a class that is known.
+        names: of the classes.
+        rows: (m,) which of the samples they are.
+    """
 
     fidelity: LabelFidelity = field(repr=False)
+    names: Sequence[str]
+    rows: Integers = field(repr=False)
 
-    def columns(self, samples: Samples) -> Mapping[str, npt.NDArray[Any]]:  # noqa: ARG002
-        """The images that it takes for another class."""
-        return {"is_wrong_label": self.fidelity.is_wrong}
+    def flags(self, count: int) -> Flags:
+        """(n,) images of another class than their own."""
+        flags = np.zeros(count, bool)
+        flags[self.rows] = self.fidelity.is_wrong
+        return flags
 
-    def summary(self) -> dict[str, Any]:
-        """Accuracies, and how many are wrong."""
+    def columns(self, samples: Samples) -> Mapping[str, npt.NDArray[Any]]:
+        """What each image shows instead."""
+        found, count = self.fidelity, len(samples)
+        wrong, likelier = np.full((2, count), np.nan)
+        names = np.full(count, None, object)
+        wrong[self.rows] = found.probability_wrong
+        likelier[self.rows] = found.likelier_probability
+        names[self.rows] = np.array(self.names, dtype=object)[found.likelier]
         return {
-            "agreement": self.fidelity.agreement,
-            "real_accuracy": self.fidelity.real_accuracy,
-            "wrong": int(self.fidelity.is_wrong.sum()),
+            "is_wrong_label": self.flags(count),
+            "wrong_label_probability": wrong,
+            "likelier_class": names,
+            "likelier_class_probability": likelier,
+        }
+
+    def counts(self) -> Mapping[str, int]:
+        """How many are wrong."""
+        return {"wrong_labels": int(self.fidelity.is_wrong.sum())}
+
+    def to_dict(self) -> dict[str, Any]:
+        """How many are wrong, how sure that is, and where it cannot be told."""
+        found = self.fidelity
+        return {
+            "labels": {
+                "wrong": int(found.is_wrong.sum()),
+                "estimated_share": found.share,
+                "p_value": found.p_value,
+                "agreement": found.agreement,
+                "real_accuracy": found.reference_accuracy,
+                "cannot_tell": [self.names[number] for number in found.cannot_tell],
+            },
         }
 
 
 def judge_labels(samples: Samples, context: Context) -> LabelSection | None:
-    """Ask a probe; None without two classes that both sides have."""
-    axes = context.section(AxesSection).axes
-    found = label_fidelity(samples.on(axes), seed=context.settings.seed)
-    return None if found is None else LabelSection(fidelity=found)
+    """Ask probes; None without two classes that both sides have."""
+    shared = shared_classes(samples)
+    if shared is None:
+        return None
+    axes = context.section(AxesSection).axes[:, -PROBE_AXES:]
+    sides = [
+        np.flatnonzero(shared.known & side)
+        for side in (~samples.is_synthetic, samples.is_synthetic)
+    ]
+    reference, judged = (
+        LabelledRows(rows=axes[rows], target=shared.target[rows], groups=samples.groups[rows])
+        for rows in sides
+    )
+    found = label_fidelity(judged, reference, classes=len(shared.names), seed=context.settings.seed)
+    return LabelSection(fidelity=found, names=shared.names, rows=sides[1])
 
 
 STEP: Final = Step(name="labels", run=judge_labels, needs=("axes",), columns=COLUMNS)

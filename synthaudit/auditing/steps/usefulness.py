@@ -14,7 +14,6 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import AxesSection
 from synthaudit.auditing.steps.duplicates import DuplicateSection
-from synthaudit.auditing.steps.labels import LabelSection
 from synthaudit.embedding.protocol import TextEmbedder
 from synthaudit.errors import EmbedderError
 from synthaudit.measures.samples import Samples
@@ -32,19 +31,16 @@ from synthaudit.result.section import Section
 
 @dataclass(frozen=True, kw_only=True)
 class UsefulnessSection(Section):
-    """Probes, zero-shot baselines on the real images, and label fidelity."""
+    """Probes, and zero-shot baselines on the real images."""
 
     training: TrainSyntheticTestReal
     zero_shot: ZeroShot | None
-    labels: LabelSection | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Accuracies, baselines and label fidelity."""
+        """Accuracies and baselines."""
         summary = asdict(self.training)
         if self.zero_shot is not None:
             summary["zero_shot"] = asdict(self.zero_shot)
-        if self.labels is not None:
-            summary["labels"] = self.labels.summary()
         return {"usefulness": summary}
 
 
@@ -73,7 +69,6 @@ def judge_usefulness(
     return UsefulnessSection(
         training=value,
         zero_shot=_classify_by_name(samples, context),
-        labels=context.find(LabelSection),
     )
 
 

@@ -1,4 +1,4 @@
-"""Does a synthetic image show the class it was made for? A probe trained on real images says."""
+"""Does an image show the class it was made for? Judges that have not seen its label say."""
 
 from __future__ import annotations
 
@@ -7,89 +7,151 @@ from typing import Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers
+from synthaudit.arrays import Flags, Floats, Integers, Vectors
 from synthaudit.measures.detection.folds import grouped_folds
+from synthaudit.measures.intervals import wilson
 from synthaudit.measures.randomness import stream
-from synthaudit.measures.samples import Samples
-from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
-from synthaudit.measures.usefulness.shared_classes import shared_classes
+from synthaudit.measures.usefulness.label_noise import fit_label_noise
+from synthaudit.measures.usefulness.linear_probe import fit_probe
 
 _FOLDS: Final = 5
+_ALPHA: Final = 0.05
+_LIKELIER: Final = 0.5
+_CONFIDENCE: Final = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFidelity:
-    """What the probe says of the intended classes.
+    """What judges say of the given classes of m images among K.
 
     Attributes:
-        margin: (n,) the probe's score of the best other class less that of the intended one; above
-            0 the probe disagrees. NaN where it cannot be told.
-        is_wrong: (n,) synthetic images whose margin exceeds what ``false_alarms`` of real images
-            reach.
-        real_accuracy: cross-validated accuracy of the probe on the real images; the less it is,
-            the fewer wrong labels can be seen.
-        agreement: share of the synthetic images for which the probe's first class is the intended.
+        probability_wrong: (m,) that an image shows another class than the given one.
+        likelier: (m,) the likeliest other class.
+        likelier_probability: (m,) that it is this one.
+        is_wrong: (m,) images that likelier show another class than the given one; none where the
+            given labels are explained as well without any wrong one (p > 0.05).
+        share: estimated share of wrong labels, flagged or not.
+        p_value: of the guess that none is wrong.
+        agreement: share of images for which the judges' first class is the given one.
+        reference_accuracy: cross-validated accuracy of the judge of the reference images among
+            themselves; None without any.
+        cannot_tell: (c,) classes that the judges do not tell from others: their agreement is no
+            better than guessing, and a wrong label of theirs is not seen.
     """
 
-    margin: Floats
+    probability_wrong: Floats
+    likelier: Integers
+    likelier_probability: Floats
     is_wrong: Flags
-    real_accuracy: float
+    share: float
+    p_value: float
     agreement: float
+    reference_accuracy: float | None
+    cannot_tell: Integers
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledRows:
+    """Images with given classes: ``rows`` (n, d) features, ``target`` and ``groups`` (n,)."""
+
+    rows: Vectors
+    target: Integers
+    groups: Integers
 
 
 def label_fidelity(
-    samples: Samples,
-    *,
-    false_alarms: float = 0.01,
-    seed: int = 0,
-) -> LabelFidelity | None:
-    """Train a linear probe on the real images and ask it about the synthetic ones.
+    judged: LabelledRows, reference: LabelledRows | None, *, classes: int, seed: int = 0
+) -> LabelFidelity:
+    """Let up to three linear probes judge every image without its label.
 
-    Real images get their margins by cross-validation, near-duplicates kept together; the limit for
-    a wrong label is the quantile that ``false_alarms`` of them exceed.
+    One learns from the reference images, such as real ones, whose labels are taken to be right; one
+    from the other judged images, which look as the image does but may be wrong themselves; one from
+    both. What their scores are worth is learnt from the labels (``fit_label_noise``).
 
     Args:
-        samples: the images, by standardised features, axes of most variation last.
-        false_alarms: share of real images that would be called wrong.
-        seed: of the folds.
-
-    Returns:
-        ``LabelFidelity``; None with fewer than two classes that both sides have and that have at
-        least five real images.
+        judged: the images.
+        reference: others of the same classes; None where there are none.
+        classes: K, at least 2.
+        seed: of the folds, which keep near-duplicates together.
     """
-    shared = shared_classes(samples)
-    if shared is None:
-        return None
-    target, count = shared.target, len(shared.names)
-    real = np.flatnonzero(shared.known & ~samples.is_synthetic)
-    synthetic = np.flatnonzero(shared.known & samples.is_synthetic)
-    axes = samples.vectors[:, -PROBE_AXES:]
-    fold = grouped_folds(
-        target[real], samples.groups[real], folds=_FOLDS, rng=stream(seed, "label fidelity")
-    )
-    held_out = np.empty((len(real), count))
-    for number in range(_FOLDS):
-        train = real[fold != number]
-        probe = fit_probe(axes[train], target[train], classes=count, clusters=samples.groups[train])
-        held_out[fold == number] = probe.scores(axes[real[fold == number]])
-    probe = fit_probe(axes[real], target[real], classes=count, clusters=samples.groups[real])
-    asked = probe.scores(axes[synthetic])
-    margin = np.full(len(samples), np.nan)
-    margin[real] = _margins(held_out, target[real])
-    margin[synthetic] = _margins(asked, target[synthetic])
-    limit = float(np.quantile(margin[real], 1.0 - false_alarms))
+    count = len(judged.target)
+    scores = [np.empty((count, classes))]
+    if reference is not None:
+        probe = fit_probe(
+            reference.rows, reference.target, classes=classes, clusters=reference.groups
+        )
+        scores += [probe.scores(judged.rows), np.empty((count, classes))]
+    penalties: list[float | None] = [None, None]
+    for train, asked in _folds(judged, seed):
+        for number, base in enumerate((None, reference)[: 1 if reference is None else 2]):
+            rows, target, groups = _joined(judged, train, base)
+            probe = fit_probe(
+                rows, target, classes=classes, clusters=groups, penalty=penalties[number]
+            )
+            # What one fold finds the best penalty is as good for the others, and spares a third.
+            penalties[number] = probe.penalty
+            scores[2 * number][asked] = probe.scores(judged.rows[asked])
+    found = fit_label_noise(scores, judged.target)
+    likelier = found.likelier(judged.target)
+    first = found.probability.argmax(axis=1)
+    own = np.take_along_axis(found.probability, judged.target[:, None], axis=1)[:, 0]
+    other = np.take_along_axis(found.probability, likelier[:, None], axis=1)[:, 0]
+    is_likelier = found.probability_wrong > _LIKELIER
     return LabelFidelity(
-        margin=margin,
-        is_wrong=samples.is_synthetic & (np.nan_to_num(margin, nan=-1.0) > max(limit, 0.0)),
-        real_accuracy=float((margin[real] < 0).mean()),
-        agreement=float((margin[synthetic] < 0).mean()),
+        probability_wrong=found.probability_wrong,
+        likelier=likelier,
+        likelier_probability=found.probability_wrong * other / np.maximum(1.0 - own, 1e-12),
+        is_wrong=is_likelier & (found.p_value <= _ALPHA),
+        share=found.share,
+        p_value=found.p_value,
+        agreement=float((first == judged.target).mean()),
+        reference_accuracy=None
+        if reference is None
+        else _accuracy(reference, classes=classes, seed=seed),
+        cannot_tell=_not_told(first == judged.target, judged.target, classes),
     )
 
 
-def _margins(scores: Floats, target: Integers) -> Floats:
-    own = np.take_along_axis(scores, target[:, None], axis=1)[:, 0]
-    others = scores.copy()
-    np.put_along_axis(others, target[:, None], -np.inf, axis=1)
-    # A class that a fold did not train has no score at all.
-    margins: Floats = np.minimum(others.max(axis=1) - own, 1e6)
-    return margins
+def _folds(own: LabelledRows, seed: int) -> list[tuple[Integers, Integers]]:
+    """Rows to learn from and rows to ask, a pair a fold."""
+    fold = grouped_folds(own.target, own.groups, folds=_FOLDS, rng=stream(seed, "label fidelity"))
+    return [
+        (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(_FOLDS)
+    ]
+
+
+def _joined(
+    judged: LabelledRows, train: Integers, base: LabelledRows | None
+) -> tuple[Vectors, Integers, Integers]:
+    rows, target, groups = judged.rows[train], judged.target[train], judged.groups[train]
+    if base is None:
+        return rows, target, groups
+    return (
+        np.concatenate([base.rows, rows]),
+        np.concatenate([base.target, target]),
+        np.concatenate([base.groups, groups]),
+    )
+
+
+def _accuracy(own: LabelledRows, *, classes: int, seed: int) -> float:
+    right, penalty = np.empty(len(own.target), bool), None
+    for train, asked in _folds(own, seed):
+        rows, target, groups = _joined(own, train, None)
+        probe = fit_probe(rows, target, classes=classes, clusters=groups, penalty=penalty)
+        penalty = probe.penalty
+        right[asked] = probe.classify(own.rows[asked]) == own.target[asked]
+    return float(right.mean())
+
+
+def _not_told(is_right: Flags, target: Integers, classes: int) -> Integers:
+    """Classes whose agreement is no surer than guessing."""
+    sizes = np.bincount(target, minlength=classes)
+    hits = np.bincount(target, weights=is_right, minlength=classes)
+    return np.array(
+        [
+            number
+            for number in np.flatnonzero(sizes)
+            if wilson(hits[number] / sizes[number], sizes[number], _CONFIDENCE).low <= 1.0 / classes
+        ],
+        np.int64,
+    )

@@ -17,10 +17,14 @@ _PENALTIES: Final = np.logspace(-2, 4, 13)
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe:
-    """Scores of K classes, linear in the features: ``weights`` (d, K), ``offsets`` (K,)."""
+    """Scores of K classes, linear in the features: ``weights`` (d, K), ``offsets`` (K,).
+
+    ``penalty`` is that of the fit, as a multiple of the mean eigenvalue.
+    """
 
     weights: Floats
     offsets: Floats
+    penalty: float
 
     def scores(self, rows: Vectors) -> Floats:
         """(n, K) scores of the classes: near 1 for the class of an image, near 0 for others."""
@@ -34,7 +38,12 @@ class LinearProbe:
 
 
 def fit_probe(
-    rows: Vectors, target: Integers, *, classes: int, clusters: Integers | None = None
+    rows: Vectors,
+    target: Integers,
+    *,
+    classes: int,
+    clusters: Integers | None = None,
+    penalty: float | None = None,
 ) -> LinearProbe:
     """Fit a probe in which every class weighs the same, however many images it has.
 
@@ -47,21 +56,24 @@ def fit_probe(
         target: (n,) class numbers below ``classes``; a class without images is never chosen.
         classes: K.
         clusters: (n,) near-duplicate clusters, -1 for images alone; None without any.
+        penalty: one that was chosen before, on rows of the same kind; None to choose it.
 
     Returns:
         ``LinearProbe``.
     """
     problem = _balance(rows, target, classes)
     distinct = None if clusters is None else _one_of_each(clusters)
-    if distinct is None or distinct.all():
-        weights = _ridge(problem.inputs, problem.outputs)[0]
+    if penalty is not None:
+        weights = _solve(problem.inputs, problem.outputs, penalty)
+    elif distinct is None or distinct.all():
+        weights, penalty = _ridge(problem.inputs, problem.outputs)
     else:
         fewer = _balance(rows[distinct], target[distinct], classes)
-        ratio = _ridge(fewer.inputs, fewer.outputs)[1]
-        weights = _solve(problem.inputs, problem.outputs, ratio)
+        penalty = _ridge(fewer.inputs, fewer.outputs)[1]
+        weights = _solve(problem.inputs, problem.outputs, penalty)
     offsets = problem.mean_target - problem.mean_row @ weights
     offsets[np.bincount(target, minlength=classes) == 0] = -np.inf
-    return LinearProbe(weights=weights, offsets=offsets)
+    return LinearProbe(weights=weights, offsets=offsets, penalty=penalty)
 
 
 @dataclass(frozen=True, kw_only=True)

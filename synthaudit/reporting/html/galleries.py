@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthaudit.result.reading import AuditFiles
-from synthaudit.result.worst_images import obvious_fakes, repeats, uncovered
+from synthaudit.result.worst_images import obvious_fakes, repeats, uncovered, wrong_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,14 +150,14 @@ def _copies(files: AuditFiles, cards: _Cards) -> Gallery:
 
 
 def _wrong_labels(files: AuditFiles, cards: _Cards) -> Gallery:
-    flagged = files.images[files.images["is_wrong_label"]]["path"].tolist()
+    flagged = wrong_labels(files.images, len(files.images))
     return Gallery(
         name="labels",
         title="Images that do not show their class",
         advice="Wrong prompts, or subjects that the model does not know.",
         groups=[
-            [cards.card("synthetic", str(path), "another class is likelier")]
-            for path in flagged[:_SHOWN]
+            [cards.card("synthetic", path, f"likelier {other}: {probability:.2f}")]
+            for path, _, other, probability in flagged[:_SHOWN]
         ],
         left_out=max(len(flagged) - _SHOWN, 0),
     )

@@ -1,0 +1,149 @@
+"""Label noise: which labels are likelier wrong than right, and how many are wrong at all.
+
+Several judges score the classes of every image, each without having seen its label. Their scores
+are weighed into one distribution over the classes, and given labels are taken to be drawn from it
+but for a share that is drawn from the other classes. Weights and share are those that make the
+given labels likeliest; where a share of nought explains them as well, none is called wrong. Uniform
+noise as in Angluin and Laird (Machine Learning 1988); the weighing of judges is a logarithmic pool
+(Genest and Zidek, Statistical Science 1986) fitted by likelihood, as temperature is (Guo et al.,
+ICML 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, softmax
+from scipy.stats import chi2
+
+from synthaudit.arrays import Floats, Integers
+from synthaudit.measures.randomness import sample_rows
+
+# Logarithms of a judge's weight, and the logit of the share, stay within these.
+_WEIGHTS: Final = (-6.0, 6.0)
+_SHARES: Final = (-9.0, 0.0)
+_START: Final = -3.0
+_LEAST_SHARE: Final = expit(_SHARES[0])
+# Keeps judges that say the same from taking each other's weight at random.
+_EVEN: Final = 1e-4
+# More images change the few numbers that are fitted no further.
+_FITTED: Final = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelNoise:
+    """What the judges say of n given labels of K classes.
+
+    Attributes:
+        probability: (n, K) of the classes, without a look at the label; rows sum to 1.
+        probability_wrong: (n,) that the given label is wrong.
+        share: estimated share of wrong labels.
+        p_value: of the guess that none is wrong (likelihood ratio; Self and Liang, JASA 1987).
+        weights: of the judges, in their order.
+    """
+
+    probability: Floats
+    probability_wrong: Floats
+    share: float
+    p_value: float
+    weights: tuple[float, ...]
+
+    def likelier(self, given: Integers) -> Integers:
+        """(n,) the likeliest class besides the given one."""
+        others = self.probability.copy()
+        np.put_along_axis(others, given[:, None], -1.0, axis=1)
+        return np.asarray(others.argmax(axis=1))
+
+
+def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
+    """Weigh judges, and estimate how many labels are wrong and which.
+
+    Args:
+        scores: by judge, (n, K) scores of the classes, higher for likelier ones, made without the
+            label of the image; -inf for a class that a judge does not know.
+        given: (n,) class numbers, n >= 1 and K >= 2.
+
+    Returns:
+        ``LabelNoise``.
+    """
+    judges = np.stack([_scaled(own) for own in scores])
+    rows = sample_rows(np.arange(len(given)), _FITTED, np.random.default_rng(0))
+    problem = judges[:, rows], given[rows]
+    bounds = [_WEIGHTS] * len(judges)
+    clean = minimize(
+        _loss_without_noise,
+        np.zeros(len(judges)),
+        args=problem,
+        jac=True,
+        bounds=bounds,
+        method="L-BFGS-B",
+    )
+    noisy = minimize(
+        _loss,
+        np.append(clean.x, _START),
+        args=problem,
+        jac=True,
+        bounds=[*bounds, _SHARES],
+        method="L-BFGS-B",
+    )
+    ratio = 2.0 * len(rows) * max(float(clean.fun) - float(noisy.fun), 0.0)
+    is_noisy = ratio > 0.0 and expit(noisy.x[-1]) > 2.0 * _LEAST_SHARE
+    point = noisy.x if is_noisy else np.append(clean.x, -np.inf)
+    probability = _pool(point[:-1], judges)
+    own = np.take_along_axis(probability, given[:, None], axis=1)[:, 0]
+    share = float(expit(point[-1]))
+    right = (1.0 - share) * own
+    return LabelNoise(
+        probability=probability,
+        probability_wrong=1.0 - right / np.maximum(right + _by_noise(own, share, judges), 1e-300),
+        share=share,
+        # The share cannot be below nought: half of the chance is there.
+        p_value=0.5 * float(chi2.sf(ratio, 1)) if is_noisy else 1.0,
+        weights=tuple(float(weight) for weight in np.exp(point[:-1])),
+    )
+
+
+def _scaled(scores: Floats) -> Floats:
+    known = scores[np.isfinite(scores)]
+    spread = float(known.std()) if len(known) else 0.0
+    lowest = float(known.min()) if len(known) else 0.0
+    filled = np.where(np.isfinite(scores), scores, lowest)
+    return np.asarray(filled / (spread or 1.0))
+
+
+def _pool(logs: Floats, judges: Floats) -> Floats:
+    return np.asarray(softmax(np.tensordot(np.exp(logs), judges, axes=1), axis=1))
+
+
+def _by_noise(own: Floats, share: float, judges: Floats) -> Floats:
+    by_noise: Floats = share * (1.0 - own) / (judges.shape[2] - 1.0)
+    return by_noise
+
+
+def _loss_without_noise(logs: Floats, judges: Floats, given: Integers) -> tuple[float, Floats]:
+    value, slope = _loss(np.append(logs, -np.inf), judges, given)
+    return value, slope[:-1]
+
+
+def _loss(point: Floats, judges: Floats, given: Integers) -> tuple[float, Floats]:
+    """Mean negative log-likelihood and its gradient by log weights and the logit of the share."""
+    logs, share = point[:-1], float(expit(point[-1]))
+    count, others = len(given), judges.shape[2] - 1.0
+    probability = _pool(logs, judges)
+    own = np.take_along_axis(probability, given[:, None], axis=1)[:, 0]
+    likelihood = np.maximum((1.0 - share) * own + _by_noise(own, share, judges), 1e-300)
+    value = -float(np.log(likelihood).mean()) + _EVEN * float(np.square(logs).mean())
+    by_own = (1.0 - share - share / others) / likelihood
+    slopes = []
+    for weight, scores in zip(np.exp(logs), judges, strict=True):
+        mean = np.einsum("ij,ij->i", probability, scores)
+        score = np.take_along_axis(scores, given[:, None], axis=1)[:, 0]
+        slopes.append(-weight * float((by_own * own * (score - mean)).sum()) / count)
+    slope = np.array(slopes) + 2.0 * _EVEN * logs / len(logs)
+    by_share = ((1.0 - own) / others - own) / likelihood
+    own_slope = -share * (1.0 - share) * float(by_share.mean())
+    return value, np.append(slope, own_slope)
