@@ -21,7 +21,7 @@ from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
 from synthaudit.result.scores import Score
 from synthaudit.result.section import Section
-from synthaudit.result.tables import image_table, unreadable_table
+from synthaudit.result.tables import FIRST_COLUMNS, image_table, unreadable_table
 from synthaudit.settings import Settings
 from synthaudit.version import installed_version
 
@@ -106,7 +106,8 @@ def _images(samples: Samples, sections: Mapping[str, Section]) -> pd.DataFrame:
     missing = {
         name: np.full(len(samples), column.missing)
         for name, column in image_columns().items()
-        if name not in found
+        # Flags and what other programs rely on are always there.
+        if name not in found and (name in FIRST_COLUMNS or column.missing is False)
     }
     return image_table(samples, {**missing, **found})
 

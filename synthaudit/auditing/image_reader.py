@@ -9,19 +9,28 @@ from typing import Self
 
 import numpy as np
 
-from synthaudit.arrays import Integers, Singles
+from synthaudit.arrays import Floats, Integers, Singles
 from synthaudit.backends.ray_embedding import Identity, extract_on_ray, identify_on_ray
 from synthaudit.embedding.cache import VectorCache, cache_folder
 from synthaudit.embedding.cache_index import Extraction, full_fingerprint
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.embedding.extraction import extract
-from synthaudit.embedding.file_reader import HASH_READER, TRAIT_READER
+from synthaudit.embedding.file_reader import PICTURE_READER, TRAIT_READER
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.images.collection import Collection
 from synthaudit.images.perceptual_hash import COMPARISONS, FRAMINGS, MIRROR
+from synthaudit.images.pictures import PATTERN_NUMBERS
 from synthaudit.measures.copies.patterns import Patterns
 from synthaudit.progress import Progress
 from synthaudit.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is read off n pictures: patterns of light, and (n, f) figures of their appearance."""
+
+    patterns: Patterns
+    appearance: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +64,16 @@ class ImageReader:
         """(n, reader.dimension) further numbers of a collection's files, a row a readable one."""
         return self._extract(collection, reader, f"reading {reader.name} of").vectors
 
-    def patterns(self, *collections: Collection) -> Patterns | None:
-        """Perceptual hashes of all files of some collections; None where one has vanished since."""
-        hashes = np.concatenate([self.read(own, HASH_READER) for own in collections])
-        if len(hashes) != sum(len(own.entries) for own in collections):
+    def look_at(self, *collections: Collection) -> Look | None:
+        """Patterns and appearance of all files of some collections; None where one has vanished."""
+        numbers = np.concatenate([self.read(own, PICTURE_READER) for own in collections])
+        if len(numbers) != sum(len(own.entries) for own in collections):
             return None
-        return Patterns(
-            values=hashes.reshape(len(hashes), FRAMINGS, -1), comparisons=COMPARISONS, mirror=MIRROR
+        hashes, appearance = np.split(numbers, [PATTERN_NUMBERS], axis=1)
+        values = hashes.reshape(len(hashes), FRAMINGS, -1)
+        return Look(
+            patterns=Patterns(values=values, comparisons=COMPARISONS, mirror=MIRROR),
+            appearance=appearance.astype(np.float64),
         )
 
     def _extract(self, collection: Collection, reader: Embedder | None, stage: str) -> Extraction:

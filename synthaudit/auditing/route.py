@@ -12,6 +12,7 @@ from typing import Final
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps import (
     artefacts,
+    broken,
     certainty,
     coverage,
     curation,
@@ -39,6 +40,7 @@ FULL: Final = (
     certainty.STEP,
     coverage.STEP,
     labels.STEP,
+    broken.STEP,
     curation.STEP,
     memorisation.STEP,
     artefacts.STEP,
@@ -55,6 +57,7 @@ QUICK: Final = (
     scores.BALANCED,
     certainty.TESTS_ALONE,
     labels.STEP,
+    broken.STEP,
     curation.STEP,
     artefacts.BRIEF,
     usefulness.BRIEF,

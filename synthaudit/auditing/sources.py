@@ -94,16 +94,17 @@ def read_images(
     vectors = allocate((count + len(parts[1]), parts[0].shape[1]), np.float32)
     vectors[:count], vectors[count:] = parts
     read = [entry for side in sides if side.images for entry in side.images.entries]
-    patterns = None
+    look = None
     if reader.settings.definition == "default":
-        patterns = reader.patterns(*(side.images for side in sides if side.images))
+        look = reader.look_at(*(side.images for side in sides if side.images))
     return Sources(
         samples=Samples.of(
             vectors,
             np.arange(len(vectors)) >= count,
             classes=_names([entry.label for entry in read]),
             paths=_names([entry.path for entry in read]),
-            patterns=patterns,
+            patterns=None if look is None else look.patterns,
+            appearance=None if look is None else look.appearance,
         ),
         real=sides[0],
         synthetic=sides[1],

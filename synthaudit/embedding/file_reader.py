@@ -10,12 +10,11 @@ import numpy as np
 from synthaudit.arrays import Singles
 from synthaudit.images.decoding import Frame
 from synthaudit.images.decoding_pool import Work
-from synthaudit.images.perceptual_hash import (
-    FRAMINGS,
-    HASH_FRAME,
-    HASH_LENGTH,
-    HASH_VERSION,
-    hash_chunk,
+from synthaudit.images.pictures import (
+    PICTURE_FRAME,
+    PICTURE_NUMBERS,
+    PICTURE_VERSION,
+    picture_chunk,
 )
 from synthaudit.images.traits import TRACE_FRAME, TRAITS, TRAITS_VERSION, trait_chunk
 
@@ -57,10 +56,10 @@ TRAIT_READER: Final = FileReader(
     frame=TRACE_FRAME,
     work=trait_chunk,
 )
-HASH_READER: Final = FileReader(
-    name="patterns",
-    dimension=FRAMINGS * HASH_LENGTH,
-    version=HASH_VERSION,
-    frame=HASH_FRAME,
-    work=hash_chunk,
+PICTURE_READER: Final = FileReader(
+    name="pictures",
+    dimension=PICTURE_NUMBERS,
+    version=PICTURE_VERSION,
+    frame=PICTURE_FRAME,
+    work=picture_chunk,
 )

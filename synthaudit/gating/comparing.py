@@ -19,7 +19,7 @@ from synthaudit.result.reading import read_images, read_scores
 if TYPE_CHECKING:
     import pandas as pd
 
-_FLAGS: Final = ("is_unvaried", "is_unoriginal", "is_wrong_label")
+_FLAGS: Final = ("is_unvaried", "is_unoriginal", "is_wrong_label", "is_broken")
 
 Tables = tuple["pd.DataFrame | None", "pd.DataFrame | None"]
 
@@ -256,5 +256,6 @@ def _synthetic(table: pd.DataFrame | None) -> dict[str, bool]:
     if table is None:
         return {}
     own = table[table["side"] == "synthetic"]
-    flagged = own[list(_FLAGS)].any(axis=1)
+    # Audits of earlier versions know of no broken pictures.
+    flagged = own[[name for name in _FLAGS if name in own]].any(axis=1)
     return dict(zip(own["path"], flagged, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,14 +9,9 @@ from PIL import Image
 from scipy.fft import dctn
 
 from synthaudit.arrays import Singles
-from synthaudit.images.decoding import Frame, open_rgb
-from synthaudit.images.decoding_pool import DecodedChunk, read_each
 
-HASH_VERSION: Final = 1
 _GRID: Final = 32
 _WAVES: Final = 8
-HASH_FRAME: Final = Frame(height=4 * _GRID, width=4 * _GRID)
-"""Photos may be decoded at a reduced scale that still fills this."""
 
 _ROW, _COLUMN = np.divmod(np.arange(_WAVES * _WAVES)[1:], _WAVES)
 # The amplitudes of pictures fall with the frequency: this evens them out.
@@ -69,17 +63,3 @@ def _waves(grey: Image.Image, box: tuple[float, float, float, float]) -> Singles
     length = float(np.linalg.norm(weighted))
     unit = weighted / length if length > 1e-6 else np.eye(1, HASH_LENGTH)[0]
     return unit.astype(np.float32)
-
-
-def hash_chunk(files: Sequence[bytes], _: Frame, max_pixels: int) -> DecodedChunk:
-    """Hashes of some files, in the form in which a decoding pool hands on pixels.
-
-    Returns:
-        ``pixels`` is float32 (k, FRAMINGS * HASH_LENGTH).
-    """
-
-    def read(data: bytes) -> Singles:
-        picture = open_rgb(data, frame=HASH_FRAME, max_pixels=max_pixels)
-        return perceptual_hash(picture).ravel()
-
-    return read_each(files, read, nothing=np.empty((0, FRAMINGS * HASH_LENGTH), np.float32))

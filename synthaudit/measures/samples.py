@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Integers, Names, Vectors
+from synthaudit.arrays import Flags, Floats, Integers, Names, Vectors
 from synthaudit.measures.copies.patterns import Patterns
 
 
@@ -22,6 +22,7 @@ class Samples:
         groups: (n,) clusters of near-duplicates that no fold cuts, -1 for images alone.
         paths: (n,) what each is called.
         patterns: of light; None for ready vectors.
+        appearance: (n, f) figures of what the pictures look like; None for ready vectors.
     """
 
     vectors: Vectors = field(repr=False)
@@ -30,6 +31,7 @@ class Samples:
     groups: Integers = field(repr=False)
     paths: Names = field(repr=False)
     patterns: Patterns | None = field(default=None, repr=False)
+    appearance: Floats | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class Samples:
         groups: Integers | None = None,
         paths: Names | None = None,
         patterns: Patterns | None = None,
+        appearance: Floats | None = None,
     ) -> Self:
         """Samples with nothing but vectors and sides, where no more is known.
 
@@ -59,6 +62,7 @@ class Samples:
             groups=np.full(count, -1) if groups is None else groups,
             paths=paths,
             patterns=patterns,
+            appearance=appearance,
         )
 
     def __len__(self) -> int:
@@ -97,4 +101,5 @@ class Samples:
             groups=self.groups[rows],
             paths=self.paths[rows],
             patterns=None if self.patterns is None else self.patterns.take(rows),
+            appearance=None if self.appearance is None else self.appearance[rows],
         )

@@ -30,11 +30,12 @@ def select(
     is_synthetic: Flags,
     is_unoriginal: Flags,
     is_wrong_label: Flags,
+    defect: Names,
     probability_synthetic: Floats,
     cluster: Integers,
     obvious: float = 0.95,
 ) -> Selection:
-    """Drop copies, wrong labels, obvious fakes, and all but the best of each cluster.
+    """Drop the broken, copies, wrong labels, obvious fakes, and all but the best of each cluster.
 
     The first reason that applies is given. Of a cluster's remaining images the one that the
     detector finds least synthetic is kept, the earliest where they tie.
@@ -43,6 +44,7 @@ def select(
         is_synthetic: (n,) the side of each image.
         is_unoriginal: (n,) copies of real images.
         is_wrong_label: (n,) images of another class than intended.
+        defect: (n,) what is wrong with broken pictures, None for others.
         probability_synthetic: (n,) what the detector says.
         cluster: (n,) near-duplicate cluster, -1 for images alone.
         obvious: probability from which an image is an obvious fake.
@@ -56,6 +58,8 @@ def select(
         (is_wrong_label, "it does not show its class"),
         (probability_synthetic >= obvious, "it is an obvious fake"),
     )
+    is_broken = is_synthetic & (defect != None)  # noqa: E711 - element by element
+    reason[is_broken] = [f"it is broken: {name}" for name in defect[is_broken]]
     for dropped, text in reasons:
         reason[is_synthetic & dropped & (reason == KEPT)] = text
     candidates = np.flatnonzero(is_synthetic & (reason == KEPT) & (cluster >= 0))

@@ -14,7 +14,7 @@ from rich.text import Text
 from synthaudit.reporting.interpretation import counted, finding_of, findings_in
 from synthaudit.reporting.sections import sections
 from synthaudit.result.audit import Audit
-from synthaudit.result.findings import advice
+from synthaudit.result.verdict import advice
 
 # Legible on black and on white.
 _COLOURS = {"none": "bold green4", "low": "bold dark_orange3", "high": "bold red3"}

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synthaudit.result.findings import Finding, advice
+from synthaudit.result.findings import Finding
+from synthaudit.result.verdict import advice
 from synthaudit.settings import CONDITIONS, Settings, flag_of
 
 Scores = Mapping[str, Any]

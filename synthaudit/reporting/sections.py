@@ -12,6 +12,7 @@ from synthaudit.reporting.html.sections import added_lines
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import files_of
 from synthaudit.result.worst_images import (
+    broken_pictures,
     copies,
     obvious_fakes,
     repeats,
@@ -74,7 +75,9 @@ def _label_lines(audit: Audit) -> list[Text]:
     found = audit.labels
     if not found:
         return []
-    lines = [entry(f"{found['wrong']:,} likelier show another class than their own")]
+    lines = []
+    if found["wrong"]:
+        lines.append(entry(f"{found['wrong']:,} likelier show another class than their own"))
     if found["p_value"] <= _ALPHA:
         lines.append(entry(f"{found['estimated_share']:.1%} of the labels are wrong, seen or not"))
     if found["cannot_tell"]:
@@ -86,6 +89,23 @@ def _label_lines(audit: Audit) -> list[Text]:
         text = Text(f"{label}, likelier {other}")
         lines.append(entry(f"{probability:.3f}", link(audit, "synthetic", path), text))
     return lines
+
+
+def _broken_lines(audit: Audit) -> list[Text]:
+    return [
+        entry(what, link(audit, "synthetic", path))
+        for path, what in broken_pictures(audit.images, _SHOWN)
+    ]
+
+
+def _appearance_lines(audit: Audit) -> list[Text]:
+    """The shifts that are surely there, the largest first."""
+    sure = [(name, own) for name, own in audit.appearance.items() if own["low"] * own["high"] > 0]
+    largest = sorted(sure, key=lambda named: -abs(named[1]["shift"]))
+    return [
+        entry(f"{name:12}", Text(f"{own['shift']:+.2f} ({own['low']:+.2f} to {own['high']:+.2f})"))
+        for name, own in largest
+    ]
 
 
 def _usefulness_lines(audit: Audit) -> list[Text]:
@@ -194,6 +214,8 @@ _SECTIONS: Final[dict[str, Callable[[Audit], list[Text]]]] = {
     "Real images that nothing synthetic resembles": _missed_lines,
     "Copies of real images": _copy_lines,
     "Wrong classes": _label_lines,
+    "Broken pictures": _broken_lines,
+    "How the pictures differ (in standard deviations of the real ones)": _appearance_lines,
     "Worth as training data (accuracy on real images)": _usefulness_lines,
     "What the files alone give away": _artefact_lines,
     "Supporting measures": _supporting_lines,

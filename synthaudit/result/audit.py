@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.images.collection import ImageEntry
-from synthaudit.result.findings import Finding, Fitness, decide
+from synthaudit.result.findings import Finding
 from synthaudit.result.notebook import notebook_block
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile, in_order
 from synthaudit.result.scores import ClassScores, Score
 from synthaudit.result.section import Section
+from synthaudit.result.verdict import Fitness, decide
 from synthaudit.result.worst_images import examples_of
 from synthaudit.result.writing import json_text, refuse_beside, write_files
 
@@ -104,6 +105,16 @@ class Audit:
     def labels(self) -> Mapping[str, Any]:
         """Wrong classes; empty without two classes that both sides have."""
         return self._part("labels")
+
+    @property
+    def broken(self) -> Mapping[str, Any]:
+        """Broken pictures; empty for ready vectors."""
+        return self._part("broken")
+
+    @property
+    def appearance(self) -> Mapping[str, Any]:
+        """How the sides differ in light, sharpness and the like; empty for ready vectors."""
+        return self._part("appearance")
 
     @property
     def memorisation(self) -> Mapping[str, Any]:

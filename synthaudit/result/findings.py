@@ -1,18 +1,17 @@
-"""Findings and the verdict: the one place that decides what an audit claims.
+"""Findings: the one place that decides what an audit claims.
 
 Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
 numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
-need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each, wrong classes p <= 0.01. So all claims
-about two sets of one distribution together are wrong in at most 8 % of audits (Bonferroni).
+need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each, wrong classes and broken pictures
+p <= 0.01 each. So all claims about two sets of one distribution together are wrong in at most 9 %
+of audits (Bonferroni).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
-
-from synthaudit.measures.scores import SCORE_NAMES
 
 Scores = Mapping[str, Any]
 """The contents of ``scores.json``."""
@@ -21,6 +20,7 @@ Severity = Literal["none", "low", "high"]
 
 _DETECTOR_ALPHA: Final = 0.03
 _SHARE_ALPHA: Final = 0.02
+_BROKEN_ALPHA: Final = 0.01
 _LABEL_ALPHA: Final = 0.01
 _CLAIM_ALPHA: Final = 0.05
 
@@ -32,16 +32,14 @@ _NEARLY_ALL: Final = 0.8
 # One image in ten repeats another one, or surely more than one in a hundred is a copy.
 _MANY_REPEATS: Final = 0.1
 _MANY_COPIES: Final = 0.01
-# One label in ten is wrong.
+# One label in ten is wrong, one picture in ten is broken.
 _MANY_WRONG: Final = 0.1
-# With fewer on a side hardly any difference is surer than chance.
-_LEAST_IMAGES: Final = 20
-
 FAULTS: Final = {
     "unrealistic": "fakes stand out",
     "unrepresentative": "real variety is missed",
     "unvaried": "it repeats itself",
     "unoriginal": "it copies real images",
+    "broken": "pictures are broken",
     "labels": "images show other classes than their own",
     "usefulness": "training on it costs accuracy",
 }
@@ -53,8 +51,8 @@ class Finding:
     """Something that an audit found.
 
     Attributes:
-        kind: the score or the section that it is about: one of the four scores, ``labels``,
-            ``files``, ``usefulness``, ``embedder``.
+        kind: the score or the section that it is about: one of the four scores, ``broken``,
+            ``labels``, ``files``, ``usefulness``, ``embedder``.
         severity: ``none`` where chance explains it or it does no harm; ``low``; ``high``, which by
             itself makes a set unfit.
         text: in a sentence.
@@ -94,19 +92,6 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitness:
-    """Whether a set is fit to train on.
-
-    Attributes:
-        fit: True where nothing grave speaks against it; None where the numbers do not tell.
-        text: in a sentence.
-    """
-
-    fit: bool | None
-    text: str
-
-
 def find(scores: Scores) -> list[Finding]:
     """What the numbers of an audit say, the gravest first.
 
@@ -120,7 +105,7 @@ def find(scores: Scores) -> list[Finding]:
         _of_copies(scores),
         *(
             own
-            for make in (_of_labels, _of_files, _of_usefulness, _of_embedder)
+            for make in (_of_broken, _of_labels, _of_files, _of_usefulness, _of_embedder)
             if (own := make(scores))
         ),
     ]
@@ -128,47 +113,13 @@ def find(scores: Scores) -> list[Finding]:
     return sorted(found, key=lambda finding: order.index(finding.severity))
 
 
-def judge_fitness(findings: Sequence[Finding], *, fewest: int) -> Fitness:
-    """The verdict on a set.
+def listed(parts: Sequence[str]) -> str:
+    """Several names in a sentence.
 
-    Args:
-        findings: all that there are.
-        fewest: images of the smaller side.
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
     """
-    by = {severity: [f.kind for f in findings if f.severity == severity] for severity in _SEVERE}
-    if by["high"]:
-        faults = _listed([FAULTS[kind] for kind in _in_order(by["high"])])
-        return Fitness(fit=False, text=f"Not fit to train on as it is: {faults}.")
-    if fewest < _LEAST_IMAGES:
-        text = (
-            f"a side has {fewest:,} images, and less than {_LEAST_IMAGES} show no fault for sure."
-        )
-        return Fitness(fit=None, text=f"Undecided: {text}")
-    undecided = [finding for finding in findings if not finding.is_decided]
-    if len(undecided) == len(SCORE_NAMES):
-        text = "Undecided: there is no test of what chance gives; the findings say what was seen."
-        return Fitness(fit=None, text=text)
-    if undecided:
-        return Fitness(fit=None, text=f"Undecided: {_lowered(undecided[0].text)}")
-    if by["low"]:
-        faults = _listed([FAULTS[kind] for kind in _in_order(by["low"])])
-        return Fitness(fit=True, text=f"Fit to train on, but for small faults: {faults}.")
-    return Fitness(fit=True, text="Nothing speaks against training on this set.")
-
-
-_SEVERE: Final = ("high", "low")
-
-
-def _in_order(kinds: Sequence[str]) -> list[str]:
-    return [kind for kind in FAULTS if kind in kinds]
-
-
-def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _number(scores: Scores, part: str, name: str) -> float | None:
@@ -291,6 +242,21 @@ def _compared(
     return f"; chance would give about {expected:,.0f}"
 
 
+def _of_broken(scores: Scores) -> Finding | None:
+    broken = scores.get("broken") or {}
+    if not broken.get("pictures") or broken["p_value"] > _BROKEN_ALPHA:
+        return None
+    defects = [f"{count:,} {name}" for name, count in broken["defects"].items()]
+    text = _share_text(scores, broken["pictures"], ("is broken", "are broken"))
+    return Finding(
+        kind="broken",
+        severity="high" if broken["share"] >= _MANY_WRONG else "low",
+        text=f"{text}: {listed(defects)}.",
+        value=float(broken["share"]),
+        p_value=float(broken["p_value"]),
+    )
+
+
 def _of_labels(scores: Scores) -> Finding | None:
     labels = scores.get("labels") or {}
     if not labels.get("wrong") or labels["p_value"] > _LABEL_ALPHA:
@@ -349,51 +315,3 @@ def _of_embedder(scores: Scores) -> Finding | None:
         text=f"Judged by {scores['provenance']['embedder']} in place of {wanted}, whose weights "
         "were not at hand: it sees style and forensic traces, not meaning.",
     )
-
-
-WHAT_TO_DO: Final[Mapping[str, str]] = {
-    "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
-    "guidance, the model. --keep leaves them out.",
-    "unrepresentative": "Ask for the real images that are missed: their subjects, contexts and "
-    "viewpoints.",
-    "unvaried": "Keep one image of each cluster of repeats (--keep); vary seeds and prompts.",
-    "unoriginal": "Drop the copies of real images, and do not publish them.",
-    "labels": "Look at them and at the prompts of their classes; --keep leaves them out.",
-    "usefulness": "Look at the classes that lose, and train with fewer synthetic images.",
-    "files": "Run again with --harmonise: one size and codec for all images.",
-    "embedder": "Fetch the CLIP weights: synthaudit doctor says how.",
-}
-"""What mends a finding, by its kind."""
-
-
-def advice(finding: Finding) -> str | None:
-    """What to do about a finding; None where there is nothing to do."""
-    if finding.severity == "none" and finding.kind not in ("files", "embedder"):
-        return None
-    return WHAT_TO_DO[finding.kind]
-
-
-Examples = Callable[[str], Sequence[str]]
-"""By kind of finding, paths of images at fault."""
-
-
-def decide(scores: Scores, examples: Examples = lambda _: ()) -> dict[str, Any]:
-    """``findings`` and ``verdict`` of ``scores.json``.
-
-    Args:
-        scores: its other contents.
-        examples: names some images at fault.
-    """
-    findings = find(scores)
-    named = [
-        replace(finding, images=tuple(examples(finding.kind)))
-        if finding.severity != "none" and finding.kind in (*SCORE_NAMES, "labels")
-        else finding
-        for finding in findings
-    ]
-    counts = scores["counts"]
-    fitness = judge_fitness(findings, fewest=min(counts["real"], counts["synthetic"]))
-    return {
-        "findings": [finding.to_dict() for finding in named],
-        "verdict": {"fit": fitness.fit, "text": fitness.text},
-    }

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from synthaudit.errors import DataError
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
-from synthaudit.result.findings import decide
 from synthaudit.result.schema import SCORES_SCHEMA
+from synthaudit.result.verdict import decide
 
 if TYPE_CHECKING:
     import pandas as pd

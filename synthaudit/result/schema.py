@@ -51,6 +51,7 @@ class Counts(_Part):
     unreadable: int
     classes: int
     wrong_labels: int | None = None
+    broken: int | None = None
 
 
 class DetectorPart(_Part):
@@ -165,6 +166,26 @@ class UsefulnessPart(_Part):
     zero_shot: ZeroShotPart | None = None
 
 
+class BrokenPart(_Part):
+    """Pictures that are blank, dark, blurred or the like, as no real one is."""
+
+    pictures: int
+    share: Share
+    p_value: Share | None
+    false_discoveries: Share
+    defects: dict[str, int]
+
+
+class ShiftPart(_Part):
+    """How the synthetic pictures differ from the real ones in a figure, in standard deviations."""
+
+    real: float
+    synthetic: float
+    shift: float
+    low: float
+    high: float
+
+
 class TraitPart(_Part):
     """A trait of the files by itself: its AUC, and its median on each side."""
 
@@ -275,6 +296,8 @@ class ScoresFile(_Part):
     memorisation: MemorisationPart | None = None
     labels: LabelPart | None = None
     usefulness: UsefulnessPart | None = None
+    broken: BrokenPart | None = None
+    appearance: dict[str, ShiftPart] | None = None
     artefacts: ArtefactPart | None = None
     measures: dict[str, MeasurePart] = Field(default_factory=dict)
     classes: dict[str, ClassPart]

@@ -94,6 +94,16 @@ def wrong_labels(images: pd.DataFrame, count: int) -> list[tuple[str, str, str, 
     return [(str(path), str(own), str(other), float(p)) for path, own, other, p in rows]
 
 
+def broken_pictures(images: pd.DataFrame, count: int) -> list[tuple[str, str]]:
+    """Path and defect of the broken pictures, the surest first."""
+    if "defect" not in images:
+        return []
+    table = images[images["is_broken"]].sort_values(["broken_p_value", "path"]).head(count)
+    return [
+        (str(path), str(what)) for path, what in zip(table["path"], table["defect"], strict=True)
+    ]
+
+
 def worst_classes(
     classes: Mapping[str, ClassScores], score: str, count: int
 ) -> list[tuple[str, float]]:
@@ -108,7 +118,7 @@ def examples_of(images: pd.DataFrame, kind: str) -> list[str]:
 
     Args:
         images: a row an image.
-        kind: one of the four scores, or ``labels``.
+        kind: one of the four scores, ``labels`` or ``broken``.
     """
     if kind == "unrealistic":
         return [path for path, _ in obvious_fakes(images, _EXAMPLES)]
@@ -117,6 +127,8 @@ def examples_of(images: pd.DataFrame, kind: str) -> list[str]:
     if kind == "unvaried":
         found = repeats(images, _EXAMPLES)
         return [path for repeat in found for path in repeat.paths][:_EXAMPLES]
+    if kind == "broken":
+        return [path for path, _ in broken_pictures(images, _EXAMPLES)]
     if kind == "labels":
         return [path for path, *_ in wrong_labels(images, _EXAMPLES)]
     return [copy.path for copy in copies(images, _EXAMPLES)]

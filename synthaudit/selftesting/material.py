@@ -83,10 +83,10 @@ def gather(collection: Collection, reader: ImageReader, *, images: int, seed: in
 
 
 def _look(sample: Collection, reader: ImageReader) -> Look:
-    vectors, patterns = reader.extract(sample).vectors, reader.patterns(sample)
-    if patterns is None:
+    vectors, found = reader.extract(sample).vectors, reader.look_at(sample)
+    if found is None:
         raise DataError(f"files of {sample.name} have vanished while they were read: run it again.")
-    return Look(vectors=vectors, patterns=patterns)
+    return Look(vectors=vectors, patterns=found.patterns)
 
 
 def _edited(sample: Collection, name: str, reader: ImageReader) -> Collection:

@@ -91,10 +91,11 @@ def measure_together(
     own = reader.extract(real)
     shown = [replace(real, entries=[real.entries[row] for row in own.kept], unreadable=())]
     shown += [item.collection([slots[position] for position in kept]) for item in laid]
+    look = reader.look_at(*shown)
     return gather_evidence(
         own.vectors,
         [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
-        patterns=reader.patterns(*shown),
+        patterns=None if look is None else look.patterns,
         false_alarms=settings.false_alarms,
         false_discoveries=settings.false_discoveries,
         folds=settings.folds,

@@ -15,6 +15,7 @@ import pytest
 
 import synthaudit
 from synthaudit.errors import DataError, SettingsError, UsageError
+from synthaudit.images.appearance import APPEARANCE
 from synthaudit.result.audit import Audit
 from synthaudit.result.tables import FIRST_COLUMNS
 from synthaudit.result.worst_images import worst_classes
@@ -166,7 +167,14 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
         "unvaried": 0.005,
         "unoriginal": 0.005,
     }
-    expected = {"real": 30, "synthetic": 32, "unreadable": 1, "classes": 2, "wrong_labels": 0}
+    expected = {
+        "real": 30,
+        "synthetic": 32,
+        "unreadable": 1,
+        "classes": 2,
+        "wrong_labels": 0,
+        "broken": 0,
+    }
     assert scores["counts"] == expected
     assert scores["classes"].keys() == {"cat", "dog"}
     for name in ("unrealistic", "unrepresentative", "unvaried", "unoriginal"):
@@ -190,7 +198,9 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     images = pd.read_parquet(out / "images.parquet")
     assert tuple(images.columns) == (
         *FIRST_COLUMNS,
-        *("wrong_label_probability", "likelier_class", "likelier_class_probability", "original"),
+        *("wrong_label_probability", "likelier_class", "likelier_class_probability"),
+        *("is_broken", "defect", "broken_p_value", *(f"look_{name}" for name in APPEARANCE)),
+        *("original",),
     )
     assert len(images) == 62
     copies = images[images["path"].isin(["cat/copy.png", "cat/copy2.png"])]

@@ -114,11 +114,11 @@ def test_what_the_cluster_has_made_is_remembered(
     made = []
     for engine in ("ray", "ray", "local"):
         with open_reader(settings.model_copy(update={"engine": engine}), NoProgress()) as reader:
-            made.append((reader.extract(collection), reader.patterns(collection)))
+            made.append((reader.extract(collection), reader.look_at(collection)))
     assert [found.decoded for found, _ in made] == [60, 0, 0]
-    for found, patterns in made[1:]:
+    for found, look in made[1:]:
         assert np.array_equal(found.vectors, made[0][0].vectors)
-        assert np.array_equal(patterns.values, made[0][1].values)
+        assert np.array_equal(look.patterns.values, made[0][1].patterns.values)
 
 
 def test_workers_that_embed_otherwise_are_refused(cluster: Any, sides: tuple[Path, Path]) -> None:

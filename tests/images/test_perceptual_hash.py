@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from synthaudit.images.appearance import APPEARANCE
 from synthaudit.images.decoding import open_rgb
 from synthaudit.images.perceptual_hash import (
     COMPARISONS,
-    FRAMINGS,
-    HASH_LENGTH,
     MIRROR,
-    hash_chunk,
     perceptual_hash,
 )
+from synthaudit.images.pictures import PICTURE_NUMBERS, picture_chunk
 from synthaudit.measures.copies.discovery import nearness_p_values, without_duplicates
 from synthaudit.measures.copies.patterns import (
     Patterns,
@@ -125,7 +124,17 @@ def test_one_real_image_alone_has_no_other() -> None:
 
 def test_even_pictures_and_bad_files() -> None:
     blank = encoded(Image.new("RGB", (40, 30), (200, 10, 10)))
-    chunk = hash_chunk([blank, b"no image", encoded(picture(1))], None, 10**6)  # type: ignore[arg-type]
-    assert chunk.pixels.shape == (2, FRAMINGS * HASH_LENGTH)
+    tiny = encoded(Image.new("RGB", (1, 1)))
+    files = [blank, b"no image", encoded(picture(1)), tiny]
+    chunk = picture_chunk(files, None, 10**6)  # type: ignore[arg-type]
+    assert chunk.pixels.shape == (3, PICTURE_NUMBERS)
     assert np.isfinite(chunk.pixels).all()
-    assert [failure is None for failure in chunk.failures] == [True, False, True]
+    assert [failure is None for failure in chunk.failures] == [True, False, True, True]
+
+
+def test_appearance_tells_the_size_of_the_file_and_not_of_what_was_decoded() -> None:
+    large = encoded(picture(1).resize((3000, 2000)), "JPEG", quality=80)
+    found = picture_chunk([large], None, 10**8).pixels[0, -len(APPEARANCE) :]  # type: ignore[arg-type]
+    named = dict(zip(APPEARANCE, found.tolist(), strict=True))
+    assert named["size"] == pytest.approx(0.5 * np.log(6e6))
+    assert named["elongation"] == pytest.approx(np.log(1.5))

@@ -13,6 +13,7 @@ def test_reasons_in_their_order_and_one_of_each_cluster() -> None:
         is_synthetic=np.array([False, True, True, True, True, True, True]),
         is_unoriginal=np.array([False, True, False, False, False, False, False]),
         is_wrong_label=np.array([False, True, True, False, False, False, False]),
+        defect=np.full(7, None, object),
         probability_synthetic=np.array([0.9, 0.99, 0.2, 0.97, 0.6, 0.4, 0.4]),
         cluster=np.array([0, 0, -1, 1, 1, 1, 1]),
     )

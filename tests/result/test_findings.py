@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synthaudit
-from synthaudit.result.findings import advice, decide, find
+from synthaudit.result.findings import find
+from synthaudit.result.verdict import advice, decide
 
 NAMES = ("unrealistic", "unrepresentative", "unvaried", "unoriginal")
 

@@ -12,6 +12,7 @@ import numpy as np
 from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step, walk
 from synthaudit.auditing.steps import detector, duplicates, scores
+from synthaudit.auditing.steps.broken import BrokenSection
 from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.auditing.steps.duplicates import DuplicateSection
 from synthaudit.auditing.steps.labels import LabelSection
@@ -74,13 +75,16 @@ def curate(samples: Samples, context: Context, *, again: Sequence[Step]) -> Cura
     """
     context.progress.start("choosing what to keep", 0)
     found = context.section(DuplicateSection).found
-    labels = context.find(LabelSection)
+    labels, broken = context.find(LabelSection), context.find(BrokenSection)
     selection = select(
         is_synthetic=samples.is_synthetic,
         is_unoriginal=found.is_unoriginal,
         is_wrong_label=np.zeros(len(samples), bool)
         if labels is None
         else labels.flags(len(samples)),
+        defect=np.full(len(samples), None, object)
+        if broken is None
+        else broken.defects(len(samples)),
         probability_synthetic=context.section(DetectorSection).detection.probability_synthetic,
         cluster=found.cluster,
         obvious=context.settings.obvious,

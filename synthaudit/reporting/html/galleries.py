@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthaudit.result.reading import AuditFiles
-from synthaudit.result.worst_images import obvious_fakes, repeats, uncovered, wrong_labels
+from synthaudit.result.worst_images import (
+    broken_pictures,
+    obvious_fakes,
+    repeats,
+    uncovered,
+    wrong_labels,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +57,7 @@ class Gallery:
 def galleries_of(files: AuditFiles) -> list[Gallery]:
     """All galleries that have something to show."""
     cards = _Cards(files.images)
-    makers = (_fakes, _uncovered, _repeats, _copies, _wrong_labels)
+    makers = (_fakes, _uncovered, _repeats, _copies, _wrong_labels, _broken)
     made = [maker(files, cards) for maker in makers]
     made += [_extremes(files, cards, name) for name in files.scores.get("measures", ())]
     return [gallery for gallery in made if gallery.groups]
@@ -160,6 +166,17 @@ def _wrong_labels(files: AuditFiles, cards: _Cards) -> Gallery:
             for path, _, other, probability in flagged[:_SHOWN]
         ],
         left_out=max(len(flagged) - _SHOWN, 0),
+    )
+
+
+def _broken(files: AuditFiles, cards: _Cards) -> Gallery:
+    found = broken_pictures(files.images, len(files.images))
+    return Gallery(
+        name="broken",
+        title="Broken pictures",
+        advice="No real picture looks like this. Drop them, and look at what made them.",
+        groups=[[cards.card("synthetic", path, what)] for path, what in found[:_SHOWN]],
+        left_out=max(len(found) - _SHOWN, 0),
     )
 
 

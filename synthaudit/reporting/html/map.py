@@ -15,7 +15,7 @@ from synthaudit.result.reading import AuditFiles
 if TYPE_CHECKING:
     import pandas as pd
 
-FAULTS: Final = ("none", "copy", "repeat", "wrong label", "obvious fake", "not covered")
+FAULTS: Final = ("none", "copy", "repeat", "wrong label", "broken", "obvious fake", "not covered")
 """What may be wrong with an image; where several things are, the first of them counts."""
 
 
@@ -102,6 +102,7 @@ def _faults(points: pd.DataFrame, obvious: float) -> np.ndarray[Any, np.dtype[np
         is_synthetic & points["is_unoriginal"],
         is_synthetic & points["is_unvaried"],
         points["is_wrong_label"],
+        is_synthetic & points.get("is_broken", False),
         is_synthetic & (points["probability_synthetic"] >= obvious),
         ~is_synthetic & (points["uncoveredness"] > 1.0),
     ]

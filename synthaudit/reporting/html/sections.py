@@ -21,6 +21,7 @@ PAGE: Final = (
     "galleries",
     "by-class",
     "distributions",
+    "appearance",
     "files",
     "worth",
     "supporting",
