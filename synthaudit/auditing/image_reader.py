@@ -18,7 +18,7 @@ from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.file_reader import PICTURE_READER, TRAIT_READER
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.images.collection import Collection
-from synthaudit.images.perceptual_hash import COMPARISONS, FRAMINGS, MIRROR
+from synthaudit.images.perceptual_hash import COMPARISONS, FRAMINGS, POSES
 from synthaudit.images.pictures import PATTERN_NUMBERS
 from synthaudit.measures.copies.patterns import Patterns
 from synthaudit.progress import Progress
@@ -70,9 +70,9 @@ class ImageReader:
         if len(numbers) != sum(len(own.entries) for own in collections):
             return None
         hashes, appearance = np.split(numbers, [PATTERN_NUMBERS], axis=1)
-        values = hashes.reshape(len(hashes), FRAMINGS, -1)
+        values = hashes.astype(np.float16).reshape(len(hashes), FRAMINGS, -1)
         return Look(
-            patterns=Patterns(values=values, comparisons=COMPARISONS, mirror=MIRROR),
+            patterns=Patterns(values=values, comparisons=COMPARISONS, poses=POSES),
             appearance=appearance.astype(np.float64),
         )
 

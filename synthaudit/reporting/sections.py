@@ -21,7 +21,7 @@ from synthaudit.result.worst_images import (
 )
 
 _SHOWN = 5
-_ALPHA = 0.05
+_ALPHA = 0.02
 
 
 def sections(audit: Audit) -> Iterator[tuple[str, list[Text]]]:

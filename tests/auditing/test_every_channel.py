@@ -145,7 +145,9 @@ def test_arms_of_a_sweep_are_judged_by_patterns_too() -> None:
     values[120:140] = values[:20] * mirror
     values[150:155] = values[145:150]
     values /= np.linalg.norm(values, axis=2, keepdims=True)
-    patterns = Patterns(values=values, comparisons=((0, 0),), mirror=mirror)
+    same = np.arange(64)
+    poses = ((same, np.ones(64)), (same, mirror))
+    patterns = Patterns(values=values.astype(np.float16), comparisons=((0, 0),), poses=poses)
     found = gather_evidence(
         vectors[:120], [vectors[120:160], vectors[160:]], patterns=patterns, repeats=1
     )

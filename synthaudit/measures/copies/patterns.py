@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from synthaudit.arrays import Flags, Floats, Integers, Singles
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.search.neighbours import look_at_all
+from synthaudit.threads import in_threads
 
 _BLOCK: Final = 4096
 _ROWS: Final = 256
+_COLUMNS: Final = 8192
 _ROUNDING: Final = 1e-6
+_MANY_PAIRS: Final = 400_000_000
+_FEW_COMPARISONS: Final = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,14 +26,16 @@ class Patterns:
     """Patterns of light of n images, and how they are compared.
 
     Attributes:
-        values: (n, f, d) unit vectors, f framings of each image.
-        comparisons: which framing of an asked image is compared with which of another one.
-        mirror: (d,) signs that turn a pattern into that of the mirrored image.
+        values: (n, f, d) unit vectors, f framings of each image, in half precision.
+        comparisons: which framing of an asked image is compared with which of another one, those
+            that matter most first. The first is of whole images, and in all poses.
+        poses: order (d,) and signs (d,) that turn a pattern into that of the image in another pose;
+            the first two are the image as it is and mirrored, in which all framings are compared.
     """
 
-    values: Singles = field(repr=False)
+    values: npt.NDArray[np.float16] = field(repr=False)
     comparisons: Sequence[tuple[int, int]]
-    mirror: Floats = field(repr=False)
+    poses: Sequence[tuple[Integers, Floats]] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -37,6 +43,24 @@ class Patterns:
     def take(self, rows: Integers | Flags) -> Self:
         """The patterns of some images."""
         return replace(self, values=self.values[rows])
+
+    def first(self, comparisons: int) -> Self:
+        """Compared in fewer ways."""
+        return replace(self, comparisons=self.comparisons[:comparisons])
+
+    def ways(self) -> Iterator[tuple[int, int, int]]:
+        """All ways in which two images are compared: both framings, and the pose of the first."""
+        for number, (own, other) in enumerate(self.comparisons):
+            for pose in range(len(self.poses) if number == 0 else 2):
+                yield own, other, pose
+
+    def posed(self, rows: Integers | slice, framing: int, pose: int) -> Singles:
+        """(m, d) a framing of some images in a pose."""
+        order, signs = self.poses[pose]
+        own = self.values[rows, framing].astype(np.float32)
+        # Half precision has left lengths that are not quite 1.
+        own /= np.sqrt(np.einsum("ij,ij->i", own, own))[:, None]
+        return own if pose == 0 else (own[:, order] * signs).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +70,7 @@ class PatternMatches:
     Attributes:
         partner: (m,) its row number.
         distance: (m,) cosine distance of the nearest framings.
-        is_mirrored: (m,) whether the mirrored image is the nearer one.
+        is_mirrored: (m,) whether another pose of the image, such as mirrored, is the nearer one.
     """
 
     partner: Integers
@@ -57,6 +81,8 @@ class PatternMatches:
 def match_patterns(patterns: Patterns, asked: Integers, candidates: Integers) -> PatternMatches:
     """Find the nearest other pattern in any framing, mirrored or not.
 
+    Of very many pairs only the comparisons that matter most are made.
+
     Args:
         patterns: of all images.
         asked: (m,) row numbers of the images to judge.
@@ -65,51 +91,68 @@ def match_patterns(patterns: Patterns, asked: Integers, candidates: Integers) ->
     Returns:
         ``PatternMatches``; infinite distances and -1 where there is no other candidate.
     """
-    values = patterns.values
-    partner, cosine = np.full(len(asked), -1), np.full(len(asked), -np.inf, np.float32)
-    is_mirrored = np.zeros(len(asked), bool)
-    others = len(candidates) - np.isin(asked, candidates)
-    for own, other in patterns.comparisons:
-        for mirrored in (False, True):
-            queries = values[asked, own] * (patterns.mirror if mirrored else 1.0)
-            position, near = _nearest_other(queries, asked, values[candidates, other], candidates)
-            better = (near > cosine) & (others > 0)
-            partner[better], cosine[better] = candidates[position[better]], near[better]
-            is_mirrored[better] = mirrored
-    distance = np.full(len(asked), np.inf)
-    found = partner >= 0
-    distance[found] = pattern_distances(patterns, asked[found], partner[found])
+    if len(asked) * len(candidates) > _MANY_PAIRS:
+        patterns = patterns.first(_FEW_COMPARISONS)
+    parts = [asked[block] for block in blocks(len(asked), _ROWS)]
+    found = in_threads(lambda rows: _nearest_others(patterns, rows, candidates), parts)
+    partner = np.concatenate([own for own, _ in found] or [np.empty(0, np.int64)])
+    cosine = np.concatenate([own for _, own in found] or [np.empty(0, np.float32)])
+    partner[np.isneginf(cosine)] = -1
+    distance, is_mirrored = np.full(len(asked), np.inf), np.zeros(len(asked), bool)
+    known = partner >= 0
+    distance[known], pose = _pairs_in_detail(patterns, asked[known], partner[known])
+    is_mirrored[known] = pose > 0
     return PatternMatches(partner=partner, distance=distance, is_mirrored=is_mirrored)
 
 
-def _nearest_other(
-    queries: Singles, asked: Integers, patterns: Singles, candidates: Integers
+def _nearest_others(
+    patterns: Patterns, asked: Integers, candidates: Integers
 ) -> tuple[Integers, Singles]:
-    """Position and cosine of each query's nearest candidate that is not the image itself."""
-    unit = np.concatenate([queries, patterns]).astype(np.float32)
-    first, width = len(asked), min(2, len(candidates))
-    cosine, row = look_at_all(unit, np.arange(first), np.arange(first, len(unit)), width)
-    position = row - first
-    cosine[candidates[position] == asked[:, None]] = -np.inf
-    best = cosine.argmax(axis=1)[:, None]
-    return (
-        np.take_along_axis(position, best, axis=1)[:, 0],
-        np.take_along_axis(cosine, best, axis=1)[:, 0],
-    )
+    """The candidate of the highest cosine that is not the image itself, and that cosine."""
+    best, partner = np.full(len(asked), -np.inf, np.float32), np.full(len(asked), -1)
+    for block in blocks(len(candidates), _COLUMNS):
+        rows = candidates[block]
+        cosine = _cosines(patterns, asked, rows)
+        cosine[asked[:, None] == rows[None]] = -np.inf
+        place = cosine.argmax(axis=1)
+        own = cosine[np.arange(len(asked)), place]
+        is_better = own > best
+        best[is_better], partner[is_better] = own[is_better], rows[place[is_better]]
+    return partner, best
+
+
+def _cosines(patterns: Patterns, first: Integers, second: Integers) -> Singles:
+    """(a, b) the highest cosine of any comparison of each of the first with each of the second."""
+    best = np.full((len(first), len(second)), -np.inf, np.float32)
+    scratch = np.empty_like(best)
+    others: dict[int, Singles] = {}
+    for own, other, pose in patterns.ways():
+        if other not in others:
+            others = {other: np.ascontiguousarray(patterns.posed(second, other, 0).T)}
+        np.matmul(patterns.posed(first, own, pose), others[other], out=scratch)
+        np.maximum(best, scratch, out=best)
+    return best
 
 
 def pattern_distances(patterns: Patterns, first: Integers, second: Integers) -> Floats:
     """Cosine distances (m,) of given pairs, as ``match_patterns`` measures them."""
-    distance = np.full(len(first), np.inf)
+    return _pairs_in_detail(patterns, first, second)[0]
+
+
+def _pairs_in_detail(
+    patterns: Patterns, first: Integers, second: Integers
+) -> tuple[Floats, Integers]:
+    """Distances of given pairs in double precision, and the pose of the nearest comparison."""
+    distance, pose_of = np.full(len(first), np.inf), np.zeros(len(first), np.int64)
     for block in blocks(len(first), _BLOCK):
-        for own, other in patterns.comparisons:
-            a = patterns.values[first[block], own].astype(np.float64)
-            b = patterns.values[second[block], other].astype(np.float64)
-            for signs in (1.0, patterns.mirror):
-                difference = a * signs - b
-                near = 0.5 * np.einsum("ij,ij->i", difference, difference)
-                distance[block] = np.minimum(distance[block], near)
-    return distance
+        for own, other, pose in patterns.ways():
+            a = patterns.posed(first[block], own, pose).astype(np.float64)
+            b = patterns.posed(second[block], other, 0).astype(np.float64)
+            near = 0.5 * np.einsum("ij,ij->i", a - b, a - b)
+            is_nearer = near < distance[block]
+            distance[block] = np.where(is_nearer, near, distance[block])
+            pose_of[block] = np.where(is_nearer, pose, pose_of[block])
+    return distance, pose_of
 
 
 def pattern_pairs(
@@ -119,14 +162,11 @@ def pattern_pairs(
 
     Whichever of the two is taken for the asked one.
     """
-    values = patterns.values[rows]
+    if len(rows) ** 2 > _MANY_PAIRS:
+        patterns = patterns.first(_FEW_COMPARISONS)
     for block in blocks(len(rows), _ROWS):
-        cosine = np.full((block.stop - block.start, len(rows)), -np.inf, np.float32)
-        for own, other in patterns.comparisons:
-            for a, b in {(own, other), (other, own)}:
-                for signs in (1.0, patterns.mirror):
-                    asked = (values[block, a] * signs).astype(np.float32)
-                    np.maximum(cosine, asked @ values[:, b].T, out=cosine)
+        cosine = _cosines(patterns, rows[block], rows)
+        np.maximum(cosine, _cosines(patterns, rows, rows[block]).T, out=cosine)
         one, another = np.nonzero(1.0 - cosine <= within + _ROUNDING)
         later = one + block.start < another
         yield rows[one[later] + block.start], rows[another[later]]

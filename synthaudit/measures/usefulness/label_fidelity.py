@@ -15,7 +15,7 @@ from synthaudit.measures.usefulness.label_noise import fit_label_noise
 from synthaudit.measures.usefulness.linear_probe import fit_probe
 
 _FOLDS: Final = 5
-_ALPHA: Final = 0.05
+_ALPHA: Final = 0.02
 _LIKELIER: Final = 0.5
 _CONFIDENCE: Final = 0.95
 
@@ -29,7 +29,7 @@ class LabelFidelity:
         likelier: (m,) the likeliest other class.
         likelier_probability: (m,) that it is this one.
         is_wrong: (m,) images that likelier show another class than the given one; none where the
-            given labels are explained as well without any wrong one (p > 0.05).
+            given labels are explained as well without any wrong one (p > 0.02).
         share: estimated share of wrong labels, flagged or not.
         p_value: of the guess that none is wrong.
         agreement: share of images for which the judges' first class is the given one.
