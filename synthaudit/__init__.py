@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from synthaudit.generation.jobs import Generator, GeneratorOptions, Job, Made, parse_options
     from synthaudit.generation.references import References
     from synthaudit.images.decoding import Frame
+    from synthaudit.inspecting.result import Inspection
+    from synthaudit.inspecting.running import inspect
     from synthaudit.measures.intervals import Quantity
     from synthaudit.measures.protocol import (
         Column,
@@ -66,6 +68,7 @@ _HOMES = {
     "GeneratorError": "errors",
     "GeneratorOptions": "generation.jobs",
     "ImageMeasure": "measures.protocol",
+    "Inspection": "inspecting.result",
     "Job": "generation.jobs",
     "Limit": "gating.policy",
     "Made": "generation.jobs",
@@ -94,6 +97,7 @@ _HOMES = {
     "UsageError": "errors",
     "Verdict": "gating.judging",
     "compare": "gating.comparing",
+    "inspect": "inspecting.running",
     "judge": "gating.judging",
     "parse_options": "generation.jobs",
     "read_plan": "sweeping.plan",
@@ -120,6 +124,7 @@ __all__ = [
     "GeneratorError",
     "GeneratorOptions",
     "ImageMeasure",
+    "Inspection",
     "Job",
     "Limit",
     "Made",
@@ -148,6 +153,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "compare",
+    "inspect",
     "judge",
     "parse_options",
     "read_plan",

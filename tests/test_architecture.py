@@ -22,7 +22,7 @@ FLOORS = (
     {"embedding", "measures"},
     {"options", "result", "generation", "backends"},
     {"auditing"},
-    {"selftesting", "sweeping", "gating"},
+    {"selftesting", "inspecting", "sweeping", "gating"},
     {"reporting"},
     {"commands"},
 )

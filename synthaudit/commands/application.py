@@ -14,6 +14,7 @@ from synthaudit.errors import EXIT_INTERRUPTED
 COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
     "sweep": "Find out which prompt to use.",
+    "inspect": "Look for repeats, broken pictures and wrong classes in one folder alone.",
     "gate": "Reject a set that breaks a policy, by exit code.",
     "compare": "Print what changed between two audits.",
     "report": "Render the reports again from what a run left.",
@@ -32,6 +33,7 @@ EXAMPLES: Final = {
         "synthaudit sweep --example > prompts.yaml",
         "synthaudit sweep prompts.yaml --dry-run",
     ),
+    "inspect": ("synthaudit inspect photos/ --out inspection",),
     "gate": ("synthaudit gate audit --init", "synthaudit gate audit --max unvaried=0.02"),
     "compare": ("synthaudit compare before after",),
     "report": ("synthaudit report audit",),

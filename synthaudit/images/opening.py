@@ -100,8 +100,8 @@ def refuse_overlap(real: Source, synthetic: Source) -> None:
         return
     if first.samefile(second):
         raise UsageError(
-            f"REAL and SYNTHETIC are both {first}: give two different sets, or the result says "
-            "nothing."
+            f"REAL and SYNTHETIC are both {first}: give two different sets, or look at one alone "
+            "with synthaudit inspect."
         )
     for outer, inner, names in (
         (first, second, ("REAL", "SYNTHETIC")),

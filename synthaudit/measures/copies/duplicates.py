@@ -167,6 +167,84 @@ def find_duplicates(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Repeats:
+    """What repeats what among n images of one set.
+
+    Attributes:
+        nearest: (n, 1) the nearest other image of each by embedding.
+        partner: (n,) row number of the image that each is likeliest a repeat of; -1 for one alone.
+        is_repeat: (n,) whether it is one, within the radius or by any channel.
+        p_value: (n,) probability that an image of the set that repeats none comes as near.
+        cluster, pairs, pair_count: as those of ``NearDuplicates``.
+        radius: learnt from the images themselves, repeats among them collapsed first.
+    """
+
+    nearest: Neighbours
+    partner: Integers
+    is_repeat: Flags
+    p_value: Floats
+    cluster: Integers
+    pairs: Pairs
+    pair_count: int
+    radius: DuplicateRadius
+
+
+def find_repeats(
+    directions: Directions,
+    *,
+    patterns: Patterns | None = None,
+    false_alarms: float = 0.005,
+    distance: float | None = None,
+    false_discoveries: float = 0.05,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Repeats:
+    """Find repeats within one set, which itself says how near is too near.
+
+    Args:
+        directions: (n, d) the images.
+        patterns: of light; None for ready vectors.
+        false_alarms: share of images that the radius may flag by chance.
+        distance: an absolute cosine distance, by which alone embeddings are judged instead.
+        false_discoveries: share of innocent images among what the channels discover.
+        advance: told of every image.
+    """
+    everyone, nobody = np.arange(len(directions)), np.zeros(len(directions), bool)
+    near = nearest(directions, everyone, everyone, count=2, advance=advance)
+    radius = duplicate_radius(
+        directions,
+        everyone,
+        near,
+        synthetic_count=len(directions),
+        false_alarms=false_alarms,
+        distance=distance,
+    )
+    is_near_other = is_near(near.distance[:, 0], radius.real)
+    joined = join_near(directions, everyone[is_near_other], nobody, radius)
+    by_pattern = None
+    if patterns is not None:
+        matched = match_patterns(patterns, everyone, everyone)
+        by_pattern = _PatternComparison(
+            held_out=without_duplicates(matched.distance[np.isfinite(matched.distance)]),
+            matches=(matched, matched),
+            crowding=(1.0, 1.0),
+        )
+    found = _discover(near, radius, by_pattern, 0, false_discoveries)
+    edges = [*_discovered_pairs(found, patterns, everyone)]
+    if edges:
+        joined = join_alike(joined, directions, edges, nobody, radius)
+    return Repeats(
+        nearest=near,
+        partner=_originals(near.index[:, 0], is_near_other, found),
+        is_repeat=is_near_other | found.is_found,
+        p_value=found.p_value,
+        cluster=joined.cluster,
+        pairs=joined.pairs,
+        pair_count=joined.pair_count,
+        radius=radius,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class _PatternComparison:
     """Patterns of the synthetic images: the nearest real one, the nearest other synthetic one.
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, softmax
+from scipy.optimize import OptimizeResult, minimize
+from scipy.special import expit, pdtrc, softmax
 from scipy.stats import chi2
 
 from synthaudit.arrays import Floats, Integers
@@ -27,6 +27,9 @@ from synthaudit.measures.randomness import sample_rows
 _WEIGHTS: Final = (-6.0, 6.0)
 _SHARES: Final = (-9.0, 0.0)
 _START: Final = -3.0
+_SHARPER: Final = 1.5
+# Of less doubt than this a picture the classes are told apart nearly always.
+_TOLD_APART: Final = 0.03
 _LEAST_SHARE: Final = expit(_SHARES[0])
 # Keeps judges that say the same from taking each other's weight at random.
 _EVEN: Final = 1e-4
@@ -74,6 +77,7 @@ def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
     rows = sample_rows(np.arange(len(given)), _FITTED, np.random.default_rng(0))
     problem = judges[:, rows], given[rows]
     bounds = [_WEIGHTS] * len(judges)
+    limits = [*bounds, _SHARES]
     clean = minimize(
         _loss_without_noise,
         np.zeros(len(judges)),
@@ -82,17 +86,23 @@ def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
         bounds=bounds,
         method="L-BFGS-B",
     )
-    noisy = minimize(
-        _loss,
-        np.append(clean.x, _START),
-        args=problem,
-        jac=True,
-        bounds=[*bounds, _SHARES],
-        method="L-BFGS-B",
+    starts = (np.append(clean.x + ahead, _START) for ahead in (0.0, _SHARPER))
+    noisy = min(
+        (
+            minimize(
+                _loss,
+                np.clip(start, [low for low, _ in limits], [high for _, high in limits]),
+                args=problem,
+                jac=True,
+                bounds=limits,
+                method="L-BFGS-B",
+            )
+            for start in starts
+        ),
+        key=lambda fit: float(fit.fun),
     )
-    ratio = 2.0 * len(rows) * max(float(clean.fun) - float(noisy.fun), 0.0)
-    is_noisy = ratio > 0.0 and expit(noisy.x[-1]) > 2.0 * _LEAST_SHARE
-    point = noisy.x if is_noisy else np.append(clean.x, -np.inf)
+    p_value = _p_value(clean, noisy, *problem)
+    point = np.append(clean.x, -np.inf) if p_value >= 1.0 else noisy.x
     probability = _pool(point[:-1], judges)
     own = np.take_along_axis(probability, given[:, None], axis=1)[:, 0]
     share = float(expit(point[-1]))
@@ -101,10 +111,31 @@ def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
         probability=probability,
         probability_wrong=1.0 - right / np.maximum(right + _by_noise(own, share, judges), 1e-300),
         share=share,
-        # The share cannot be below nought: half of the chance is there.
-        p_value=0.5 * float(chi2.sf(ratio, 1)) if is_noisy else 1.0,
+        p_value=p_value,
         weights=tuple(float(weight) for weight in np.exp(point[:-1])),
     )
+
+
+def _p_value(
+    clean: OptimizeResult, noisy: OptimizeResult, judges: Floats, given: Integers
+) -> float:
+    """How likely labels would disagree as much with the judges if none were wrong.
+
+    By the ratio of likelihoods; the share cannot be below nought, and half of the chance is there.
+    Where classes are told apart nearly always, every label that disagrees may be explained by an
+    ambiguity that all images share, as well as by noise: then disagreements are counted instead.
+    """
+    if expit(noisy.x[-1]) <= 2.0 * _LEAST_SHARE:
+        return 1.0
+    ratio = 2.0 * len(given) * max(float(clean.fun) - float(noisy.fun), 0.0)
+    by_likelihood = 0.5 * float(chi2.sf(ratio, 1)) if ratio > 0.0 else 1.0
+    probability = _pool(noisy.x[:-1], judges)
+    doubt = float((1.0 - probability.max(axis=1)).sum())
+    if doubt > _TOLD_APART * len(given):
+        return by_likelihood
+    differing = int((probability.argmax(axis=1) != given).sum())
+    by_count = float(pdtrc(differing - 1, max(doubt, 0.5))) if differing else 1.0
+    return min(2.0 * min(by_likelihood, by_count), 1.0)
 
 
 def _scaled(scores: Floats) -> Floats:

@@ -31,6 +31,7 @@ class Map:
         pictures: how many of them have a picture.
         total: how many images there are.
         method: how the plane came about.
+        is_alone: whether there is one set of images rather than two sides.
     """
 
     item: dict[str, Any]
@@ -40,14 +41,18 @@ class Map:
     pictures: int
     total: int
     method: str
+    is_alone: bool = False
 
 
-def map_of(files: AuditFiles, *, elsewhere: Collection[tuple[str, str]]) -> Map | None:
+def map_of(
+    files: AuditFiles, *, elsewhere: Collection[tuple[str, str]], is_alone: bool = False
+) -> Map | None:
     """The map of an audit; None where its tables have no coordinates.
 
     Args:
         files: of the audit.
         elsewhere: pictures that the page has already, which are not given again.
+        is_alone: whether there is one set of images, which then plays the synthetic side.
     """
     if "map_x" not in files.images:
         return None
@@ -74,19 +79,25 @@ def map_of(files: AuditFiles, *, elsewhere: Collection[tuple[str, str]]) -> Map 
         "fault": _faults(points, obvious).tolist(),
         "faults": FAULTS,
         "pictures": pictures,
+        "sides": ("real", "image") if is_alone else SIDES,
     }
     counts = [int((points["side"] == side).sum()) for side in SIDES]
     return Map(
         item=_item(points),
         data=data,
-        spoken=f"Map of {counts[0]:,} real and {counts[1]:,} synthetic images, similar ones near "
+        spoken=f"Map of {_counted(counts, is_alone=is_alone)} images, similar ones near "
         "each other. With the arrow keys move from point to point; Enter selects the nearest "
         "images, Escape selects nothing.",
         shown=len(points),
         pictures=sum(key in files.thumbnails for key in keys),
         total=len(files.images),
         method=str(files.scores["provenance"].get("map", "")),
+        is_alone=is_alone,
     )
+
+
+def _counted(counts: list[int], *, is_alone: bool) -> str:
+    return f"{counts[1]:,}" if is_alone else f"{counts[0]:,} real and {counts[1]:,} synthetic"
 
 
 def points_of(images: pd.DataFrame) -> pd.DataFrame:

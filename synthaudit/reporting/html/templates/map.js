@@ -5,7 +5,7 @@
   const held = one("map-data");
   if (!held) return;
   const data = JSON.parse(held.textContent);
-  const sides = ["real", "synthetic"];
+  const sides = data.sides;
   const palette = ["#2f7fc1", "#d1700f", "#2a9d5c", "#c8443a", "#8a63c9", "#9a6a4f", "#c9599f", "#7a7a7a", "#8f9a14", "#149aa8"];
   const shownAtOnce = 60;
   const nearest = 24;
@@ -47,7 +47,8 @@
       return [data.probability.map(blend), [0, 0.25, 0.5, 0.75, 1].map((share) => [blend(share), share.toFixed(2)])];
     }
     const of = (fault) => (fault ? palette[(fault + 2) % palette.length] : synthaudit.colour("line"));
-    return [data.fault.map(of), data.faults.map((name, fault) => [of(fault), name])];
+    const seen = new Set(data.fault);
+    return [data.fault.map(of), data.faults.map((name, fault) => [of(fault), name]).filter((_, fault) => seen.has(fault))];
   }
 
   function paint() {
