@@ -30,6 +30,8 @@ _START: Final = -3.0
 _SHARPER: Final = 1.5
 # Of less doubt than this a picture the classes are told apart nearly always.
 _TOLD_APART: Final = 0.03
+_MOST_COUNTED: Final = 0.2
+_KNOWING: Final = 0.01
 _LEAST_SHARE: Final = expit(_SHARES[0])
 # Keeps judges that say the same from taking each other's weight at random.
 _EVEN: Final = 1e-4
@@ -127,11 +129,16 @@ def _p_value(
     """
     if expit(noisy.x[-1]) <= 2.0 * _LEAST_SHARE:
         return 1.0
+    # Judges that say nothing of the labels cannot say either that one is wrong.
+    known = 2.0 * len(given) * (float(np.log(judges.shape[2])) - float(clean.fun))
+    if chi2.sf(known, len(judges)) > _KNOWING:
+        return 1.0
     ratio = 2.0 * len(given) * max(float(clean.fun) - float(noisy.fun), 0.0)
     by_likelihood = 0.5 * float(chi2.sf(ratio, 1)) if ratio > 0.0 else 1.0
     probability = _pool(noisy.x[:-1], judges)
     doubt = float((1.0 - probability.max(axis=1)).sum())
-    if doubt > _TOLD_APART * len(given):
+    # Labels that say nothing leave no doubt either: then half of them would be wrong.
+    if doubt > _TOLD_APART * len(given) or expit(noisy.x[-1]) > _MOST_COUNTED:
         return by_likelihood
     differing = int((probability.argmax(axis=1) != given).sum())
     by_count = float(pdtrc(differing - 1, max(doubt, 0.5))) if differing else 1.0

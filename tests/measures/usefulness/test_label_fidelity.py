@@ -64,6 +64,17 @@ def test_a_share_of_nought_is_found_where_no_label_is_wrong() -> None:
     assert np.mean(np.array(p_values) <= 0.05) <= 6 / 60
 
 
+@pytest.mark.parametrize(("count", "classes"), [(30, 2), (40, 4), (200, 2)])
+def test_labels_that_say_nothing_are_not_called_wrong(count: int, classes: int) -> None:
+    claims = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        judges, given = rng.standard_normal((3, count, classes)), rng.integers(0, classes, count)
+        claims.append(fit_label_noise(judges, given).p_value <= 0.02)
+    # Of sixty at two per cent five or more would be rare (p < 0.01).
+    assert sum(claims) <= 4
+
+
 def test_the_slope_of_the_likelihood() -> None:
     rng = np.random.default_rng(1)
     judges, given = rng.standard_normal((2, 50, CLASSES)), rng.integers(0, CLASSES, 50)
