@@ -39,7 +39,7 @@ def nearness(folder: Path, pairs: Any) -> dict[str, float]:
         for path, own, across in ((one, *sides), (other, *sides[::-1])):
             if own == "synthetic":
                 kind = "copy" if across == "real" else "repeat"
-                key = f"{kind}:{Path(path).relative_to(folder)}"
+                key = f"{kind}:{Path(path).relative_to(folder / 'synthetic')}"
                 best[key] = max(best.get(key, -1e9), float(likeness))
     return best
 
@@ -82,7 +82,7 @@ def hashes(folder: Path, compute: Any) -> dict[str, float]:
     is_real = np.array([file.relative_to(folder).parts[0] == "real" for file in files])
     found = {}
     for row in np.flatnonzero(~is_real):
-        name = files[row].relative_to(folder)
+        name = files[row].relative_to(folder / "synthetic")
         found[f"copy:{name}"] = float(alike[row, is_real].max())
         found[f"repeat:{name}"] = float(alike[row, ~is_real].max())
     return found
