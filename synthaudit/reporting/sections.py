@@ -62,7 +62,7 @@ def _copy_lines(audit: Audit) -> list[Text]:
         ("by_both", "seen by embedding and by pattern of light"),
         ("by_embedding_only", "by embedding only: the same subject, perhaps"),
         ("by_pattern_only", "by pattern only: an edit that the embedder does not see"),
-        ("mirrored", "mirrored"),
+        ("mirrored", "mirrored or turned"),
     )
     lines = [entry(f"{found[key]:,} {text}") for key, text in channels if found.get(key)]
     for copy in copies(audit.images, _SHOWN):

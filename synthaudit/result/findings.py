@@ -192,7 +192,7 @@ def _of_repeats(scores: Scores) -> Finding:
 
 def _of_copies(scores: Scores) -> Finding:
     mirrored = (scores.get("memorisation") or {}).get("mirrored")
-    besides = f", {mirrored:,} of them mirrored" if mirrored else ""
+    besides = f", {mirrored:,} of them mirrored or turned" if mirrored else ""
     verbs = ("copies a real one", "copy a real one")
     base = _share_finding(scores, "unoriginal", verbs, besides)
     least = base.value if base.interval is None else base.interval[0]

@@ -74,7 +74,7 @@ class Duplicates(NearDuplicates):
         copies: what the channels discover by comparing with real images.
         repeats: what they discover by comparing the synthetic images with one another.
         original: (M,) row number of the real image that each is likeliest a copy of.
-        is_mirrored: (M,) whether the original's mirrored pattern is the nearer one.
+        is_mirrored: (M,) whether the original mirrored or turned is nearer than as it is.
     """
 
     radius: DuplicateRadius
