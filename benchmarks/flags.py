@@ -15,7 +15,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ SWAPS = 3
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--nulls", type=int, default=50, help="random splits of either pool")
+    asked.add_argument(
+        "--only", nargs="+", help="make these parts anew in the report that is there"
+    )
     asked.add_argument("--peers", type=Path, default=HERE.parent / ".venv-peers/bin/python")
     asked.add_argument("--out", type=Path, default=HERE.parent / "reports" / "flags.md")
     options = asked.parse_args()
@@ -57,19 +61,31 @@ def main() -> None:
             "clothing, 400 pixels": pictures("clothing"),
             "cifake, 32 pixels": pictures("cifake/real"),
         }
-        parts = [
-            bench.the_two_sets(pools["cifake, 32 pixels"]),
-            bench.planted(pools),
-            *(bench.edits(name, pool) for name, pool in pools.items()),
-            bench.known_pairs(),
-            bench.broken(pools),
-            bench.nulls(options.nulls),
-            bench.labels(),
-        ]
-        lines = ["# Are the flags right?", "", TOLD, ""]
-        for part in parts:
-            lines += part
-            options.out.write_text("\n".join(lines).rstrip() + "\n")
+        parts: dict[str, Callable[[], Iterator[str]]] = {
+            "sets": lambda: bench.the_two_sets(pools["cifake, 32 pixels"]),
+            "planted": lambda: bench.planted(pools),
+            **{
+                f"edits-{name[:6]}": partial(bench.edits, name, pool)
+                for name, pool in pools.items()
+            },
+            "pairs": bench.known_pairs,
+            "broken": lambda: bench.broken(pools),
+            "nulls": lambda: bench.nulls(options.nulls),
+            "labels": bench.labels,
+        }
+        kept = sections_of(options.out) if options.only else {}
+        for name in options.only or parts:
+            made = "\n".join(parts[name]()).strip()
+            kept[made.splitlines()[0]] = made
+            options.out.write_text(
+                "\n\n".join(["# Are the flags right?", TOLD, *kept.values()]) + "\n"
+            )
+
+
+def sections_of(report: Path) -> dict[str, str]:
+    """The sections of an earlier report, by heading."""
+    found = report.read_text().split("\n## ")[1:]
+    return {f"## {text.splitlines()[0]}": f"## {text.strip()}" for text in found}
 
 
 TOLD = (

@@ -172,7 +172,10 @@ def files_page() -> str:
         "class": "its class; none without",
     }
     columns = first | {name: column.description for name, column in image_columns().items()}
-    lines += [f"| `{name}` | {cell(columns[name])} |" for name in FIRST_COLUMNS]
+    lines += [
+        f"| `{name}` | {cell(columns[name])} |"
+        for name in dict.fromkeys((*FIRST_COLUMNS, *columns))
+    ]
     lines += ["", "## scores.json", "", *schema_rows(ScoresFile)]
     lines += ["## sweep.json", "", *schema_rows(SweepFile)]
     lines += ["## verdict.json", "", *schema_rows(VerdictFile)]

@@ -133,6 +133,7 @@ def audit_and_print(
     if out is not None:
         refuse_file(out)
         refuse_beside(out, "sweep.json", "a sweep")
+        refuse_beside(out, "inspection.json", "an inspection")
     if keep is not None:
         refuse_unwritable(keep)
     with Listener(quiet=quiet) as listener:

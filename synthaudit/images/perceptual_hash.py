@@ -104,7 +104,7 @@ def perceptual_hash(image: Image.Image) -> Singles:
     (Zauner 2010) but with their values rather than their signs, weighted by frequency.
 
     Returns:
-        float32 (FRAMINGS, HASH_LENGTH); an even grey has the first axis only.
+        float32 (FRAMINGS, HASH_LENGTH); zeros for an even grey, which has no pattern.
     """
     grey = _small(image.convert("L"))
     base = _squeezed(grey)
@@ -123,8 +123,7 @@ def perceptual_hash(image: Image.Image) -> Singles:
         waves[_FIRST_TILT + number] = _waves(box[1], box[3]) @ tilted @ _waves(box[0], box[2]).T
     weighted = waves.reshape(FRAMINGS, -1)[:, 1:] * _WEIGHT
     length = np.linalg.norm(weighted, axis=1, keepdims=True)
-    even = np.eye(1, HASH_LENGTH)
-    return np.where(length > 1e-4, weighted / np.maximum(length, 1e-9), even).astype(np.float32)
+    return np.where(length > 1e-4, weighted / np.maximum(length, 1e-9), 0.0).astype(np.float32)
 
 
 def _middle_of(width: float, height: float) -> Box:

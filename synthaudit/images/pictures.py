@@ -13,7 +13,7 @@ from synthaudit.images.decoding import Frame, open_rgb
 from synthaudit.images.decoding_pool import DecodedChunk, read_each
 from synthaudit.images.perceptual_hash import FRAMINGS, HASH_LENGTH, perceptual_hash
 
-PICTURE_VERSION: Final = 2
+PICTURE_VERSION: Final = 3
 """Raised whenever one of the numbers changes."""
 
 PATTERN_NUMBERS: Final = FRAMINGS * HASH_LENGTH

@@ -16,11 +16,11 @@ from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.copies.rates import false_discovery_rates
 from synthaudit.measures.intervals import normal_width
 
-_LEAST_REFERENCE: Final = 5
+_LEAST_REFERENCE: Final = 20
 _SURE: Final = 1e-4
 _TAIL: Final = 0.2
 _LEAST_P_VALUE: Final = 1e-12
-_LONGER: Final = 1.5
+_LONGER: Final = 1.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ DEFECTS: Final = (
     Defect(name="blank", figure="detail", is_high=False, unit=0.3),
     Defect(name="low in contrast", figure="contrast", is_high=False, unit=0.1),
     Defect(name="blurred", figure="sharpness", is_high=False, unit=0.2),
-    Defect(name="noisy", figure="noise", is_high=True, unit=0.15),
+    Defect(name="noisy", figure="noise", is_high=True, unit=0.2),
     Defect(name="colourless", figure="colour", is_high=False, unit=0.2),
     Defect(name="bordered", figure="border", is_high=True, unit=0.03),
     Defect(name="large", figure="size", is_high=True, unit=0.15, of_own_side=True),
@@ -96,7 +96,7 @@ def judge_pictures(
             Hochberg 1995).
 
     Returns:
-        ``BrokenPictures``; none is broken with fewer than five others.
+        ``BrokenPictures``; none is broken with fewer than twenty others.
     """
     count = len(judged)
     if len(reference) < _LEAST_REFERENCE or count == 0:
@@ -217,8 +217,8 @@ def _outlier_p_values(values: Floats, usual: Floats, unit: float) -> Floats:
     """The same where the reference may hold the broken ones itself.
 
     A normal distribution whose deviation is read off between the median and the upper fifth, which
-    broken pictures do not move while they are few, and taken half as large again: tails of pictures
-    are longer than normal ones.
+    broken pictures do not move while they are few, and taken nearly twice as large: tails of
+    pictures are longer than normal ones.
     """
     middle, edge = np.quantile(usual, [0.5, 1.0 - _TAIL])
     deviation = _LONGER * max(float(edge - middle) / float(ndtri(1.0 - _TAIL)), unit)

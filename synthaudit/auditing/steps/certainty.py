@@ -202,21 +202,28 @@ def _share_intervals(
     else:
         real, synthetic = np.full(_DRAWS, radius.real), np.full(_DRAWS, radius.synthetic)
     sides = {
-        "unvaried": (copies.nearest_synthetic, copies.repeats, radius.synthetic, synthetic),
-        "unoriginal": (copies.nearest_real, copies.copies, radius.real, real),
+        "unvaried": (copies.nearest_synthetic, radius.synthetic, synthetic),
+        "unoriginal": (copies.nearest_real, radius.real, real),
     }
-    return {
-        name: share_interval(
-            # What a channel discovered is flagged whatever the radius.
-            np.where(discovered.is_found, 0.0, near.distance[synthetic_rows, 0]),
+    flags = {
+        "unvaried": copies.is_unvaried[synthetic_rows],
+        "unoriginal": copies.is_unoriginal[synthetic_rows],
+    }
+    discovered = {"unvaried": copies.repeats.is_found, "unoriginal": copies.copies.is_found}
+    intervals = {}
+    for name, (near, own, radii) in sides.items():
+        distance = near.distance[synthetic_rows, 0]
+        # What a channel discovered is flagged whatever the radius.
+        is_sure = discovered[name] | (flags[name] & ~is_near(distance, own))
+        intervals[name] = share_interval(
+            np.where(is_sure, 0.0, distance),
             own,
             units,
             radii,
             confidence=settings.confidence,
             seed=settings.seed,
         )
-        for name, (near, discovered, own, radii) in sides.items()
-    }
+    return intervals
 
 
 def _class_intervals(

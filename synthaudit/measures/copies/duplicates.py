@@ -148,6 +148,9 @@ def find_duplicates(
     is_unoriginal, is_unvaried = near_real & is_synthetic, near_synthetic & is_synthetic
     is_unoriginal[synthetic] |= copies.is_found
     is_unvaried[synthetic] |= repeats.is_found
+    # Whoever is repeated repeats as well, though by another framing it may not look so.
+    for channel in repeats.channels:
+        is_unvaried[channel.partner[repeats.found_by(channel)]] = True
     return Duplicates(
         radius=radius,
         nearest_real=nearest_real,
@@ -235,7 +238,7 @@ def find_repeats(
     return Repeats(
         nearest=near,
         partner=_originals(near.index[:, 0], is_near_other, found),
-        is_repeat=is_near_other | found.is_found,
+        is_repeat=is_near_other | (joined.cluster >= 0),
         p_value=found.p_value,
         cluster=joined.cluster,
         pairs=joined.pairs,

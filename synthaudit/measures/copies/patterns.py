@@ -19,6 +19,7 @@ _COLUMNS: Final = 8192
 _ROUNDING: Final = 1e-6
 _MANY_PAIRS: Final = 400_000_000
 _FEW_COMPARISONS: Final = 6
+_NO_PATTERN: Final = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +27,8 @@ class Patterns:
     """Patterns of light of n images, and how they are compared.
 
     Attributes:
-        values: (n, f, d) unit vectors, f framings of each image, in half precision.
+        values: (n, f, d) unit vectors, f framings of each image, in half precision; zeros where an
+            image has no pattern, which is like no other one.
         comparisons: which framing of an asked image is compared with which of another one, those
             that matter most first. The first is of whole images, and in all poses.
         poses: order (d,) and signs (d,) that turn a pattern into that of the image in another pose;
@@ -59,7 +61,7 @@ class Patterns:
         order, signs = self.poses[pose]
         own = self.values[rows, framing].astype(np.float32)
         # Half precision has left lengths that are not quite 1.
-        own /= np.sqrt(np.einsum("ij,ij->i", own, own))[:, None]
+        own /= np.maximum(np.sqrt(np.einsum("ij,ij->i", own, own)), _NO_PATTERN)[:, None]
         return own if pose == 0 else (own[:, order] * signs).astype(np.float32)
 
 
@@ -149,6 +151,7 @@ def _pairs_in_detail(
             a = patterns.posed(first[block], own, pose).astype(np.float64)
             b = patterns.posed(second[block], other, 0).astype(np.float64)
             near = 0.5 * np.einsum("ij,ij->i", a - b, a - b)
+            near[~(a.any(axis=1) & b.any(axis=1))] = 1.0
             is_nearer = near < distance[block]
             distance[block] = np.where(is_nearer, near, distance[block])
             pose_of[block] = np.where(is_nearer, pose, pose_of[block])
