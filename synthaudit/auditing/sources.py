@@ -70,7 +70,7 @@ def read_images(
     """
     sides, parts = [], []
     for name, collection in (("real", real), ("synthetic", synthetic)):
-        found = _having_direction(reader.extract(collection), collection)
+        found = having_direction(reader.extract(collection), collection)
         total = len(collection.entries) + len(collection.unreadable)
         limit = reader.settings.max_unreadable
         _refuse_too_many_unreadable(name, found.unreadable, total, limit)
@@ -111,7 +111,7 @@ def read_images(
     )
 
 
-def _having_direction(found: Extraction, collection: Collection) -> Extraction:
+def having_direction(found: Extraction, collection: Collection) -> Extraction:
     """Without the images of which the embedder made no direction, which are then unreadable."""
     finite, usable = _finite_and_usable(found.vectors)
     if usable.all():

@@ -23,7 +23,7 @@ class Inspection:
     Attributes:
         name: of the set.
         counts: images, unreadable files, repeats, clusters, broken pictures, wrong classes.
-        findings: in sentences, one a fault.
+        faults: by kind, in a sentence each.
         defects: how many pictures are broken in which way.
         labels: of the classes: estimated share of wrong ones, its p-value, those that cannot be
             told apart; empty without classes.
@@ -38,7 +38,7 @@ class Inspection:
 
     name: str
     counts: Mapping[str, int]
-    findings: Sequence[str]
+    faults: Mapping[str, str]
     defects: Mapping[str, int]
     labels: Mapping[str, Any]
     images: pd.DataFrame = field(repr=False)
@@ -49,13 +49,18 @@ class Inspection:
     root: Path = field(repr=False)
     entries: Sequence[ImageEntry] = field(repr=False)
 
+    @property
+    def findings(self) -> Sequence[str]:
+        """The faults in sentences."""
+        return list(self.faults.values())
+
     def to_dict(self) -> dict[str, Any]:
         """The contents of ``inspection.json``."""
         return {
             "schema": INSPECTION_SCHEMA,
             "name": self.name,
             "counts": dict(self.counts),
-            "findings": list(self.findings),
+            "findings": self.findings,
             "defects": dict(self.defects),
             "labels": dict(self.labels),
             "provenance": dict(self.provenance),

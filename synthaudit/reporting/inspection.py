@@ -28,7 +28,6 @@ _PER_CLUSTER: Final = 8
 # The one set plays the synthetic side, which is the one that is judged.
 _SIDE: Final = "synthetic"
 _NOTHING: Final = "No repeats, no broken pictures, no wrong classes are seen."
-Pictures = dict[tuple[str, str], bytes]
 
 
 def headline(found: Inspection) -> str:
@@ -47,9 +46,9 @@ def print_inspection(found: Inspection, console: Console, *, written: Path | Non
         written: the folder that holds the files, when there is one.
     """
     console.print(Text(headline(found), style="bold"), soft_wrap=True)
-    for sentence in found.findings or (_NOTHING,):
+    for kind, sentence in (found.faults or {"": _NOTHING}).items():
         console.print(Text(f"\n{sentence}"))
-        for line in _examples(found, sentence):
+        for line in _examples(found, kind):
             console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
     where = "No results were written; --out DIR keeps the page and the tables."
     if written is not None:
@@ -57,18 +56,18 @@ def print_inspection(found: Inspection, console: Console, *, written: Path | Non
     console.print(Text(f"\n{where}", style="dim"), soft_wrap=True)
 
 
-def _examples(found: Inspection, sentence: str) -> list[str]:
+def _examples(found: Inspection, kind: str) -> list[str]:
     images = _as_judged(found.images)
-    if "repeat another" in sentence:
+    if kind == "repeats":
         return [f"{own.size:,} x {', '.join(own.paths)}" for own in repeats(images, _LISTED)]
-    if "look broken" in sentence:
+    if kind == "broken":
         return [f"{path}: {what}" for path, what in broken_pictures(images, _LISTED)]
-    if "another class;" in sentence:
+    if kind == "labels":
         return [
             f"{path}: {own}, likelier {other} ({probability:.2f})"
             for path, own, other, probability in wrong_labels(images, _LISTED)
         ]
-    if "cannot be read" in sentence:
+    if kind == "unreadable":
         rows = found.unreadable.head(_LISTED).to_dict("records")
         return [f"{row['path']}: {row['reason']}" for row in rows]
     return []

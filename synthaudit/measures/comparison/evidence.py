@@ -181,8 +181,7 @@ def _pattern_radius(
     if patterns is None:
         return 0.0
     rows = np.arange(count)
-    usual = match_patterns(patterns, rows[:_HELD_OUT], rows).distance
-    usual = without_duplicates(usual[np.isfinite(usual)])
+    usual = without_duplicates(match_patterns(patterns, rows[:_HELD_OUT], rows).distance)
     if len(usual) < 2:
         return 0.0
     base, dimension = radius_of_distances(usual, false_alarms=false_alarms)

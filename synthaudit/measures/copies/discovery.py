@@ -160,7 +160,8 @@ def nearness_p_values(distance: Floats, held_out: Floats) -> Floats:
 
 
 def without_duplicates(distance: Floats) -> Floats:
-    """Nearest distances of real images less those that are duplicates of another real image."""
+    """Nearest distances of real images less those of duplicates, and of images without another."""
+    distance = distance[np.isfinite(distance)]
     usual = float(np.median(distance)) if len(distance) else 0.0
     kept: Floats = distance[distance >= DUPLICATE_SHARE * usual]
     return kept[kept > 0.0]

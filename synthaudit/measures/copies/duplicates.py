@@ -227,7 +227,7 @@ def find_repeats(
     if patterns is not None:
         matched = match_patterns(patterns, everyone, everyone)
         by_pattern = _PatternComparison(
-            held_out=without_duplicates(matched.distance[np.isfinite(matched.distance)]),
+            held_out=without_duplicates(matched.distance),
             matches=(matched, matched),
             crowding=(1.0, 1.0),
         )
@@ -265,10 +265,9 @@ def _compare_patterns(
 ) -> _PatternComparison:
     rng = stream(seed, "held-out patterns")
     left_out = np.sort(rng.permutation(real)[:_HELD_OUT])
-    usual = match_patterns(patterns, left_out, real).distance
     matches = [match_patterns(patterns, synthetic, others) for others in (real, synthetic)]
     return _PatternComparison(
-        held_out=without_duplicates(usual[np.isfinite(usual)]),
+        held_out=without_duplicates(match_patterns(patterns, left_out, real).distance),
         matches=(matches[0], matches[1]),
         crowding=(1.0, len(synthetic) / max(len(real), 1)),
     )
