@@ -135,7 +135,8 @@ class _Inspector:
             "unreadable": len(self.unreadable),
             "repeats": int(repeats.is_repeat.sum()),
             "clusters": int(repeats.cluster.max(initial=-1)) + 1,
-            "broken": 0, "wrong_labels": 0,
+            "broken": 0,
+            "wrong_labels": 0,
             **({} if broken is None else broken.counts()),
             **({} if labels is None else labels.counts()),
         }
@@ -212,7 +213,9 @@ def _table(
         "repeats": partner,
         "repeat_p_value": repeats.p_value,
         "duplicate_cluster": cluster.mask(cluster < 0),
-        "is_broken": False, "defect": None, "is_wrong_label": False,
+        "is_broken": False,
+        "defect": None,
+        "is_wrong_label": False,
         **({} if broken is None else broken.columns(samples)),
         **({} if labels is None else labels.columns(samples)),
     }
