@@ -25,8 +25,8 @@ from synthaudit.measures.projection import project
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.neighbours import Directions
 from synthaudit.measures.selection import select
-from synthaudit.measures.usefulness.label_fidelity import LabelledRows, label_fidelity
-from synthaudit.measures.usefulness.linear_probe import PROBE_AXES
+from synthaudit.measures.usefulness.label_fidelity import label_fidelity
+from synthaudit.measures.usefulness.learners import make_learner
 from synthaudit.options import Options
 from synthaudit.progress import DONE, Progress, listening
 from synthaudit.result.tables import pair_table, unreadable_table
@@ -177,9 +177,16 @@ class _Inspector:
         number = {name: place for place, name in enumerate(names)}
         target = np.array([number.get(name, -1) for name in classes])
         rows = np.flatnonzero(target >= 0)
-        axes = principal_axes(self.samples.vectors)[:, -PROBE_AXES:]
-        judged = LabelledRows(rows=axes[rows], target=target[rows], groups=repeats.cluster[rows])
-        found = label_fidelity(judged, None, classes=len(names), seed=self.settings.seed)
+        vectors, groups = self.samples.vectors[rows], repeats.cluster[rows]
+        learner = make_learner(
+            vectors,
+            lambda: principal_axes(vectors),
+            target[rows],
+            classes=len(names),
+            clusters=groups,
+        )
+        everyone, nobody = np.arange(len(rows)), np.arange(0)
+        found = label_fidelity(learner, everyone, nobody, groups, seed=self.settings.seed)
         return LabelSection(fidelity=found, names=names, rows=rows)
 
     def _provenance(self, repeats: Repeats, method: str) -> dict[str, Any]:

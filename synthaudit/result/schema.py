@@ -147,7 +147,6 @@ class LabelPart(_Part):
     estimated_share: Share
     p_value: Share
     agreement: Share
-    real_accuracy: Share | None = None
     cannot_tell: list[str]
 
 

@@ -221,7 +221,7 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
     memorised = scores["memorisation"]
     assert (memorised["copies"], memorised["by_both"], memorised["mirrored"]) == (2, 2, 0)
     assert {"real", "synthetic", "both", "gain", "few_shot"} <= scores["usefulness"].keys()
-    assert {"wrong", "estimated_share", "real_accuracy", "cannot_tell"} <= scores["labels"].keys()
+    assert {"wrong", "estimated_share", "cannot_tell"} <= scores["labels"].keys()
     unreadable = pd.read_csv(out / "unreadable.csv")
     assert unreadable.to_dict("records") == [
         {

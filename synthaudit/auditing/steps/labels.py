@@ -15,12 +15,8 @@ from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import AxesSection
 from synthaudit.measures.protocol import Column
 from synthaudit.measures.samples import Samples
-from synthaudit.measures.usefulness.label_fidelity import (
-    LabelFidelity,
-    LabelledRows,
-    label_fidelity,
-)
-from synthaudit.measures.usefulness.linear_probe import PROBE_AXES
+from synthaudit.measures.usefulness.label_fidelity import LabelFidelity, label_fidelity
+from synthaudit.measures.usefulness.learners import make_learner
 from synthaudit.measures.usefulness.shared_classes import shared_classes
 from synthaudit.result.section import Section
 
@@ -90,7 +86,6 @@ class LabelSection(Section):
                 "estimated_share": found.share,
                 "p_value": found.p_value,
                 "agreement": found.agreement,
-                "real_accuracy": found.reference_accuracy,
                 "cannot_tell": [self.names[number] for number in found.cannot_tell],
             },
         }
@@ -101,17 +96,23 @@ def judge_labels(samples: Samples, context: Context) -> LabelSection | None:
     shared = shared_classes(samples)
     if shared is None:
         return None
-    axes = context.section(AxesSection).axes[:, -PROBE_AXES:]
-    sides = [
-        np.flatnonzero(shared.known & side)
-        for side in (~samples.is_synthetic, samples.is_synthetic)
-    ]
-    reference, judged = (
-        LabelledRows(rows=axes[rows], target=shared.target[rows], groups=samples.groups[rows])
-        for rows in sides
+    known = np.flatnonzero(shared.known)
+    learner = make_learner(
+        samples.vectors[known],
+        lambda: context.section(AxesSection).axes[known],
+        shared.target[known],
+        classes=len(shared.names),
+        clusters=samples.groups[known],
     )
-    found = label_fidelity(judged, reference, classes=len(shared.names), seed=context.settings.seed)
-    return LabelSection(fidelity=found, names=shared.names, rows=sides[1])
+    found = label_fidelity(
+        learner,
+        np.flatnonzero(samples.is_synthetic[known]),
+        np.flatnonzero(~samples.is_synthetic[known]),
+        samples.groups[known],
+        seed=context.settings.seed,
+    )
+    judged = known[samples.is_synthetic[known]]
+    return LabelSection(fidelity=found, names=shared.names, rows=judged)
 
 
 STEP: Final = Step(name="labels", run=judge_labels, needs=("axes",), columns=COLUMNS)

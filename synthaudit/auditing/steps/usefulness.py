@@ -57,8 +57,9 @@ def judge_usefulness(
     settings = context.settings
     context.progress.start("training probes", probes(shots))
     value = train_synthetic_test_real(
-        samples.on(context.section(AxesSection).axes),
+        samples,
         context.section(DuplicateSection).found.cluster,
+        lambda: context.section(AxesSection).axes,
         confidence=settings.confidence,
         seed=settings.seed,
         shots=shots,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.detection.folds import grouped_folds
 from synthaudit.measures.intervals import wilson
 from synthaudit.measures.randomness import stream
-from synthaudit.measures.usefulness.label_noise import fit_label_noise
-from synthaudit.measures.usefulness.linear_probe import fit_probe
+from synthaudit.measures.usefulness.label_noise import LabelNoise, fit_label_noise
+from synthaudit.measures.usefulness.learners import Learner, Lesson
+from synthaudit.threads import in_threads
 
 _FOLDS: Final = 5
 _ALPHA: Final = 0.02
@@ -33,8 +35,6 @@ class LabelFidelity:
         share: estimated share of wrong labels, flagged or not.
         p_value: of the guess that none is wrong.
         agreement: share of images for which the judges' first class is the given one.
-        reference_accuracy: cross-validated accuracy of the judge of the reference images among
-            themselves; None without any.
         cannot_tell: (c,) classes that the judges do not tell from others: their agreement is no
             better than guessing, and a wrong label of theirs is not seen.
     """
@@ -46,55 +46,67 @@ class LabelFidelity:
     share: float
     p_value: float
     agreement: float
-    reference_accuracy: float | None
     cannot_tell: Integers
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledRows:
-    """Images with given classes: ``rows`` (n, d) features, ``target`` and ``groups`` (n,)."""
-
-    rows: Vectors
-    target: Integers
-    groups: Integers
-
-
 def label_fidelity(
-    judged: LabelledRows, reference: LabelledRows | None, *, classes: int, seed: int = 0
+    learner: Learner, judged: Integers, reference: Integers, groups: Integers, *, seed: int = 0
 ) -> LabelFidelity:
-    """Let up to three linear probes judge every image without its label.
+    """Let up to three probes judge every image without its label.
 
     One learns from the reference images, such as real ones, whose labels are taken to be right; one
     from the other judged images, which look as the image does but may be wrong themselves; one from
     both. What their scores are worth is learnt from the labels (``fit_label_noise``).
 
     Args:
-        judged: the images.
-        reference: others of the same classes; None where there are none.
-        classes: K, at least 2.
-        seed: of the folds, which keep near-duplicates together.
+        learner: of all images.
+        judged: (m,) rows of the images to judge.
+        reference: (r,) rows of others of the same classes; empty where there are none.
+        groups: (n,) near-duplicates of all images, -1 for images alone: folds keep them together.
+        seed: of the folds.
     """
-    count = len(judged.target)
-    scores = [np.empty((count, classes))]
-    if reference is not None:
-        probe = fit_probe(
-            reference.rows, reference.target, classes=classes, clusters=reference.groups
-        )
-        scores += [probe.scores(judged.rows), np.empty((count, classes))]
-    penalties: list[float | None] = [None, None]
-    for train, asked in _folds(judged, seed):
-        for number, base in enumerate((None, reference)[: 1 if reference is None else 2]):
-            rows, target, groups = _joined(judged, train, base)
-            probe = fit_probe(
-                rows, target, classes=classes, clusters=groups, penalty=penalties[number]
-            )
-            # What one fold finds the best penalty is as good for the others, and spares a third.
-            penalties[number] = probe.penalty
-            scores[2 * number][asked] = probe.scores(judged.rows[asked])
-    found = fit_label_noise(scores, judged.target)
-    likelier = found.likelier(judged.target)
+    given = learner.target[judged]
+    rng = stream(seed, "label fidelity")
+    fold = grouped_folds(given, groups[judged], folds=_FOLDS, rng=rng)
+    parts = [
+        (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(_FOLDS)
+    ]
+    own, first = _without_help(learner, judged, reference, parts)
+    judges = [_spread(own, parts)]
+    if first is not None:
+        both = in_threads(lambda part: first.scores_with(*part), parts)
+        judges += [_spread(both, parts), first.scores]
+    return _verdict(fit_label_noise(judges, given), given, learner.classes)
+
+
+Part = tuple[Integers, Integers]
+"""Positions among the judged images to learn from, and to ask."""
+
+
+def _without_help(
+    learner: Learner, judged: Integers, reference: Integers, parts: Sequence[Part]
+) -> tuple[list[Floats], Lesson | None]:
+    """Scores by what the other judged images teach, and what the reference images teach."""
+
+    def ask(part: Part | None) -> Floats | Lesson | None:
+        if part is None:
+            return learner.learn(reference, judged) if len(reference) else None
+        return learner.scores(judged[part[0]], judged[part[1]])
+
+    lesson, *own = in_threads(ask, [None, *parts])
+    return cast("list[Floats]", own), cast("Lesson | None", lesson)
+
+
+def _spread(answers: Sequence[Floats], parts: Sequence[Part]) -> Floats:
+    """(m, K) scores of all judged images, from those of each part."""
+    asked = np.concatenate([part[1] for part in parts])
+    return np.asarray(np.concatenate(answers)[np.argsort(asked)])
+
+
+def _verdict(found: LabelNoise, given: Integers, classes: int) -> LabelFidelity:
+    likelier = found.likelier(given)
     first = found.probability.argmax(axis=1)
-    own = np.take_along_axis(found.probability, judged.target[:, None], axis=1)[:, 0]
+    own = np.take_along_axis(found.probability, given[:, None], axis=1)[:, 0]
     other = np.take_along_axis(found.probability, likelier[:, None], axis=1)[:, 0]
     is_likelier = found.probability_wrong > _LIKELIER
     return LabelFidelity(
@@ -104,43 +116,9 @@ def label_fidelity(
         is_wrong=is_likelier & (found.p_value <= _ALPHA),
         share=found.share,
         p_value=found.p_value,
-        agreement=float((first == judged.target).mean()),
-        reference_accuracy=None
-        if reference is None
-        else _accuracy(reference, classes=classes, seed=seed),
-        cannot_tell=_not_told(first == judged.target, judged.target, classes),
+        agreement=float((first == given).mean()),
+        cannot_tell=_not_told(first == given, given, classes),
     )
-
-
-def _folds(own: LabelledRows, seed: int) -> list[tuple[Integers, Integers]]:
-    """Rows to learn from and rows to ask, a pair a fold."""
-    fold = grouped_folds(own.target, own.groups, folds=_FOLDS, rng=stream(seed, "label fidelity"))
-    return [
-        (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(_FOLDS)
-    ]
-
-
-def _joined(
-    judged: LabelledRows, train: Integers, base: LabelledRows | None
-) -> tuple[Vectors, Integers, Integers]:
-    rows, target, groups = judged.rows[train], judged.target[train], judged.groups[train]
-    if base is None:
-        return rows, target, groups
-    return (
-        np.concatenate([base.rows, rows]),
-        np.concatenate([base.target, target]),
-        np.concatenate([base.groups, groups]),
-    )
-
-
-def _accuracy(own: LabelledRows, *, classes: int, seed: int) -> float:
-    right, penalty = np.empty(len(own.target), bool), None
-    for train, asked in _folds(own, seed):
-        rows, target, groups = _joined(own, train, None)
-        probe = fit_probe(rows, target, classes=classes, clusters=groups, penalty=penalty)
-        penalty = probe.penalty
-        right[asked] = probe.classify(own.rows[asked]) == own.target[asked]
-    return float(right.mean())
 
 
 def _not_told(is_right: Flags, target: Integers, classes: int) -> Integers:

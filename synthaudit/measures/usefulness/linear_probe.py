@@ -17,14 +17,10 @@ _PENALTIES: Final = np.logspace(-2, 4, 13)
 
 @dataclass(frozen=True, kw_only=True)
 class LinearProbe:
-    """Scores of K classes, linear in the features: ``weights`` (d, K), ``offsets`` (K,).
-
-    ``penalty`` is that of the fit, as a multiple of the mean eigenvalue.
-    """
+    """Scores of K classes, linear in the features: ``weights`` (d, K), ``offsets`` (K,)."""
 
     weights: Floats
     offsets: Floats
-    penalty: float
 
     def scores(self, rows: Vectors) -> Floats:
         """(n, K) scores of the classes: near 1 for the class of an image, near 0 for others."""
@@ -43,7 +39,6 @@ def fit_probe(
     *,
     classes: int,
     clusters: Integers | None = None,
-    penalty: float | None = None,
 ) -> LinearProbe:
     """Fit a probe in which every class weighs the same, however many images it has.
 
@@ -56,24 +51,21 @@ def fit_probe(
         target: (n,) class numbers below ``classes``; a class without images is never chosen.
         classes: K.
         clusters: (n,) near-duplicate clusters, -1 for images alone; None without any.
-        penalty: one that was chosen before, on rows of the same kind; None to choose it.
 
     Returns:
         ``LinearProbe``.
     """
     problem = _balance(rows, target, classes)
-    distinct = None if clusters is None else _one_of_each(clusters)
-    if penalty is not None:
-        weights = _solve(problem.inputs, problem.outputs, penalty)
-    elif distinct is None or distinct.all():
-        weights, penalty = _ridge(problem.inputs, problem.outputs)
+    distinct = None if clusters is None else one_of_each(clusters)
+    if distinct is None or distinct.all():
+        weights = _ridge(problem.inputs, problem.outputs)[0]
     else:
         fewer = _balance(rows[distinct], target[distinct], classes)
         penalty = _ridge(fewer.inputs, fewer.outputs)[1]
         weights = _solve(problem.inputs, problem.outputs, penalty)
     offsets = problem.mean_target - problem.mean_row @ weights
     offsets[np.bincount(target, minlength=classes) == 0] = -np.inf
-    return LinearProbe(weights=weights, offsets=offsets, penalty=penalty)
+    return LinearProbe(weights=weights, offsets=offsets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +92,8 @@ def _balance(rows: Vectors, target: Integers, classes: int) -> _Problem:
     )
 
 
-def _one_of_each(clusters: Integers) -> Flags:
-    """(n,) the first image of each cluster, and all that stand alone."""
+def one_of_each(clusters: Integers) -> Flags:
+    """(n,) the first image of each near-duplicate cluster, and all that stand alone."""
     chosen = clusters < 0
     chosen[np.unique(clusters, return_index=True)[1]] = True
     return chosen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from synthaudit.measures.detection.permutation import unit_numbers
 from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
-from synthaudit.measures.usefulness.linear_probe import PROBE_AXES, fit_probe
+from synthaudit.measures.usefulness.learners import Learner, Lesson, make_learner
 from synthaudit.measures.usefulness.shared_classes import shared_classes
 from synthaudit.threads import Advance, ignore, in_threads
 
@@ -68,6 +69,7 @@ class TrainSyntheticTestReal:
 def train_synthetic_test_real(
     samples: Samples,
     clusters: Integers,
+    axes: Callable[[], Vectors],
     *,
     confidence: float = 0.95,
     seed: int = 0,
@@ -81,8 +83,9 @@ def train_synthetic_test_real(
     of the few-shot curves; training sets are otherwise as they are.
 
     Args:
-        samples: the images, by standardised features, axes of most variation last.
+        samples: the images.
         clusters: (n,) near-duplicate clusters, -1 for images alone.
+        axes: gives the principal axes of the vectors, which the probes of many images see.
         confidence: of the intervals.
         seed: of folds, draws and intervals.
         shots: real images a class of the few-shot curves, ascending.
@@ -96,18 +99,17 @@ def train_synthetic_test_real(
     if shared is None:
         return None
     known, names = shared.known, shared.names
-    probing = _Probing(
-        rows=samples.vectors[known, -PROBE_AXES:],
-        target=shared.target[known],
-        is_synthetic=samples.is_synthetic[known],
-        groups=samples.groups[known],
-        clusters=clusters[known],
-        classes=len(names),
-        advance=advance,
-    )
     rng = stream(seed, "training value")
-    routes = probing.full(rng)
-    judge = _Judge(probing, confidence, rng)
+    learner = make_learner(
+        samples.vectors[known],
+        lambda: axes()[known],
+        shared.target[known],
+        classes=len(names),
+        clusters=clusters[known],
+    )
+    probing = _Probing(learner, samples.take(known), clusters[known], rng, advance)
+    routes, lessons = probing.full()
+    judge = _Judge(probing, samples.groups[known & ~samples.is_synthetic], confidence, rng)
     by_class = {route: judge.by_class(correct[None]) for route, correct in routes.items()}
     return TrainSyntheticTestReal(
         **{route: judge.estimate(correct[None]) for route, correct in routes.items()},
@@ -120,88 +122,105 @@ def train_synthetic_test_real(
             }
             for number, name in enumerate(names)
         },
-        few_shot=_few_shot(probing, judge, rng, shots),
+        few_shot=_few_shot(probing, lessons, judge, rng, shots),
         chance=1.0 / len(names),
         excluded=probing.excluded,
     )
 
 
 def probes(shots: Sequence[int]) -> int:
-    """How many probes are trained; fewer where a class has too few images for the last shots."""
+    """How many probes are trained at most."""
     return _ROUTES * _FOLDS + 2 * _DRAWS * len(shots)
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Probing:
-    """The images of the shared classes."""
+    """The images of the shared classes, in folds of real ones.
 
-    rows: Vectors
-    target: Integers
-    is_synthetic: Flags
-    groups: Integers
-    clusters: Integers
-    classes: int
-    advance: Advance
+    Each fold has a lesson of the synthetic images that are no near-duplicates of its test images,
+    to which real ones are added; folds that may use the same images share it.
+    """
 
-    @property
-    def real(self) -> Integers:
-        return np.flatnonzero(~self.is_synthetic)
+    def __init__(
+        self,
+        learner: Learner,
+        samples: Samples,
+        clusters: Integers,
+        rng: np.random.Generator,
+        advance: Advance,
+    ) -> None:
+        self.learner, self.advance, self.clusters = learner, advance, clusters
+        self.is_synthetic, self.real = samples.is_synthetic, samples.real
+        self.target = learner.target[self.real]
+        fold = grouped_folds(self.target, samples.groups[self.real], folds=_FOLDS, rng=rng)
+        numbers = range(_FOLDS)
+        self.folds = [(np.flatnonzero(fold != own), np.flatnonzero(fold == own)) for own in numbers]
+        """Positions among the real images to learn from and to test on."""
+        self.usable = [self._usable(test) for _, test in self.folds]
 
     @property
     def excluded(self) -> int:
         return int(self._near(self.real).sum())
 
     def _near(self, test: Integers) -> Flags:
-        """Which images are near-duplicates of those under test."""
+        """Which images are near-duplicates of those under test, by row."""
         touched = np.unique(self.clusters[test])
         near: Flags = self.is_synthetic & np.isin(self.clusters, touched[touched >= 0])
         return near
 
-    def usable(self, test: Integers) -> Integers:
-        """The synthetic images that a probe tested on these may learn from."""
-        return np.flatnonzero(self.is_synthetic & ~self._near(test))
+    def _usable(self, test: Integers) -> Integers:
+        """The synthetic images that a probe may learn from that is tested on these real ones."""
+        return np.flatnonzero(self.is_synthetic & ~self._near(self.real[test]))
 
-    def folds(self, rng: np.random.Generator) -> list[tuple[Integers, Integers]]:
-        """Pairs of real training and test rows."""
-        real = self.real
-        fold = grouped_folds(self.target[real], self.groups[real], folds=_FOLDS, rng=rng)
-        return [(real[fold != number], real[fold == number]) for number in range(_FOLDS)]
+    def alone(self, train: Integers, test: Integers) -> Flags:
+        """Whether a probe of some real images names others rightly."""
+        scores = self.learner.scores(self.real[train], self.real[test])
+        return self.right(scores, test)
 
-    def correct(self, train: Integers, test: Integers) -> Flags:
-        """Whether a probe trained on some rows names the others rightly."""
-        if len(train) == 0:
-            return np.zeros(len(test), bool)
-        probe = fit_probe(
-            self.rows[train],
-            self.target[train],
-            classes=self.classes,
-            clusters=self.clusters[train],
-        )
-        right: Flags = probe.classify(self.rows[test]) == self.target[test]
+    def right(self, scores: Floats, test: Integers) -> Flags:
+        """Which real images have the highest score for their own class."""
+        right: Flags = scores.argmax(axis=1) == self.target[test]
         return right
 
-    def full(self, rng: np.random.Generator) -> dict[str, Floats]:
-        """By route, whether each real image is named rightly when held out."""
-        found = {route: np.zeros(len(self.target)) for route in ("real", "synthetic", "both")}
-        lessons = []
-        for train, test in self.folds(rng):
-            fakes = self.usable(test)
-            lessons += [("real", train, test), ("synthetic", fakes, test)]
-            lessons += [("both", np.concatenate([train, fakes]), test)]
-        answers = in_threads(lambda lesson: self.correct(*lesson[1:]), lessons, self.advance)
-        for (route, _, test), right in zip(lessons, answers, strict=True):
-            found[route][test] = right
-        return {route: correct[self.real] for route, correct in found.items()}
+    def full(self) -> tuple[dict[str, Floats], list[Lesson | None]]:
+        """By route, whether each real image is named rightly when held out; a lesson a fold."""
+        distinct = {rows.tobytes(): rows for rows in self.usable if len(rows)}
+        work: list[Callable[[], Any]] = [
+            *(partial(self.alone, train, test) for train, test in self.folds),
+            *(partial(self.learner.learn, rows, self.real) for rows in distinct.values()),
+        ]
+        done = in_threads(lambda own: own(), work, self.advance)
+        learnt = dict(zip(distinct, done[_FOLDS:], strict=True))
+        lessons = [learnt.get(rows.tobytes()) for rows in self.usable]
+        added = in_threads(
+            lambda number: self.added(lessons[number], *self.folds[number]),
+            range(_FOLDS),
+            self.advance,
+        )
+        found = {route: np.zeros(len(self.real)) for route in ("real", "synthetic", "both")}
+        for (_, test), lesson, alone, both in zip(
+            self.folds, lessons, done[:_FOLDS], added, strict=True
+        ):
+            found["real"][test], found["both"][test] = alone, both
+            if lesson is not None:
+                found["synthetic"][test] = self.right(lesson.scores[test], test)
+        return found, lessons
+
+    def added(self, lesson: Lesson | None, train: Integers, test: Integers) -> Flags:
+        """Whether a probe of synthetic and some real images names others rightly."""
+        if lesson is None:
+            return self.alone(train, test)
+        return self.right(lesson.scores_with(train, test), test)
 
 
 class _Judge:
     """Balanced accuracy of (draws, N) judgements of the real images, NaN where not tested."""
 
-    def __init__(self, probing: _Probing, confidence: float, rng: np.random.Generator) -> None:
-        real = probing.real
-        self.indicator = np.eye(probing.classes)[probing.target[real]]
+    def __init__(
+        self, probing: _Probing, groups: Integers, confidence: float, rng: np.random.Generator
+    ) -> None:
+        self.indicator = np.eye(probing.learner.classes)[probing.target]
         self.confidence, self.rng = confidence, rng
-        units = unit_numbers(np.zeros(len(real), bool), probing.groups[real])
+        units = unit_numbers(np.zeros(len(groups), bool), groups)
         drawn = rng.multinomial(
             units.max() + 1, np.full(units.max() + 1, 1.0 / (units.max() + 1)), _RESAMPLES
         )
@@ -242,26 +261,24 @@ class _Judge:
 
 
 def _few_shot(
-    probing: _Probing, judge: _Judge, rng: np.random.Generator, shots: Sequence[int]
+    probing: _Probing,
+    lessons: Sequence[Lesson | None],
+    judge: _Judge,
+    rng: np.random.Generator,
+    shots: Sequence[int],
 ) -> list[FewShot]:
-    position = np.full(len(probing.target), -1)
-    position[probing.real] = np.arange(len(probing.real))
-    folds = [pair for _ in range(_DRAWS // _FOLDS) for pair in probing.folds(rng)]
     found = []
     for images in shots:
-        judged = {route: np.full((_DRAWS, len(probing.real)), np.nan) for route in ("real", "both")}
-        lessons = []
-        for draw, (train, test) in enumerate(folds):
-            few = _few_of_each(probing, train, images, rng)
-            if few is not None:
-                both = np.concatenate([few, probing.usable(test)])
-                lessons += [("real", draw, few, test), ("both", draw, both, test)]
-        if len(lessons) < _DRAWS:
+        drawn = [
+            (number, _few_of_each(probing, probing.folds[number][0], images, rng))
+            for number in list(range(_FOLDS)) * (_DRAWS // _FOLDS)
+        ]
+        if any(few is None for _, few in drawn):
             break
-        answers = in_threads(lambda lesson: probing.correct(*lesson[2:]), lessons, probing.advance)
-        for (route, draw, _, test), right in zip(lessons, answers, strict=True):
-            judged[route][draw, position[test]] = right
-        real, both = judged["real"], judged["both"]
+        real, both = (
+            _judgements(probing, by, [(number, few) for number, few in drawn if few is not None])
+            for by in ([None] * _FOLDS, lessons)
+        )
         found.append(
             FewShot(
                 images=images,
@@ -273,14 +290,30 @@ def _few_shot(
     return found
 
 
+def _judgements(
+    probing: _Probing, lessons: Sequence[Lesson | None], drawn: Sequence[tuple[int, Integers]]
+) -> Floats:
+    """(draws, N) whether the real images of a fold are named rightly, NaN for those of others."""
+    judged = np.full((len(drawn), len(probing.real)), np.nan)
+
+    def ask(draw: tuple[int, Integers]) -> Flags:
+        number, few = draw
+        return probing.added(lessons[number], few, probing.folds[number][1])
+
+    answers = in_threads(ask, drawn, probing.advance)
+    for row, ((number, _), right) in enumerate(zip(drawn, answers, strict=True)):
+        judged[row, probing.folds[number][1]] = right
+    return judged
+
+
 def _few_of_each(
     probing: _Probing, train: Integers, images: int, rng: np.random.Generator
 ) -> Integers | None:
-    """So many random rows of each class; None where a class has too few."""
+    """So many random images of each class; None where a class has too few."""
     chosen = []
-    for number in range(probing.classes):
-        rows = train[probing.target[train] == number]
-        if len(rows) < images:
+    for number in range(probing.learner.classes):
+        own = train[probing.target[train] == number]
+        if len(own) < images:
             return None
-        chosen.append(rng.choice(rows, images, replace=False))
+        chosen.append(rng.choice(own, images, replace=False))
     return np.concatenate(chosen)

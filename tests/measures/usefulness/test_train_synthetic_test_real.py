@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from synthaudit.measures.samples import Samples
+from synthaudit.measures.usefulness.learners import make_learner
 from synthaudit.measures.usefulness.linear_probe import fit_probe
 from synthaudit.measures.usefulness.train_synthetic_test_real import (
     TrainSyntheticTestReal,
@@ -37,7 +38,9 @@ def value_of(
     is_synthetic = np.arange(len(rows)) >= len(real[0])
     alone = np.full(len(rows), -1)
     samples = Samples.of(rows, is_synthetic, classes=names)
-    found = train_synthetic_test_real(samples, alone if clusters is None else clusters, **how)
+    found = train_synthetic_test_real(
+        samples, alone if clusters is None else clusters, lambda: rows, **how
+    )
     assert found is not None
     return found
 
@@ -93,8 +96,12 @@ def test_intervals_cover_the_accuracy_of_fresh_images() -> None:
         rng = np.random.default_rng(seed)
         fakes = blobs(600, rng, apart=1.0)
         found = value_of(blobs(300, rng, apart=1.0), fakes, seed=seed)
-        probe = fit_probe(*fakes, classes=CLASSES)
-        truth = (probe.classify(probe_rows) == probe_target).mean()
+        together = np.concatenate([fakes[0], probe_rows])
+        target = np.concatenate([fakes[1], probe_target])
+        learner = make_learner(together, lambda: probe_rows, target, classes=CLASSES)
+        asked = np.arange(len(fakes[1]), len(target))
+        scores = learner.scores(np.arange(len(fakes[1])), asked)
+        truth = (scores.argmax(axis=1) == probe_target).mean()
         covered += found.synthetic.low <= truth <= found.synthetic.high
     assert covered >= 17
 
@@ -102,7 +109,7 @@ def test_intervals_cover_the_accuracy_of_fresh_images() -> None:
 def test_sets_without_classes_have_no_value() -> None:
     rows = np.zeros((20, 2))
     samples = Samples.of(rows, np.arange(20) >= 10)
-    assert train_synthetic_test_real(samples, np.full(20, -1)) is None
+    assert train_synthetic_test_real(samples, np.full(20, -1), lambda: rows) is None
 
 
 @pytest.mark.parametrize("shape", [(200, 10), (30, 80)])
