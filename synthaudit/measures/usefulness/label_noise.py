@@ -25,7 +25,7 @@ from synthaudit.measures.randomness import sample_rows
 
 # Logarithms of a judge's weight, and the logit of the share, stay within these.
 _WEIGHTS: Final = (-6.0, 6.0)
-_SHARES: Final = (-9.0, 0.0)
+_SHARES: Final = (-9.0, 2.0)
 _START: Final = -3.0
 _SHARPER: Final = 1.5
 # Of less doubt than this a picture the classes are told apart nearly always.
@@ -79,7 +79,9 @@ def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
     rows = sample_rows(np.arange(len(given)), _FITTED, np.random.default_rng(0))
     problem = judges[:, rows], given[rows]
     bounds = [_WEIGHTS] * len(judges)
-    limits = [*bounds, _SHARES]
+    # Where so many are wrong that labels say nothing, they would be right again beyond.
+    nothing = float(np.log(judges.shape[2] - 1.0))
+    limits = [*bounds, (_SHARES[0], min(_SHARES[1], nothing))]
     clean = minimize(
         _loss_without_noise,
         np.zeros(len(judges)),

@@ -183,14 +183,18 @@ class _Probing:
 
     def full(self) -> tuple[dict[str, Floats], list[Lesson | None]]:
         """By route, whether each real image is named rightly when held out; a lesson a fold."""
-        distinct = {rows.tobytes(): rows for rows in self.usable if len(rows)}
-        work: list[Callable[[], Any]] = [
-            *(partial(self.alone, train, test) for train, test in self.folds),
-            *(partial(self.learner.learn, rows, self.real) for rows in distinct.values()),
+        keys = [rows.tobytes() for rows in self.usable]
+        distinct = {key: rows for key, rows in zip(keys, self.usable, strict=True) if len(rows)}
+        work: list[tuple[int, Callable[[], Any]]] = [
+            *((1, partial(self.alone, train, test)) for train, test in self.folds),
+            *(
+                (keys.count(key), partial(self.learner.learn, rows, self.real))
+                for key, rows in distinct.items()
+            ),
         ]
-        done = in_threads(lambda own: own(), work, self.advance)
+        done = in_threads(lambda own: own[1](), work, self.advance, steps=lambda own: own[0])
         learnt = dict(zip(distinct, done[_FOLDS:], strict=True))
-        lessons = [learnt.get(rows.tobytes()) for rows in self.usable]
+        lessons = [learnt.get(key) for key in keys]
         added = in_threads(
             lambda number: self.added(lessons[number], *self.folds[number]),
             range(_FOLDS),
