@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from synthaudit.errors import EXIT_INTERRUPTED
+from synthaudit.commands.streams import make_streams_patient
+from synthaudit.errors import EXIT_INTERRUPTED, SynthauditError
 
 COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
@@ -133,4 +134,12 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    application()
+    make_streams_patient()
+    try:
+        try:
+            application()
+        finally:
+            sys.stdout.flush()
+    except SynthauditError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)

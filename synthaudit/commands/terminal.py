@@ -33,9 +33,6 @@ def answers_errors(command: Command) -> Command:
         except KeyboardInterrupt:
             print("interrupted; run the same command again to go on.", file=sys.stderr)  # noqa: T201
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:
-            sys.stderr.close()
-            raise typer.Exit(0) from None
         except typer.Exit:
             raise
         # Exit code 1 says that a gate rejects; a fault of ours must not be taken for that.

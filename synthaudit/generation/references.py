@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps
 from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import Job
 from synthaudit.images.collection import Collection, ImageEntry
-from synthaudit.images.decoding import UnreadableImage, open_rgb
+from synthaudit.images.decoding import UnreadableImage, open_image, open_rgb
 from synthaudit.images.opening import open_source
 
 _EDGE = 512
@@ -72,7 +73,7 @@ class References:
             sides = (_EDGE, _EDGE) if min(image.size) >= _EDGE else _whole_eights(image.size)
         mask = None
         if masks is not None and (file := self._mask(masks, entry)) is not None:
-            mask = ImageOps.fit(Image.open(file).convert("L"), sides)
+            mask = ImageOps.fit(open_image(io.BytesIO(file.read_bytes())).convert("L"), sides)
         return ImageOps.fit(image, sides, Image.Resampling.BICUBIC), mask
 
     def decode(self, entry: ImageEntry) -> Image.Image:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from synthaudit.arrays import Floats, Singles
+from synthaudit.images.decoding import open_image
 
 APPEARANCE_EDGE: Final = 192
 """Pictures are looked at with a shorter edge of this many pixels at most, never enlarged, so that
@@ -89,7 +90,7 @@ def size_of(data: bytes) -> tuple[int, int]:
     """Width and height of a file that is known to decode."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(io.BytesIO(data)) as image:
             return image.size
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from threading import Lock
+from typing import IO, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,17 @@ _RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 _ORIENTATION_TAG = 0x0112
+# Formats of pictures. Pillow knows more: EPS runs Ghostscript on what the file says.
+_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "JXL", "MPO", "PCX"),
+    *("PNG", "PPM", "PSD", "QOI", "TGA", "TIFF", "WEBP", "XBM"),
+)
 # How many times as long as wide a picture may be, before its ends are cut.
 _RIBBON = 8
 _WHITE = (255, 255, 255)
+
+_OPENING: Final = Lock()
+"""Of Pillow's own cap on sizes, which is one for all threads."""
 
 
 class UnreadableImage(Exception):  # noqa: N818 - a verdict on a file, not a fault
@@ -75,6 +84,24 @@ class Frame:
         text = f"{self.height}x{self.width}/{self.fit}/{self.interpolation}/{self.fill}"
         text += f"/{self.enlarge:g}/v{PREPROCESSING_VERSION}"
         return text if self.resizer == "pillow" else f"{text}/{self.resizer}"
+
+
+def open_image(file: IO[bytes]) -> Image.Image:
+    """Open a picture as Pillow does, but of no format that is a program or only stands for one.
+
+    Nothing is decoded yet, and pictures of any size are opened: whoever decodes has a limit.
+
+    Raises:
+        UnidentifiedImageError: it is of no format of pictures that this machine knows.
+    """
+    Image.init()
+    formats = [name for name in _FORMATS if name in Image.OPEN]
+    with _OPENING:
+        cap, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = cap
 
 
 def decode(data: bytes, frame: Frame, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
@@ -129,7 +156,7 @@ def _open(data: bytes, frame: Frame | None, max_pixels: int) -> Picture:
 
 
 def _open_rgb(data: bytes, frame: Frame | None, max_pixels: int) -> Picture:
-    image: Image.Image = Image.open(io.BytesIO(data))
+    image = open_image(io.BytesIO(data))
     width, height = image.size
     if width * height > max_pixels:
         raise UnreadableImage(

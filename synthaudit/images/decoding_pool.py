@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +23,11 @@ CHUNK_IMAGES: Final = 32
 """How many files go to a worker at once."""
 
 _IDLE_SECONDS: Final = 60
+
+_SAFE_PATH: Final = {"PYTHONSAFEPATH": "1"}
+"""A helper process imports nothing from the current folder, which may be somebody's data set."""
+
+_STARTING: Final = Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +174,33 @@ def worker_processes(workers: int | None) -> Any:
     """The executor whose processes all audits of this process share; None is one a core."""
     import loky
 
+    _start_trackers()
     return loky.get_reusable_executor(
         max_workers=workers or cores(),
         timeout=_IDLE_SECONDS,
         initializer=_leave_interrupts_to_parent,
+        env=_SAFE_PATH,
     )
+
+
+def _start_trackers() -> None:
+    """Start the processes that clear up after the others, who would start them as they are."""
+    from multiprocessing import resource_tracker
+
+    from loky.backend import resource_tracker as own_tracker
+
+    with _STARTING:
+        before = {name: os.environ.get(name) for name in _SAFE_PATH}
+        os.environ.update(_SAFE_PATH)
+        try:
+            resource_tracker.ensure_running()
+            own_tracker.ensure_running()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _no_pixels(frame: Frame) -> Pixels:

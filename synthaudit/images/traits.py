@@ -10,12 +10,18 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, JpegImagePlugin
+from PIL import JpegImagePlugin
 from scipy.fft import dctn
 
 from synthaudit.arrays import Floats, Singles
 from synthaudit.images.collection import Collection
-from synthaudit.images.decoding import Frame, UnreadableImage, fit_to_frame, open_rgb
+from synthaudit.images.decoding import (
+    Frame,
+    UnreadableImage,
+    fit_to_frame,
+    open_image,
+    open_rgb,
+)
 from synthaudit.images.decoding_pool import DecodedChunk, read_each
 
 TRAITS_VERSION: Final = 2
@@ -83,7 +89,7 @@ def read_container(data: bytes) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image: Any = Image.open(io.BytesIO(data))
+            image: Any = open_image(io.BytesIO(data))
         # Pillow raises nearly anything on hostile bytes, oversized images among it.
         except Exception as error:
             raise UnreadableImage(f"it cannot be opened: {error}") from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from synthaudit.images.decoding import open_image
 
 _CELL = 128
 _MARGIN = 6
@@ -49,7 +52,7 @@ def _thumbnail(file: Path | None) -> Image.Image | None:
     if file is None:
         return None
     try:
-        with Image.open(file) as image:
+        with open_image(io.BytesIO(file.read_bytes())) as image:
             return ImageOps.pad(image.convert("RGB"), (_CELL, _CELL), color=_EMPTY)
     except (OSError, ValueError, Image.DecompressionBombError):
         return None

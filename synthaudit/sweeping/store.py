@@ -16,6 +16,7 @@ from PIL import Image
 
 from synthaudit.errors import StorageError
 from synthaudit.generation.jobs import Made
+from synthaudit.images.decoding import open_image
 
 _PATIENCE_SECONDS: Final = 60.0
 _ASKED_AT_ONCE: Final = 500
@@ -160,7 +161,7 @@ class Store:
 
 def _suffix_of(data: bytes) -> str:
     try:
-        kind = Image.open(io.BytesIO(data)).format or ""
+        kind = open_image(io.BytesIO(data)).format or ""
     except (OSError, ValueError, Image.DecompressionBombError):
         kind = ""
     return _SUFFIX_OF.get(kind, ".img" if not kind else f".{kind.lower()}")
