@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -31,7 +33,7 @@ def value_of(
     real: tuple[np.ndarray, np.ndarray],
     synthetic: tuple[np.ndarray, np.ndarray],
     clusters: np.ndarray | None = None,
-    **how: int,
+    **how: Any,
 ) -> TrainSyntheticTestReal:
     rows = np.concatenate([real[0], synthetic[0]])
     names = np.array([f"class {n}" for n in [*real[1], *synthetic[1]]], dtype=object)
@@ -95,7 +97,7 @@ def test_intervals_cover_the_accuracy_of_fresh_images() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         fakes = blobs(600, rng, apart=1.0)
-        found = value_of(blobs(300, rng, apart=1.0), fakes, seed=seed)
+        found = value_of(blobs(300, rng, apart=1.0), fakes, seed=seed, shots=())
         together = np.concatenate([fakes[0], probe_rows])
         target = np.concatenate([fakes[1], probe_target])
         learner = make_learner(together, lambda: probe_rows, target, classes=CLASSES)
