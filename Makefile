@@ -36,6 +36,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/score.py
 	$(BIN)/python benchmarks/copies.py
 	$(BIN)/python benchmarks/flags.py
+	$(BIN)/python benchmarks/classes.py
 	$(BIN)/python benchmarks/artefacts.py
 	$(BIN)/python benchmarks/certainty.py --runs 200
 	$(BIN)/python benchmarks/selftest.py
