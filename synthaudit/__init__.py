@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Supporting,
     )
     from synthaudit.measures.samples import Samples
+    from synthaudit.names import read_name, write_name
     from synthaudit.progress import NoProgress, Progress
     from synthaudit.reporting.files import write_report
     from synthaudit.reporting.html.sections import ReportSection
@@ -100,12 +101,14 @@ _HOMES = {
     "inspect": "inspecting.running",
     "judge": "gating.judging",
     "parse_options": "generation.jobs",
+    "read_name": "names",
     "read_plan": "sweeping.plan",
     "read_policy": "gating.policy",
     "score": "auditing.scoring",
     "score_embeddings": "auditing.scoring",
     "selftest": "selftesting.running",
     "sweep": "sweeping.running",
+    "write_name": "names",
     "write_report": "reporting.files",
 }
 __all__ = [
@@ -156,12 +159,14 @@ __all__ = [
     "inspect",
     "judge",
     "parse_options",
+    "read_name",
     "read_plan",
     "read_policy",
     "score",
     "score_embeddings",
     "selftest",
     "sweep",
+    "write_name",
     "write_report",
 ]
 

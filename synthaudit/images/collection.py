@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from synthaudit.names import write_name
+
 Side = Literal["real", "synthetic"]
 
 
@@ -89,7 +91,7 @@ class FileLocation:
             status = os.stat(self.file)  # noqa: PTH116
         except OSError:
             return None
-        place = os.path.abspath(self.file)  # noqa: PTH100
+        place = write_name(os.path.abspath(self.file))  # noqa: PTH100
         return Stamp(place=place, size=status.st_size, modified_ns=status.st_mtime_ns)
 
 
@@ -114,5 +116,5 @@ class MemberLocation:
             status = self.archive.stat()
         except OSError:
             return None
-        place = f"{self.archive.absolute()}::{self.offset}:{self.member}"
+        place = write_name(f"{self.archive.absolute()}::{self.offset}:{self.member}")
         return Stamp(place=place, size=self.size, modified_ns=status.st_mtime_ns)

@@ -16,6 +16,7 @@ from synthaudit.images.collection import (
 )
 from synthaudit.images.places import is_url, open_binary, suffix_of
 from synthaudit.images.remote import RemoteLocation
+from synthaudit.names import read_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,5 +91,12 @@ def _locate(manifest: str, value: str) -> Location | None:
     if is_url(manifest):
         folder = manifest.rpartition("/")[0]
         return RemoteLocation(f"{folder}/{PurePosixPath(value).as_posix()}", version=None)
-    file = Path(manifest).parent / value
-    return FileLocation(str(file)) if file.is_file() else None
+    # What we wrote may be read back: a name with a backslash is looked for as it is first.
+    for name in dict.fromkeys((value, read_name(value))):
+        file = Path(manifest).parent / name
+        try:
+            if file.is_file():
+                return FileLocation(str(file))
+        except (OSError, ValueError):  # too long a name, or none that a system can have
+            continue
+    return None

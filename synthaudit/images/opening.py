@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ from synthaudit.images.places import expand, is_url, suffix_of
 from synthaudit.images.remote import open_remote_folder
 from synthaudit.images.shards import open_shard
 from synthaudit.images.vectors import VectorTable, holds_vectors, open_array, open_vector_table
+from synthaudit.names import is_odd, write_name
 
 _SUFFIXES: Final = frozenset({".csv", ".jsonl", ".ndjson", ".npy", ".parquet", ".tar"})
 _KINDS: Final = (
@@ -39,6 +42,7 @@ def open_source(source: Source) -> Collection | VectorTable:
         DataError: it cannot be parsed, or holds no images.
     """
     name = os.fspath(source)
+    _refuse_impossible(name)
     if not is_url(name) and Path(name).is_dir():
         return _require_images(open_folder(Path(name), name))
     if is_url(name) and suffix_of(name) not in _SUFFIXES:
@@ -46,7 +50,7 @@ def open_source(source: Source) -> Collection | VectorTable:
     places = expand(name)
     suffixes = {suffix_of(place) for place in places}
     if not places:
-        raise UsageError(f"{name} does not exist; expected {_KINDS}.")
+        raise UsageError(f"{write_name(name)} does not exist; expected {_KINDS}.")
     if suffixes == {".tar"}:
         return _open_shards(name, places, open_shard)
     if suffixes == {".parquet"} and (column := image_column(places[0])):
@@ -58,6 +62,18 @@ def open_source(source: Source) -> Collection | VectorTable:
             f"matches {strange}."
         )
     return _open_file(name, suffixes.pop())
+
+
+def _refuse_impossible(name: str) -> None:
+    """Refuse a path that the system cannot have."""
+    try:
+        os.stat(name)  # noqa: PTH116
+    except ValueError as error:
+        raise UsageError(f"{write_name(name)} is no path: {error}; expected {_KINDS}.") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and not is_url(name):
+            shown = f"{write_name(name[:60])}..."
+            raise UsageError(f"{shown} is longer than paths may be; expected {_KINDS}.") from error
 
 
 def _open_shards(
@@ -78,7 +94,7 @@ def _open_file(name: str, suffix: str) -> Collection | VectorTable:
     if suffix == ".npy":
         return _require_vectors(open_array(name))
     if suffix not in _SUFFIXES:
-        raise UsageError(f"{name} should be {_KINDS}.")
+        raise UsageError(f"{write_name(name)} should be {_KINDS}.")
     table = read_table(name)
     if suffix == ".parquet" and holds_vectors(table):
         return _require_vectors(open_vector_table(name, table))
@@ -95,6 +111,8 @@ def refuse_overlap(real: Source, synthetic: Source) -> None:
         if os.fspath(real) == os.fspath(synthetic):
             raise UsageError(f"REAL and SYNTHETIC are both {real}: give two different sets.")
         return
+    for source in (real, synthetic):
+        _refuse_impossible(os.fspath(source))
     first, second = Path(real).resolve(), Path(synthetic).resolve()
     if not first.exists() or not second.exists():
         return
@@ -117,10 +135,33 @@ def refuse_overlap(real: Source, synthetic: Source) -> None:
 def _require_images(collection: Collection) -> Collection:
     if not collection.entries:
         refused = collection.unreadable
-        why = f"; {refused[0].path}: {refused[0].reason}" if refused else ""
-        notes = " ".join(collection.notes)
-        raise DataError(f"there are no images in {collection.name}{why}. {notes}".rstrip())
-    return collection
+        why = f"; {write_name(refused[0].path)}: {refused[0].reason}" if refused else ""
+        notes = write_name(" ".join(collection.notes))
+        name = write_name(collection.name)
+        raise DataError(f"there are no images in {name}{why}. {notes}".rstrip())
+    return _written(collection)
+
+
+def _written(collection: Collection) -> Collection:
+    """A collection whose paths and classes are as outputs have them."""
+    entries = [
+        replace(
+            entry,
+            path=write_name(entry.path),
+            label=None if entry.label is None else write_name(entry.label),
+        )
+        if is_odd(entry.path) or is_odd(entry.label or "")
+        else entry
+        for entry in collection.entries
+    ]
+    unreadable = [replace(file, path=write_name(file.path)) for file in collection.unreadable]
+    return replace(
+        collection,
+        name=write_name(collection.name),
+        entries=sorted(entries, key=lambda entry: entry.path),
+        unreadable=unreadable,
+        notes=[write_name(note) for note in collection.notes],
+    )
 
 
 def _require_vectors(table: VectorTable) -> VectorTable:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from synthaudit.names import write_name
 from synthaudit.reporting.interpretation import counted, finding_of, findings_in
 from synthaudit.reporting.sections import sections
 from synthaudit.result.audit import Audit
@@ -125,7 +126,7 @@ def _closing(audit: Audit, written: Path | str | None, *, details: bool) -> Iter
     else:
         files = ["report.html", "report.md", *reversed(audit.files())]
         yield Text.from_markup(
-            f"Written to [bold]{escape(str(written))}[/bold]: {', '.join(files)}"
+            f"Written to [bold]{escape(write_name(str(written)))}[/bold]: {', '.join(files)}"
         )
     if not details:
         yield Text("--details prints worst classes, images at fault and causes.")

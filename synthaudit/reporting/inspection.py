@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from synthaudit.inspecting.result import Inspection
+from synthaudit.names import write_name
 from synthaudit.reporting.files import picture_budget
 from synthaudit.reporting.html.galleries import Card, Gallery
 from synthaudit.reporting.html.map import map_of, points_of
@@ -52,7 +53,8 @@ def print_inspection(found: Inspection, console: Console, *, written: Path | Non
             console.print(Text(f"  {line}"), soft_wrap=True, highlight=False)
     where = "No results were written; --out DIR keeps the page and the tables."
     if written is not None:
-        where = f"Written to {written}: report.html, inspection.json, images.parquet, kept.csv"
+        files = "report.html, inspection.json, images.parquet, kept.csv"
+        where = f"Written to {write_name(str(written))}: {files}"
     console.print(Text(f"\n{where}", style="dim"), soft_wrap=True)
 
 
@@ -128,6 +130,7 @@ def inspection_html(found: Inspection, pictures: Mapping[tuple[str, str], bytes]
         elsewhere=shown & set(pictures),
         is_alone=True,
     )
+    root = write_name(str(found.root))
     return render(
         "inspection.html",
         scripts=["map.js"],
@@ -142,7 +145,7 @@ def inspection_html(found: Inspection, pictures: Mapping[tuple[str, str], bytes]
         picture=lambda card: data_uri(pictures.get((_SIDE, card.path))),
         pictures=len(pictures),
         without_picture=max(len(found.images) - len(pictures), 0),
-        command=f"synthaudit inspect {found.root} --embedder {found.provenance['embedder']}",
+        command=f"synthaudit inspect {root} --embedder {found.provenance['embedder']}",
         provenance=flat(found.provenance),
     )
 

@@ -8,6 +8,7 @@ from typing import Final
 from rich.text import Text
 
 from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.names import read_name, write_name
 from synthaudit.reporting.html.sections import added_lines
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import files_of
@@ -201,10 +202,11 @@ def entry(lead: str, *parts: Text) -> Text:
 
 def link(audit: Audit, side: str, path: str) -> Text:
     """A path that terminals can open."""
-    full = audit.roots[side] / path
+    full = audit.roots[side] / read_name(path)
+    shown = write_name(str(full))
     if not full.is_file():
-        return Text(f"{side} {path}" if path.isdigit() else str(full))
-    return Text(str(full), style=f"link {full.absolute().as_uri()}")
+        return Text(f"{side} {path}" if path.isdigit() else shown)
+    return Text(shown, style=f"link {full.absolute().as_uri()}")
 
 
 _SECTIONS: Final[dict[str, Callable[[Audit], list[Text]]]] = {

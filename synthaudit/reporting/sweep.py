@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.names import write_name
 from synthaudit.reporting.interpretation import lead_of_sweep
 from synthaudit.sweeping.comparison import Effect
 from synthaudit.sweeping.cost import ArmState, CostEstimate
@@ -40,7 +41,7 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
     files = (
         "report.html, sweep.json, arms.parquet, contact-sheet.jpg, winner.yaml, winner.txt, arms/"
     )
-    console.print(Text(f"\nWritten to {written}: {files}"), soft_wrap=True)
+    console.print(Text(f"\nWritten to {write_name(str(written))}: {files}"), soft_wrap=True)
 
 
 def _arms_table(found: Sweep) -> Table:

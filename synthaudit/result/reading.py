@@ -53,16 +53,14 @@ def read_files(folder: Path) -> AuditFiles:
     Raises:
         DataError: it is not there or cannot be read.
     """
-    import pandas as pd
-
     scores, _ = read_scores(folder / "scores.json")
     if "findings" not in scores:  # written by a version that decided elsewhere
         scores |= decide(scores)
     with complete(folder, "audit", "synthaudit score --out"):
-        images = pd.read_parquet(folder / "images.parquet")
+        images = read_parquet(folder / "images.parquet")
         copies = None
         if (folder / "copies.parquet").is_file():
-            copies = pd.read_parquet(folder / "copies.parquet")
+            copies = read_parquet(folder / "copies.parquet")
         thumbnails = read_thumbnails(folder, ("side", "path"))
     return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
 
@@ -104,13 +102,11 @@ def read_images(folder: Path) -> pd.DataFrame | None:
     Raises:
         DataError: it is there and cannot be read.
     """
-    import pandas as pd
-
     file = folder / "images.parquet"
     if not file.is_file():
         return None
     try:
-        table = pd.read_parquet(file)
+        table = read_parquet(file)
         missing = {"path", "side", "label_quality", *_FLAGS} - set(table.columns)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are of these
         text = " ".join(str(error).split()).rstrip(".")[:200]
@@ -147,12 +143,10 @@ def read_contents(file: Path) -> Any:
 
 def read_thumbnails(folder: Path, names: tuple[str, str]) -> dict[tuple[str, str], bytes]:
     """The pictures of a report by what names them; none where there is no such file."""
-    import pandas as pd
-
     file = folder / "thumbnails.parquet"
     if not file.is_file():
         return {}
-    table = pd.read_parquet(file)
+    table = read_parquet(file)
     keys = zip(*(table[name] for name in names), strict=True)
     return dict(zip(keys, table["webp"], strict=True))
 
@@ -164,3 +158,11 @@ def is_number(value: Any) -> bool:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"it holds {constant}, which is no number")
+
+
+def read_parquet(file: Path) -> pd.DataFrame:
+    """A table by a path that may not be UTF-8, which Arrow opens by no name."""
+    import pandas as pd
+
+    with file.open("rb") as stream:
+        return pd.read_parquet(stream)

@@ -117,6 +117,8 @@ def _write(file: Path, contents: str | pd.DataFrame) -> None:
     if isinstance(contents, str):
         file.write_text(contents, encoding="utf-8")
     elif file.suffix == ".parquet":
-        contents.to_parquet(file, index=False)
+        # Arrow opens no path that is not UTF-8, but writes to what is open.
+        with file.open("wb") as stream:
+            contents.to_parquet(stream, index=False)
     else:
         contents.to_csv(file, index=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthaudit.result.reading import complete, read_contents, read_thumbnails
+from synthaudit.result.reading import complete, read_contents, read_parquet, read_thumbnails
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.result import SWEEP_SCHEMA, Sweep
 
@@ -52,13 +52,11 @@ def read_sweep_files(folder: Path) -> SweepFiles:
     Raises:
         DataError: it is not there or cannot be read.
     """
-    import pandas as pd
-
     with complete(folder, "sweep", "synthaudit sweep again"):
         contents = read_contents(folder / "sweep.json")
         if not isinstance(contents, dict) or contents.get("schema") != SWEEP_SCHEMA:
             raise ValueError(f"sweep.json is not of the schema {SWEEP_SCHEMA}")
-        images = pd.read_parquet(folder / "images.parquet")
+        images = read_parquet(folder / "images.parquet")
         thumbnails = read_thumbnails(folder, ("arm", "path"))
     return SweepFiles(
         contents=contents,
