@@ -68,7 +68,9 @@ class Options(TypedDict, total=False):
     compiled: bool
     """Make kernels for the model first: for very many images."""
     offline: bool
-    """Never ask a model hub."""
+    """Never ask a model hub, nor fetch what a manifest names by URL."""
+    allow_private: bool
+    """Let manifests name URLs of this machine and its own network."""
     engine: Literal["local", "ray"]
     """ray embeds, searches and cross-validates on the Ray cluster that is running."""
     memory: float | None

@@ -121,7 +121,12 @@ class Settings(BaseModel):
     compiled: bool = _option(
         False, "Embedder", "Make kernels for the model first: for very many images."
     )
-    offline: bool = _option(False, "Embedder", "Never ask a model hub.")
+    offline: bool = _option(
+        False, "Embedder", "Never ask a model hub, nor fetch what a manifest names by URL."
+    )
+    allow_private: bool = _option(
+        False, "Machine", "Let manifests name URLs of this machine and its own network."
+    )
     engine: Literal["local", "ray"] = _option(
         "local",
         "Machine",
@@ -157,6 +162,7 @@ class Settings(BaseModel):
 
 CONDITIONS: Final = frozenset(
     {
+        "allow_private",
         "batch_size",
         "cache",
         "device",

@@ -16,7 +16,7 @@ from synthaudit.settings import Settings, make_settings
     ("options", "message"),
     [
         ({"embeder": "clip"}, "there is no setting 'embeder'; did you mean 'embedder'?"),
-        ({"zzz": 1}, "there is no setting 'zzz'; known are batch_size"),
+        ({"zzz": 1}, "there is no setting 'zzz'; known are allow_private"),
         ({"folds": 1}, "folds should be greater than or equal to 2, not 1."),
         ({"seed": "0"}, "seed should be a valid integer, not '0'."),
         ({"definition": "studio"}, "definition should be 'default' or 'cleanlab', not 'studio'."),

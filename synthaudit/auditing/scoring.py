@@ -23,6 +23,7 @@ from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
+from synthaudit.images.web import WebAccess
 from synthaudit.options import Options
 from synthaudit.progress import DONE, LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
@@ -88,7 +89,8 @@ def score(
     chosen = make_settings(named, settings)
     check_measures(chosen.measures)
     refuse_overlap(real, synthetic)
-    first, second = open_source(real), open_source(synthetic)
+    access = WebAccess.of(chosen)
+    first, second = open_source(real, access), open_source(synthetic, access)
     if isinstance(first, Collection) and isinstance(second, Collection):
         with (
             listening(progress) as listener,

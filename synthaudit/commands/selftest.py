@@ -16,6 +16,7 @@ from synthaudit.commands.terminal import Listener, answers_errors
 @takes_settings(
     *("embedder", "false_alarms", "false_discoveries", "folds", "obvious", "seed"),
     *("cache", "use_cache", "workers", "batch_size", "device", "precision", "offline"),
+    "allow_private",
     *("max_pixels", "engine"),
 )
 def selftest(

@@ -16,6 +16,7 @@ from synthaudit.images.collection import (
 )
 from synthaudit.images.places import is_url, open_binary, suffix_of
 from synthaudit.images.remote import RemoteLocation
+from synthaudit.images.web import WebAccess
 from synthaudit.names import read_name
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ def read_table(place: str) -> pd.DataFrame:
         raise DataError(f"the manifest {place} cannot be parsed: {reason}") from error
 
 
-def open_manifest(place: str, table: pd.DataFrame) -> Collection:
+def open_manifest(place: str, table: pd.DataFrame, access: WebAccess) -> Collection:
     """The images that a manifest lists; relative paths start at the manifest's folder.
 
-    Paths may be URLs, whose images are looked for when they are read.
+    Paths may be URLs that ``access`` lets by, whose images are looked for when they are read.
 
     Raises:
         DataError: there is no ``path`` column.
@@ -66,11 +67,12 @@ def open_manifest(place: str, table: pd.DataFrame) -> Collection:
             unreadable.append(Unreadable(path=f"row {row}", reason="its path is empty"))
             continue
         path = value if is_url(value) else Path(value).as_posix()
-        location = _locate(place, value)
+        refusal = access.refusal(value) if is_url(value) else None
+        location = None if refusal else _locate(place, value, access)
         if path in entries:
             repeats += 1
         elif location is None:
-            unreadable.append(Unreadable(path=path, reason="there is no such file"))
+            unreadable.append(Unreadable(path=path, reason=refusal or "there is no such file"))
         else:
             text = None if pd.isna(label) or str(label) == "" else str(label)
             entries[path] = ImageEntry(path=path, label=text, location=location)
@@ -84,10 +86,10 @@ def open_manifest(place: str, table: pd.DataFrame) -> Collection:
     )
 
 
-def _locate(manifest: str, value: str) -> Location | None:
+def _locate(manifest: str, value: str, access: WebAccess) -> Location | None:
     """Where a manifest's image is; None where there is no such file."""
     if is_url(value):
-        return RemoteLocation(value, version=None)
+        return RemoteLocation(value, version=None, access=access)
     if is_url(manifest):
         folder = manifest.rpartition("/")[0]
         return RemoteLocation(f"{folder}/{PurePosixPath(value).as_posix()}", version=None)

@@ -19,6 +19,7 @@ from synthaudit.images.places import expand, is_url, suffix_of
 from synthaudit.images.remote import open_remote_folder
 from synthaudit.images.shards import open_shard
 from synthaudit.images.vectors import VectorTable, holds_vectors, open_array, open_vector_table
+from synthaudit.images.web import WebAccess
 from synthaudit.names import is_odd, write_name
 
 _SUFFIXES: Final = frozenset({".csv", ".jsonl", ".ndjson", ".npy", ".parquet", ".tar"})
@@ -30,12 +31,13 @@ _KINDS: Final = (
 Source = str | os.PathLike[str]
 
 
-def open_source(source: Source) -> Collection | VectorTable:
+def open_source(source: Source, access: WebAccess | None = None) -> Collection | VectorTable:
     """Open one side of an audit.
 
     Args:
         source: a folder, a manifest, a file of vectors, a shard or a pattern of shards; by its path
             or its URL.
+        access: what a manifest may reach by URLs; None for what is usual.
 
     Raises:
         UsageError: it does not exist, or is of no known kind.
@@ -61,7 +63,7 @@ def open_source(source: Source) -> Collection | VectorTable:
             f"the pattern {name} should match .tar or .parquet shards of images only, but it "
             f"matches {strange}."
         )
-    return _open_file(name, suffixes.pop())
+    return _open_file(name, suffixes.pop(), access or WebAccess())
 
 
 def _refuse_impossible(name: str) -> None:
@@ -89,7 +91,7 @@ def _open_shards(
     )
 
 
-def _open_file(name: str, suffix: str) -> Collection | VectorTable:
+def _open_file(name: str, suffix: str, access: WebAccess) -> Collection | VectorTable:
     """A file that is neither a folder nor a shard."""
     if suffix == ".npy":
         return _require_vectors(open_array(name))
@@ -98,7 +100,7 @@ def _open_file(name: str, suffix: str) -> Collection | VectorTable:
     table = read_table(name)
     if suffix == ".parquet" and holds_vectors(table):
         return _require_vectors(open_vector_table(name, table))
-    return _require_images(open_manifest(name, table))
+    return _require_images(open_manifest(name, table, access))
 
 
 def refuse_overlap(real: Source, synthetic: Source) -> None:

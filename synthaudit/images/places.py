@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
 
 from synthaudit.errors import UsageError
+from synthaudit.images.web import WebAccess, client_options
 
 _MARK: Final = "://"
 _WILD: Final = "*?["
@@ -23,8 +24,12 @@ def suffix_of(place: str) -> str:
     return PurePosixPath(place).suffix.lower()
 
 
-def reach(url: str) -> tuple[Any, str]:
+def reach(url: str, access: WebAccess | None = None) -> tuple[Any, str]:
     """The file system behind a URL, and the path there.
+
+    Args:
+        url: what is named.
+        access: what a manifest that names it may reach; None where the user has named it.
 
     Raises:
         UsageError: there is no way to it.
@@ -32,7 +37,7 @@ def reach(url: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        files, path = fsspec.core.url_to_fs(url)
+        files, path = fsspec.core.url_to_fs(url, **client_options(url, access=access))
     except (ImportError, ValueError) as error:
         raise UsageError(f"{url} cannot be reached: {error}") from error
     return files, path

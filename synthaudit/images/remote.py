@@ -10,29 +10,34 @@ from synthaudit.errors import UsageError
 from synthaudit.images.collection import Collection, ImageEntry, Stamp
 from synthaudit.images.folders import IMAGE_SUFFIXES
 from synthaudit.images.places import reach, version_in
+from synthaudit.images.web import WebAccess
+from synthaudit.names import write_name
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteLocation:
     """An object, or a stretch of one; read anew wherever it is needed.
 
-    ``version`` is what the listing said of it; None where it was not listed.
+    ``version`` is what the listing said of it; None where it was not listed. ``access`` is what a
+    manifest that names it may reach; None where the user has named it.
     """
 
     url: str
     version: str | None
     offset: int | None = None
     size: int | None = None
+    access: WebAccess | None = None
 
     def read(self) -> bytes:
         """Its bytes; OSError when they cannot be had."""
-        files, path = reach(self.url)
+        files, path = reach(self.url, self.access)
         end = None if self.offset is None or self.size is None else self.offset + self.size
         try:
             data: bytes = files.cat_file(path, start=self.offset, end=end)
         # Each kind of storage raises errors of its own.
         except Exception as error:
-            raise OSError(0, f"{self.url}: {error}") from error
+            reason = " ".join(str(error).split()) or "no answer in time"
+            raise OSError(0, f"{write_name(self.url)}: {reason}") from error
         return data
 
     def stamp(self) -> Stamp | None:

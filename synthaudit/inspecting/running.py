@@ -17,6 +17,7 @@ from synthaudit.errors import DataError
 from synthaudit.images.appearance import APPEARANCE
 from synthaudit.images.collection import Collection, Unreadable
 from synthaudit.images.opening import Source, open_source
+from synthaudit.images.web import WebAccess
 from synthaudit.inspecting.result import Inspection
 from synthaudit.measures.broken import judge_pictures
 from synthaudit.measures.copies.duplicates import Repeats, find_repeats
@@ -71,7 +72,7 @@ def inspect(
     """
     named, embedder = take_embedder(options)
     chosen = make_settings(named, settings)
-    collection = open_source(images)
+    collection = open_source(images, WebAccess.of(chosen))
     if not isinstance(collection, Collection):
         raise DataError(f"{images} holds ready vectors, but pictures are inspected: give images.")
     with (

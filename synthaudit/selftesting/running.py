@@ -11,6 +11,7 @@ from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source
+from synthaudit.images.web import WebAccess
 from synthaudit.measures.randomness import stream
 from synthaudit.options import Options
 from synthaudit.progress import Progress, listening
@@ -64,7 +65,7 @@ def selftest(
     chosen = make_settings({**named, "quick": True}, settings)
     if chosen.definition != "default":
         raise UsageError("the self-test is of the default definition; leave --definition out.")
-    collection = open_source(real)
+    collection = open_source(real, WebAccess.of(chosen))
     if not isinstance(collection, Collection):
         raise DataError(f"{real} holds ready vectors, but faults are planted in images: give them.")
     with listening(progress) as listener:

@@ -16,6 +16,7 @@ from synthaudit.generation.verification import make_generator
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import open_source
 from synthaudit.images.traits import look_at
+from synthaudit.images.web import WebAccess
 from synthaudit.measures.randomness import stream
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand
@@ -62,7 +63,7 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         GeneratorError: the generator lacks something.
     """
     check_measures(settings.measures)
-    opened = open_source(plan.real)
+    opened = open_source(plan.real, WebAccess.of(settings))
     if not isinstance(opened, Collection):
         raise PlanError(f"real should be images, but {plan.real} holds vectors.")
     subjects = plan.subjects or sorted({e.label for e in opened.entries if e.label is not None})

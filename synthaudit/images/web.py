@@ -1,0 +1,130 @@
+"""What a manifest names by URL: fetched within limits, and not from inside this network."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from synthaudit.settings import Settings
+
+if TYPE_CHECKING:
+    import aiohttp
+
+PROTOCOLS: Final = ("http", "https", "s3", "gs", "hf", "file")
+"""Those that a manifest may name."""
+
+CONNECT_SECONDS: Final = 10.0
+SILENT_SECONDS: Final = 20.0
+TOTAL_SECONDS: Final = 120.0
+MOST_BYTES: Final = 500_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebAccess:
+    """What may be fetched for a manifest.
+
+    Attributes:
+        is_offline: nothing.
+        allow_private: addresses of this machine and of its own network, too.
+    """
+
+    is_offline: bool = False
+    allow_private: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What the settings allow."""
+        return cls(is_offline=settings.offline, allow_private=settings.allow_private)
+
+    def refusal(self, url: str) -> str | None:
+        """Why a URL of a manifest is not even tried; None where it may be."""
+        protocol = url.partition("://")[0].lower()
+        if "::" in protocol or protocol not in PROTOCOLS:
+            return f"its protocol {protocol} is none of {', '.join(PROTOCOLS)}"
+        if self.is_offline and protocol != "file":
+            return "it is behind a URL, and --offline was given"
+        return None
+
+
+def client_options(url: str, *, access: WebAccess | None) -> dict[str, Any]:
+    """What fsspec is to be told for a URL: limits for the web, nothing for other protocols.
+
+    Args:
+        url: of any protocol.
+        access: what a manifest may reach; None for a URL that the user gave, who may reach all.
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        return {}
+    if access is None:
+        return {"get_client": _patient_client}
+    return {"get_client": _limited_client if access.allow_private else _guarded_client}
+
+
+async def _patient_client(**options: Any) -> aiohttp.ClientSession:
+    """For what the user names, which may be large: only silence ends it."""
+    import aiohttp
+
+    options.pop("loop", None)
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
+    )
+    return aiohttp.ClientSession(timeout=timeout, **options)
+
+
+async def _limited_client(**options: Any) -> aiohttp.ClientSession:
+    return _client(options, None)
+
+
+async def _guarded_client(**options: Any) -> aiohttp.ClientSession:
+    return _client(options, _public_socket)
+
+
+def _client(options: dict[str, Any], socket_factory: Any) -> aiohttp.ClientSession:
+    """For the images of a manifest, each of which ends soon."""
+    import aiohttp
+
+    class Limited(aiohttp.ClientResponse):
+        """A response whose body has an end."""
+
+        async def read(self) -> bytes:
+            """All of it, unless it is too much."""
+            if self._body is None:
+                parts, size = [], 0
+                async for part in self.content.iter_chunked(1 << 16):
+                    size += len(part)
+                    if size > MOST_BYTES:
+                        self.close()
+                        raise OSError(f"it is more than {MOST_BYTES:,} bytes")
+                    parts.append(part)
+                self._body = b"".join(parts)
+            return self._body
+
+    options.pop("loop", None)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(socket_factory=socket_factory),
+        timeout=aiohttp.ClientTimeout(
+            total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
+        ),
+        response_class=Limited,
+        **options,
+    )
+
+
+def _public_socket(address: Any) -> socket.socket:
+    """A socket to an address that is no part of this machine or its network.
+
+    Every connection comes by here, also those that redirects and name servers lead to.
+    """
+    family, kind, protocol, _, (host, *_) = address
+    number = ipaddress.ip_address(str(host).partition("%")[0])
+    mapped = getattr(number, "ipv4_mapped", None)
+    if not (mapped or number).is_global:
+        raise OSError(
+            errno.EACCES,
+            f"{host} is an address of this machine or its network: --allow-private lets manifests "
+            "reach it",
+        )
+    return socket.socket(family=family, type=kind, proto=protocol)
