@@ -21,6 +21,7 @@ from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import row_digests
 
 _BLOCK: Final = 65_536
+_MAGNITUDES: Final = (1e-18, 1e18)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ def having_direction(found: Extraction, collection: Collection) -> Extraction:
         return found
     paths = [collection.entries[position].path for position in found.kept]
     rows = np.flatnonzero(usable).tolist()
-    lost = _without_direction(paths, finite, usable)
+    lost = _without_direction(paths, found.vectors, finite, usable)
     return replace(
         found,
         vectors=found.vectors[rows],
@@ -194,27 +195,40 @@ def _refuse_useless(
     for block in blocks(len(finite), _BLOCK):
         rows = table.vectors[block]
         finite[block], usable[block] = _finite_and_usable(rows)
-    unreadable = _without_direction(table.paths, finite, usable)
+    unreadable = _without_direction(table.paths, table.vectors, finite, usable)
     _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
     return np.flatnonzero(usable), unreadable
 
 
 def _finite_and_usable(rows: Vectors) -> tuple[Flags, Flags]:
-    """(n,) rows of finite numbers, and those of them that have a direction."""
+    """(n,) rows of finite numbers, and those of them that have a direction.
+
+    Of numbers beyond ``_MAGNITUDES``, which no embedder makes, products leave what numbers can be.
+    """
     finite = np.asarray(np.isfinite(rows).all(axis=1), bool)
-    return finite, finite & (rows != 0).any(axis=1)
+    largest = np.abs(np.where(finite[:, None], rows, 0)).max(axis=1, initial=0.0)
+    return finite, finite & (largest >= _MAGNITUDES[0]) & (largest <= _MAGNITUDES[1])
 
 
-def _without_direction(paths: Sequence[str], finite: Flags, usable: Flags) -> list[Unreadable]:
+def _without_direction(
+    paths: Sequence[str], rows: Vectors, finite: Flags, usable: Flags
+) -> list[Unreadable]:
     return [
         Unreadable(
             path=paths[row],
-            reason="the vector is zero and has no direction"
-            if finite[row]
-            else "the vector has values that are not finite numbers",
+            reason=_why_useless(rows[row], is_finite=bool(finite[row])),
         )
         for row in np.flatnonzero(~usable).tolist()
     ]
+
+
+def _why_useless(vector: Vectors, *, is_finite: bool) -> str:
+    if not is_finite:
+        return "the vector has values that are not finite numbers"
+    if not vector.any():
+        return "the vector is zero and has no direction"
+    low, high = _MAGNITUDES
+    return f"the largest number of the vector is not within {low:g} and {high:g}: scale the vectors"
 
 
 def _by_content(table: VectorTable, rows: Integers) -> Integers:

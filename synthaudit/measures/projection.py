@@ -112,7 +112,7 @@ def _neighbour_map(axes: Floats, seed: int) -> Floats:
             perplexity=perplexity,
             max_iter=_STEPS,
             init=start.astype(np.float32),
-            random_state=seed,
+            random_state=seed % 2**32,
         ).fit_transform(axes)
     return found.astype(np.float64)
 

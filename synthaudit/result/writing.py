@@ -37,11 +37,19 @@ def refuse_unwritable(file: Path) -> None:
     """Say before the work, not after it, that a file cannot be written.
 
     Raises:
-        StorageError: it is a folder, or its folder is not there or not open to writing.
+        StorageError: it is a folder, or its folder is not there or not open to writing; or it is
+            there and no list that ``--keep`` wrote, such as a manifest or an image.
     """
     if file.is_dir() or not os.access(file.parent, os.W_OK):
         reason = "it is a folder" if file.is_dir() else f"{file.parent} is no folder to write to"
         raise StorageError(f"{file} cannot be written ({reason}): choose another file.")
+    if file.exists():
+        with file.open("rb") as stream:
+            is_ours = stream.readline(100).strip() in (b"", b"path,is_kept,reason")
+        if not is_ours:
+            raise StorageError(
+                f"{file} is there and was not written by --keep: remove it, or choose another file."
+            )
 
 
 def refuse_file(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Unpack
 from synthaudit.auditing.image_reader import ImageReader, open_reader
 from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import Unfinished, UsageError
+from synthaudit.images.places import is_url
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
@@ -91,6 +92,7 @@ def sweep(
         raise UsageError("a plan that is no file needs a folder for its results: give out.")
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
     refuse_beside(folder, "scores.json", "an audit")
+    _refuse_among_the_real(folder, read)
     named, embedder = take_embedder(options)
     prepared = prepare(read, make_settings(named, settings))
     store = Store(folder / "store")
@@ -104,6 +106,15 @@ def sweep(
             ).run()
     finally:
         store.close()
+
+
+def _refuse_among_the_real(folder: Path, plan: Plan) -> None:
+    """Refuse to make images where they would count as real ones the next time."""
+    if not is_url(plan.real) and folder.resolve().is_relative_to(Path(plan.real).resolve()):
+        raise UsageError(
+            f"the sweep would make its images in {folder}, inside the real ones in {plan.real}: "
+            "give another folder with --out."
+        )
 
 
 class _Runner:

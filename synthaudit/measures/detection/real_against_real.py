@@ -52,7 +52,8 @@ def real_against_real(
         advance: told of splits that are done.
 
     Returns:
-        The four scores; None with fewer than 20 real images on a part.
+        The four scores; None with fewer than 20 real images on a part, or with so many
+        near-duplicates, which stay together, that a part has none.
     """
     rng = stream(seed, "floor")
     nobody = np.zeros(len(samples), bool)
@@ -67,6 +68,8 @@ def real_against_real(
         (rng.permutation(int(units.max()) + 1) < share * (units.max() + 1))[units]
         for _ in range(splits)
     ]
+    if any(part.all() or not part.any() for part in parts):  # nearly all are near-duplicates
+        return None
 
     def audit(split: int) -> FourScores:
         pretended = parts[split]

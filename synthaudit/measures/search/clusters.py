@@ -24,6 +24,8 @@ def identical_groups(vectors: Vectors, rows: Integers | None = None) -> list[Int
         rows: which rows, in whose order positions count; None for all.
     """
     keys = row_digests(vectors, np.arange(len(vectors)) if rows is None else rows)
+    if len(keys) == 0:
+        return []
     _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(heads[group], kind="stable")
     bounds = np.cumsum(np.bincount(np.searchsorted(np.sort(heads), heads[group])))[:-1]

@@ -96,7 +96,9 @@ class LinearLearner:
     classes: int
 
     def scores(self, train: Integers, asked: Integers) -> Floats:
-        """(m, K) scores of some images by what is learnt from others."""
+        """(m, K) scores of some images by what is learnt from others; 0 where there are none."""
+        if len(train) == 0:
+            return np.zeros((len(asked), self.classes))
         probe = fit_probe(
             self.rows[train],
             self.target[train],
@@ -135,7 +137,9 @@ class KernelLearner:
     classes: int
 
     def scores(self, train: Integers, asked: Integers) -> Floats:
-        """(m, K) scores of some images by what is learnt from others."""
+        """(m, K) scores of some images by what is learnt from others; 0 where there are none."""
+        if len(train) == 0:
+            return np.zeros((len(asked), self.classes))
         space, tuning = self._tuned(train)
         placed = space.place(self.rows[train])
         outputs = class_outputs(self.target[train], self.classes)
@@ -209,6 +213,8 @@ class KernelLesson:
 
     def scores_with(self, more: Integers, asked: Integers) -> Floats:
         """(m, K) scores of some of the rest, once it has learnt from others of it too."""
+        if len(more) == 0:
+            return self.scores[asked]
         own, rows = self.learner, self.rest[more]
         missing = class_outputs(own.target[rows], own.classes) - self.mean[more]
         kernel = self.kernel[np.ix_(more, more)]

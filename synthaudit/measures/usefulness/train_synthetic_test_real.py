@@ -178,7 +178,9 @@ class _Probing:
 
     def right(self, scores: Floats, test: Integers) -> Flags:
         """Which real images have the highest score for their own class."""
-        right: Flags = scores.argmax(axis=1) == self.target[test]
+        # Where nothing was learnt, no class is likelier than another, and none is right.
+        best = scores.argmax(axis=1)
+        right: Flags = (best == self.target[test]) & (np.ptp(scores, axis=1) > 0.0)
         return right
 
     def full(self) -> tuple[dict[str, Floats], list[Lesson | None]]:
