@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from synthaudit.errors import DataError
 from synthaudit.images.collection import (
@@ -23,8 +25,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_LONGEST_CLASS: Final = 1_000
+
+Row = tuple[object, object]
+"""What a manifest has for path and class, whatever it is."""
+
+
+def read_manifest(place: str) -> list[Row]:
+    """The rows of a CSV or JSONL manifest.
+
+    Raises:
+        DataError: it cannot be parsed, or has no ``path``.
+    """
+    try:
+        with open_binary(place) as stream:
+            # A path may hold bytes that are no UTF-8; they are kept as Python keeps them.
+            text = stream.read().decode("utf-8-sig", "surrogateescape")
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"the manifest {place} cannot be read: {reason}") from error
+    return (_csv_rows if suffix_of(place) == ".csv" else _json_rows)(place, text)
+
+
 def read_table(place: str) -> pd.DataFrame:
-    """A manifest as a table of text.
+    """A Parquet file as a table.
 
     Raises:
         DataError: it cannot be parsed.
@@ -33,49 +57,102 @@ def read_table(place: str) -> pd.DataFrame:
 
     try:
         with open_binary(place) as stream:
-            if suffix_of(place) == ".parquet":
-                return pd.read_parquet(stream)
-            if suffix_of(place) == ".csv":
-                return pd.read_csv(stream, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-            lines = stream.read().decode("utf-8-sig").splitlines()
-            return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
-    except (ValueError, OSError, UnicodeError) as error:
+            return pd.read_parquet(stream)
+    except (ValueError, OSError) as error:  # pyarrow's errors are of these
         reason = " ".join(str(error).split())
         raise DataError(f"the manifest {place} cannot be parsed: {reason}") from error
 
 
-def open_manifest(place: str, table: pd.DataFrame, access: WebAccess) -> Collection:
+def rows_of(place: str, table: pd.DataFrame) -> list[Row]:
+    """The rows of a Parquet manifest.
+
+    Raises:
+        DataError: there is no column ``path``, or two.
+    """
+    found = _columns(place, [str(name) for name in table.columns])
+    path, label = (None if at is None else table.iloc[:, at].tolist() for at in found)
+    assert path is not None
+    return list(zip(path, label or [None] * len(path), strict=True))
+
+
+def _csv_rows(place: str, text: str) -> list[Row]:
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(lines, [])
+        at, label_at = _columns(place, header)
+        rows: list[Row] = []
+        for fields in lines:
+            if not fields:
+                continue
+            if len(fields) != len(header):
+                raise DataError(
+                    f"the manifest {place} cannot be parsed: line {lines.line_num} has "
+                    f"{len(fields)} fields, but the header has {len(header)}; quote commas."
+                )
+            rows.append((fields[at], None if label_at is None else fields[label_at]))
+    except csv.Error as error:
+        where = f"line {max(lines.line_num, 1)}"
+        raise DataError(f"the manifest {place} cannot be parsed: {where}: {error}.") from error
+    return rows
+
+
+def _json_rows(place: str, text: str) -> list[Row]:
+    rows: list[Row] = []
+    has_path = False
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise DataError(
+                f"the manifest {place} cannot be parsed: line {number}: {reason}."
+            ) from error
+        if not isinstance(record, dict):
+            raise DataError(
+                f"the manifest {place} cannot be parsed: line {number} should be an object such as "
+                f'{{"path": "1.png"}}, not {_kind(record)}.'
+            )
+        has_path |= "path" in record
+        rows.append((record.get("path"), record.get("class")))
+    if not has_path:
+        raise DataError(f"the manifest {place} needs a path in each line, and has none.")
+    return rows
+
+
+def _columns(place: str, names: list[str]) -> tuple[int, int | None]:
+    """Where path and class are."""
+    for name in ("path", "class"):
+        if names.count(name) > 1:
+            raise DataError(f"the manifest {place} has {names.count(name)} columns named {name}.")
+    if "path" not in names:
+        shown = ", ".join(names[:20]) or "none"
+        raise DataError(f"the manifest {place} needs a column named path; it has {shown[:200]}.")
+    return names.index("path"), names.index("class") if "class" in names else None
+
+
+def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
     """The images that a manifest lists; relative paths start at the manifest's folder.
 
     Paths may be URLs that ``access`` lets by, whose images are looked for when they are read.
-
-    Raises:
-        DataError: there is no ``path`` column.
     """
-    if "path" not in table.columns:
-        raise DataError(
-            f"the manifest {place} needs a column named path; it has {', '.join(map(str, table))}."
-        )
-    import pandas as pd
-
-    labels = table["class"] if "class" in table.columns else pd.Series([None] * len(table))
     entries: dict[str, ImageEntry] = {}
     unreadable: list[Unreadable] = []
     repeats = 0
-    for row, (value, label) in enumerate(zip(table["path"], labels, strict=True), start=1):
+    for number, (value, label) in enumerate(rows, start=1):
         if not isinstance(value, str) or not value.strip():
-            unreadable.append(Unreadable(path=f"row {row}", reason="its path is empty"))
+            unreadable.append(Unreadable(path=f"row {number}", reason="its path is empty"))
             continue
         path = value if is_url(value) else Path(value).as_posix()
-        refusal = access.refusal(value) if is_url(value) else None
-        location = None if refusal else _locate(place, value, access)
         if path in entries:
             repeats += 1
-        elif location is None:
-            unreadable.append(Unreadable(path=path, reason=refusal or "there is no such file"))
+            continue
+        found = _entry(place, path, value, label, access)
+        if isinstance(found, ImageEntry):
+            entries[path] = found
         else:
-            text = None if pd.isna(label) or str(label) == "" else str(label)
-            entries[path] = ImageEntry(path=path, label=text, location=location)
+            unreadable.append(found)
     notes = [f"{place}: {repeats:,} rows repeat a path and are counted once."] if repeats else []
     return Collection(
         name=place,
@@ -84,6 +161,32 @@ def open_manifest(place: str, table: pd.DataFrame, access: WebAccess) -> Collect
         unreadable=unreadable,
         notes=notes,
     )
+
+
+def _entry(
+    place: str, path: str, value: str, label: object, access: WebAccess
+) -> ImageEntry | Unreadable:
+    if isinstance(label, list | dict | tuple | bytes) or hasattr(label, "__array__"):
+        return Unreadable(path=path, reason=f"its class should be a text, not {_kind(label)}")
+    text = "" if label is None or label != label else str(label)  # noqa: PLR0124 - NaN
+    if len(text) > _LONGEST_CLASS:
+        return Unreadable(path=path, reason=f"its class is longer than {_LONGEST_CLASS} characters")
+    refusal = access.refusal(value) if is_url(value) else None
+    location = None if refusal else _locate(place, value, access)
+    if location is None:
+        return Unreadable(path=path, reason=refusal or "there is no such file")
+    return ImageEntry(path=path, label=text or None, location=location)
+
+
+def _kind(value: object) -> str:
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a truth value",
+        bytes: "bytes",
+    }
+    return kinds.get(type(value), "a number" if isinstance(value, int | float) else "a list")
 
 
 def _locate(manifest: str, value: str, access: WebAccess) -> Location | None:

@@ -13,7 +13,7 @@ from typing import Final
 from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.folders import open_folder
-from synthaudit.images.manifests import open_manifest, read_table
+from synthaudit.images.manifests import open_manifest, read_manifest, read_table, rows_of
 from synthaudit.images.parquet_shards import image_column, index_table
 from synthaudit.images.places import expand, is_url, suffix_of
 from synthaudit.images.remote import open_remote_folder
@@ -97,10 +97,12 @@ def _open_file(name: str, suffix: str, access: WebAccess) -> Collection | Vector
         return _require_vectors(open_array(name))
     if suffix not in _SUFFIXES:
         raise UsageError(f"{write_name(name)} should be {_KINDS}.")
+    if suffix != ".parquet":
+        return _require_images(open_manifest(name, read_manifest(name), access))
     table = read_table(name)
-    if suffix == ".parquet" and holds_vectors(table):
+    if holds_vectors(table):
         return _require_vectors(open_vector_table(name, table))
-    return _require_images(open_manifest(name, table, access))
+    return _require_images(open_manifest(name, rows_of(name, table), access))
 
 
 def refuse_overlap(real: Source, synthetic: Source) -> None:

@@ -64,13 +64,14 @@ def _index(
         # "r:" accepts no compression: members are read later straight from their offsets.
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for member in archive:
-                if not member.isfile():
+                if not member.isfile() or member.size < 0 or not PurePosixPath(member.name).name:
                     continue
                 if PurePosixPath(member.name).suffix.lower() in IMAGE_SUFFIXES:
                     images.append(member)
                 elif (label := _read_label(archive, member)) is not None:
                     labels[_sample_key(member.name)] = label
-    except (tarfile.TarError, OSError, EOFError) as error:
+    # Python's own errors on sizes that no file has, beside those that are meant.
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
         raise DataError(
             f"{called} is not a complete uncompressed tar file ({error}); "
             "unpack a compressed one with gunzip, or fetch it again."
@@ -87,7 +88,7 @@ def _index(
 
 def _sample_key(name: str) -> str:
     path = PurePosixPath(name)
-    return str(path.with_name(path.name.split(".", 1)[0]))
+    return f"{path.parent}/{path.name.split('.', 1)[0]}"
 
 
 def _first_folder(name: str) -> str | None:
@@ -105,7 +106,7 @@ def _read_label(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str | None
         return text or None
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     value = record.get("class", record.get("label")) if isinstance(record, dict) else None
-    return None if value is None else str(value)
+    return str(value) if isinstance(value, str | int) else None

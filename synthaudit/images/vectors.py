@@ -11,6 +11,7 @@ import numpy as np
 from synthaudit.arrays import Vectors
 from synthaudit.errors import DataError
 from synthaudit.images.places import is_url, open_binary
+from synthaudit.names import write_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +41,13 @@ def open_array(place: str) -> VectorTable:
                 array = np.load(io.BytesIO(stream.read()), allow_pickle=False)
         else:
             array = np.load(place, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{place} cannot be read as a .npy array: {error}") from error
+    # The header is a piece of Python, of which numpy's reader raises nearly anything.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{place} cannot be read as a .npy array: {reason}") from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise DataError(f"{place} holds several arrays: save the one of vectors by numpy.save.")
     return make_table(array, place)
 
 
@@ -92,12 +98,12 @@ def open_vector_table(place: str, table: pd.DataFrame) -> VectorTable:
     else:
         array = table.select_dtypes("number").to_numpy()
     base = make_table(array, place)
-    paths = [str(p) for p in table["path"]] if "path" in table.columns else base.paths
+    paths = [write_name(str(p)) for p in table["path"]] if "path" in table.columns else base.paths
     labels: list[str | None] = base.labels
     if "class" in table.columns:
         missing = table["class"].isna()
         labels = [
-            None if gone else str(value)
+            None if gone else write_name(str(value))
             for value, gone in zip(table["class"], missing, strict=True)
         ]
     return VectorTable(name=place, vectors=base.vectors, paths=paths, labels=labels)
