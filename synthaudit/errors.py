@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class SynthauditError(Exception):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from synthaudit.commands.signals import listen_to_signals
 from synthaudit.commands.streams import make_streams_patient
 from synthaudit.errors import EXIT_INTERRUPTED, SynthauditError
 
@@ -135,6 +136,7 @@ def options(
 def main() -> None:
     """Run the command line."""
     make_streams_patient()
+    listen_to_signals()
     try:
         try:
             application()

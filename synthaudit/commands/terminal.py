@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from synthaudit.errors import EXIT_INTERRUPTED, SynthauditError
+from synthaudit.commands.signals import Terminated
+from synthaudit.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, SynthauditError
 from synthaudit.progress import LOGGER, ProgressBars, ProgressLines
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ def answers_errors(command: Command) -> Command:
         except SynthauditError as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print("interrupted; run the same command again to go on.", file=sys.stderr)  # noqa: T201
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except KeyboardInterrupt as error:
+            is_asked = isinstance(error, Terminated)
+            how = "terminated" if is_asked else "interrupted"
+            print(f"{how}; run the same command again to go on.", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(EXIT_TERMINATED if is_asked else EXIT_INTERRUPTED) from None
         except typer.Exit:
             raise
         # Exit code 1 says that a gate rejects; a fault of ours must not be taken for that.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from shutil import which
@@ -111,15 +114,7 @@ class CommandGenerator:
     def _call(self, options: CommandOptions, text: str) -> subprocess.CompletedProcess[str]:
         name = options.command[0]
         try:
-            done = subprocess.run(  # noqa: S603 - running it is what the plan asks for
-                options.command,
-                input=text,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=options.seconds,
-                check=False,
-            )
+            done = _run(options.command, text, options.seconds)
         except subprocess.TimeoutExpired as error:
             raise GeneratorError(
                 f"{name} took more than {options.seconds:g} s: raise seconds or lower batch_size."
@@ -130,6 +125,29 @@ class CommandGenerator:
             last = " ".join(done.stderr.split())[-_SHOWN:]
             raise GeneratorError(f"{name} ended with exit code {done.returncode}: {last}")
         return done
+
+
+def _run(command: Sequence[str], text: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; where that does not come, all that it has started ends too.
+
+    Output goes to files: what it leaves running may hold a pipe open for ever.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(  # noqa: S603 - running it is what the plan asks for
+            command, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True
+        )
+        try:
+            process.communicate(text.encode(), timeout=seconds)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+            process.wait()
+            raise
+        texts = []
+        for stream in (output, errors):
+            stream.seek(0)
+            texts.append(stream.read().decode("utf-8", "replace"))
+    return subprocess.CompletedProcess(command, process.returncode, *texts)
 
 
 def _image_of(folder: Path, stem: str) -> Path | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ CHUNK_IMAGES: Final = 32
 """How many files go to a worker at once."""
 
 _IDLE_SECONDS: Final = 60
+_LOOKS_SECONDS: Final = 1.0
 
 _SAFE_PATH: Final = {"PYTHONSAFEPATH": "1"}
 """A helper process imports nothing from the current folder, which may be somebody's data set."""
@@ -178,7 +180,8 @@ def worker_processes(workers: int | None) -> Any:
     return loky.get_reusable_executor(
         max_workers=workers or cores(),
         timeout=_IDLE_SECONDS,
-        initializer=_leave_interrupts_to_parent,
+        initializer=_begin_worker,
+        initargs=(os.getpid(),),
         env=_SAFE_PATH,
     )
 
@@ -207,5 +210,14 @@ def _no_pixels(frame: Frame) -> Pixels:
     return np.empty((0, frame.height, frame.width, 3), np.uint8)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _begin_worker(parent: int) -> None:
+    """Leave interrupts to the parent, and go when it has gone, however it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Thread(target=_go_with, args=(parent,), daemon=True, name="synthaudit-parent").start()
+
+
+def _go_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_SECONDS)
+    os._exit(1)
