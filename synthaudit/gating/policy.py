@@ -5,9 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 from synthaudit.errors import PolicyError
 from synthaudit.gating.bounds import BOUNDS
@@ -16,6 +24,13 @@ from synthaudit.validation import explain
 
 POLICY_NAME: Final = "synthaudit.toml"
 _LARGEST_FILE: Final = 1_000_000
+
+
+def _no_truth(value: object) -> object:
+    """``true`` counts as 1 otherwise, and a limit of 1 passes everything."""
+    if isinstance(value, bool):
+        raise ValueError("should be a number, not " + str(value).lower())  # noqa: TRY004 - pydantic
+    return value
 
 
 class Limit(BaseModel):
@@ -34,7 +49,7 @@ class Limit(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, FiniteFloat]
+    __pydantic_extra__: dict[str, Annotated[FiniteFloat, BeforeValidator(_no_truth)]]
 
     on: Literal["value", "low", "high"] = "value"
     severity: Literal["error", "warn"] = "error"
@@ -100,8 +115,10 @@ def read_policy(file: str | Path) -> Policy:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise PolicyError(f"the policy {file} cannot be read: {reason}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PolicyError(f"the policy {file} is not TOML: {error}.") from error
+    # Both kinds of decoding errors, and numbers of too many digits, are ValueErrors.
+    except (ValueError, RecursionError) as error:
+        reason = str(error).partition(";")[0]
+        raise PolicyError(f"the policy {file} is not TOML: {reason}.") from error
     if file.name == "pyproject.toml":
         contents = _table(contents, ("tool", "synthaudit", "gate"), file)
     try:
@@ -118,10 +135,12 @@ def find_policy(folder: Path) -> Path | None:
         return own
     project = folder / "pyproject.toml"
     try:
-        contents = tomllib.loads(project.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        contents: Any = tomllib.loads(project.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return project if "gate" in contents.get("tool", {}).get("synthaudit", {}) else None
+    for key in ("tool", "synthaudit", "gate"):
+        contents = contents.get(key) if isinstance(contents, dict) else None
+    return None if contents is None else project
 
 
 def parse_limit(text: str) -> tuple[str, Limit]:

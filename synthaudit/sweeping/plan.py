@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from synthaudit.errors import PlanError
 from synthaudit.generation.registry import GENERATORS
 from synthaudit.registry import nearest_name
+from synthaudit.sweeping.yaml_text import read_yaml
 from synthaudit.validation import explain
 
 AxisValue = str | int | float | None | Mapping[str, Any]
@@ -135,39 +135,13 @@ def read_plan(file: str | Path) -> Plan:
         raise PlanError(
             f"the plan {file} cannot be read ({reason}): synthaudit sweep --example prints one."
         ) from error
-    try:
-        contents = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise PlanError(f"{file} is not YAML: {_where(error)}.") from error
+    contents, lines = read_yaml(text, str(file))
     if not isinstance(contents, dict):
         raise PlanError(f"{file} should hold keys such as real, generator and axes, but is empty.")
     try:
         return Plan.model_validate(contents)
     except ValidationError as error:
         raise PlanError(f"{file}, {_explain(error, lines)}") from error
-
-
-def _where(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
-    return f"line {mark.line + 1}: {problem}" if mark else str(problem)
-
-
-def _lines(node: yaml.Node | None, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], int]:
-    """Line number of every key and item of a YAML document, by its path."""
-    if node is None:
-        return {}
-    found = {path: node.start_mark.line + 1}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, key.value)
-            found |= _lines(value, here)
-            found[here] = key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            found |= _lines(item, (*path, number))
-    return found
 
 
 def _explain(error: ValidationError, lines: Mapping[tuple[Any, ...], int]) -> str:
