@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
 from synthaudit.errors import DataError
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
-from synthaudit.result.schema import SCORES_SCHEMA
+from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile
 from synthaudit.result.verdict import decide
+from synthaudit.validation import explain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +56,14 @@ def read_files(folder: Path) -> AuditFiles:
     Raises:
         DataError: it is not there or cannot be read.
     """
-    scores, _ = read_scores(folder / "scores.json")
-    if "findings" not in scores:  # written by a version that decided elsewhere
+    scores, file = read_scores(folder / "scores.json")
+    try:
+        ScoresFile.model_validate(scores)
+    except ValidationError as error:
+        what = explain(error, noun="key", known=lambda _: ())
+        raise DataError(f"{file} is damaged: {what} Run synthaudit score again.") from error
+    # Written by a version that decided elsewhere.
+    if "findings" not in scores or scores.get("verdict") is None:
         scores |= decide(scores)
     with complete(folder, "audit", "synthaudit score --out"):
         images = read_parquet(folder / "images.parquet")
