@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from synthaudit.embedding import clip, hub
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.embedding.registry import EMBEDDERS
+from synthaudit.embedding.torch_model import placement_of
 from synthaudit.embedding.verification import MEMBERS, verify_embedder
 from synthaudit.errors import EmbedderError
 from synthaudit.progress import LOGGER
@@ -28,8 +29,11 @@ def choose_embedder(settings: Settings) -> Embedder:
     """Load the embedder that the settings name.
 
     Raises:
-        EmbedderError: there is no such embedder, or its weights cannot be had.
+        EmbedderError: there is no such embedder, or its weights or the device cannot be had.
     """
+    if settings.device not in ("auto", "cpu"):
+        # An embedder that needs none would let a wrong one pass unnoticed.
+        placement_of(settings).resolve()
     name = settings.embedder
     if name == "auto":
         name = resolve_auto(local_files_only=settings.offline)

@@ -12,6 +12,7 @@ import pytest
 
 from synthaudit.embedding import hub
 from synthaudit.embedding.choice import choose_embedder, resolve_auto
+from synthaudit.errors import EmbedderError
 from synthaudit.settings import Settings
 
 
@@ -69,3 +70,9 @@ def test_a_real_hub_without_a_network(monkeypatch: Any) -> None:
 def test_offline_is_respected(monkeypatch: Any, value: str) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", value)
     assert hub.is_offline()
+
+
+@pytest.mark.parametrize("device", ["banana", "cuda:99", "mps"])
+def test_a_device_that_is_not_here_is_refused_by_every_embedder(device: str) -> None:
+    with pytest.raises(EmbedderError, match=rf"device '{device}' is not at hand .*: try cpu"):
+        choose_embedder(Settings(embedder="builtin", device=device))
