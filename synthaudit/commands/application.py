@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from synthaudit.commands.signals import listen_to_signals
+from synthaudit.commands.signals import Terminated, listen_to_signals
 from synthaudit.commands.streams import make_streams_patient
-from synthaudit.errors import EXIT_INTERRUPTED, SynthauditError
+from synthaudit.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, SynthauditError
 
 COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
@@ -142,6 +142,8 @@ def main() -> None:
             application()
         finally:
             sys.stdout.flush()
+    except KeyboardInterrupt as error:  # before a command has begun
+        sys.exit(EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED)
     except SynthauditError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

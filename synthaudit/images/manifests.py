@@ -19,7 +19,7 @@ from synthaudit.images.collection import (
 from synthaudit.images.places import is_url, open_binary, suffix_of
 from synthaudit.images.remote import RemoteLocation
 from synthaudit.images.web import WebAccess
-from synthaudit.names import read_name
+from synthaudit.names import read_name, write_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,8 @@ def _json_rows(place: str, text: str) -> list[Row]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+            is_deep = isinstance(error, RecursionError)
+            reason = "it is nested too deep" if is_deep else str(error).partition(";")[0]
             raise DataError(
                 f"the manifest {place} cannot be parsed: line {number}: {reason}."
             ) from error
@@ -127,7 +128,7 @@ def _columns(place: str, names: list[str]) -> tuple[int, int | None]:
         if names.count(name) > 1:
             raise DataError(f"the manifest {place} has {names.count(name)} columns named {name}.")
     if "path" not in names:
-        shown = ", ".join(names[:20]) or "none"
+        shown = write_name(", ".join(names[:20])) or "none"
         raise DataError(f"the manifest {place} needs a column named path; it has {shown[:200]}.")
     return names.index("path"), names.index("class") if "class" in names else None
 
@@ -142,17 +143,17 @@ def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
     repeats = 0
     for number, (value, label) in enumerate(rows, start=1):
         if not isinstance(value, str) or not value.strip():
-            unreadable.append(Unreadable(path=f"row {number}", reason="its path is empty"))
+            is_empty = value is None or value != value or value == "" or isinstance(value, str)  # noqa: PLR0124
+            reason = "is empty" if is_empty else f"should be a text, not {_kind(value)}"
+            unreadable.append(Unreadable(path=f"row {number}", reason=f"its path {reason}"))
             continue
-        path = value if is_url(value) else Path(value).as_posix()
-        if path in entries:
-            repeats += 1
-            continue
-        found = _entry(place, path, value, label, access)
-        if isinstance(found, ImageEntry):
-            entries[path] = found
-        else:
+        found = _entry(place, value, label, access)
+        if isinstance(found, Unreadable):
             unreadable.append(found)
+        elif found.path in entries:
+            repeats += 1
+        else:
+            entries[found.path] = found
     notes = [f"{place}: {repeats:,} rows repeat a path and are counted once."] if repeats else []
     return Collection(
         name=place,
@@ -163,18 +164,31 @@ def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
     )
 
 
-def _entry(
-    place: str, path: str, value: str, label: object, access: WebAccess
-) -> ImageEntry | Unreadable:
+def _entry(place: str, value: str, label: object, access: WebAccess) -> ImageEntry | Unreadable:
+    """The image of a row, or why there is none.
+
+    What we wrote may be read back: a name with a backslash is looked for as it is and as it reads.
+    """
     if isinstance(label, list | dict | tuple | bytes) or hasattr(label, "__array__"):
-        return Unreadable(path=path, reason=f"its class should be a text, not {_kind(label)}")
-    text = "" if label is None or label != label else str(label)  # noqa: PLR0124 - NaN
+        return Unreadable(path=value, reason=f"its class should be a text, not {_kind(label)}")
+    text = "" if label is None or label != label else read_name(str(label))  # noqa: PLR0124 - NaN
     if len(text) > _LONGEST_CLASS:
-        return Unreadable(path=path, reason=f"its class is longer than {_LONGEST_CLASS} characters")
+        return Unreadable(
+            path=value, reason=f"its class is longer than {_LONGEST_CLASS} characters"
+        )
     refusal = access.refusal(value) if is_url(value) else None
-    location = None if refusal else _locate(place, value, access)
-    if location is None:
-        return Unreadable(path=path, reason=refusal or "there is no such file")
+    found = {}
+    is_elsewhere = is_url(value) or is_url(place)
+    names = [value] if is_elsewhere else dict.fromkeys((value, read_name(value)))
+    for name in () if refusal else names:
+        location = _locate(place, name, access)
+        if location is not None:
+            found[name if is_url(name) else Path(name).as_posix()] = location
+    if len(found) > 1:
+        refusal = "it means two files, one by its letters and one that is written so: rename one"
+    if refusal or not found:
+        return Unreadable(path=value, reason=refusal or "there is no such file")
+    path, location = next(iter(found.items()))
     return ImageEntry(path=path, label=text or None, location=location)
 
 
@@ -185,6 +199,7 @@ def _kind(value: object) -> str:
         str: "a text",
         bool: "a truth value",
         bytes: "bytes",
+        type(None): "nothing",
     }
     return kinds.get(type(value), "a number" if isinstance(value, int | float) else "a list")
 
@@ -196,12 +211,8 @@ def _locate(manifest: str, value: str, access: WebAccess) -> Location | None:
     if is_url(manifest):
         folder = manifest.rpartition("/")[0]
         return RemoteLocation(f"{folder}/{PurePosixPath(value).as_posix()}", version=None)
-    # What we wrote may be read back: a name with a backslash is looked for as it is first.
-    for name in dict.fromkeys((value, read_name(value))):
-        file = Path(manifest).parent / name
-        try:
-            if file.is_file():
-                return FileLocation(str(file))
-        except (OSError, ValueError):  # too long a name, or none that a system can have
-            continue
-    return None
+    file = Path(manifest).parent / value
+    try:
+        return FileLocation(str(file)) if file.is_file() else None
+    except (OSError, ValueError):  # too long a name, or none that a system can have
+        return None

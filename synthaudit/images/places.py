@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from synthaudit.errors import UsageError
 from synthaudit.images.web import WebAccess, client_options
+from synthaudit.names import write_name
 
 _MARK: Final = "://"
 _WILD: Final = "*?["
@@ -38,8 +39,10 @@ def reach(url: str, access: WebAccess | None = None) -> tuple[Any, str]:
 
     try:
         files, path = fsspec.core.url_to_fs(url, **client_options(url, access=access))
-    except (ImportError, ValueError) as error:
-        raise UsageError(f"{url} cannot be reached: {error}") from error
+    # Each kind of storage raises errors of its own, some when it is only made.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{write_name(url)} cannot be reached: {reason}") from error
     return files, path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from collections.abc import Callable
 from functools import partial
@@ -76,6 +77,11 @@ def _index(
             f"{called} is not a complete uncompressed tar file ({error}); "
             "unpack a compressed one with gunzip, or fetch it again."
         ) from error
+    size = stream.seek(0, os.SEEK_END)
+    last = max((member.offset_data + member.size for member in images), default=0)
+    # A cut header is passed over in silence, as if the archive ended there.
+    if last > size or 0 < size - archive.offset < tarfile.BLOCKSIZE:
+        raise DataError(f"{called} is not a complete tar file: it was cut off. Fetch it again.")
     return [
         ImageEntry(
             path=f"{name}/{member.name}",
@@ -101,7 +107,7 @@ def _read_label(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str | None
     if not lower.endswith((*_CLASS_SUFFIXES, ".json")) or member.size > 1_000_000:
         return None
     stream = archive.extractfile(member)
-    text = stream.read().decode("utf-8", "replace").strip() if stream else ""
+    text = stream.read().decode("utf-8", "surrogateescape").strip() if stream else ""
     if not lower.endswith(".json"):
         return text or None
     try:

@@ -19,6 +19,7 @@ from synthaudit.errors import UsageError
 from synthaudit.images.opening import open_source
 from synthaudit.names import is_odd, read_name, write_name
 from tests.conftest import Run
+from tests.pictures import encoded, picture
 
 ODD = [
     b"\xff\xfe.jpg",
@@ -150,9 +151,23 @@ def test_what_was_written_is_read_back_as_a_manifest(
     again = open_source(manifest)
     manifest.unlink()
     assert not again.unreadable
+    # However often it is written and read.
+    assert [entry.path for entry in again.entries] == [entry.path for entry in whole.entries]
     assert [entry.location.read() for entry in again.entries] == [
         entry.location.read() for entry in whole.entries
     ]
+
+
+def test_a_row_that_may_mean_two_files_means_neither(tmp_path: Path) -> None:
+    for number, name in enumerate((b"p\xe9.jpg", b"p\\xe9.jpg", b"q.jpg")):
+        (tmp_path / os.fsdecode(name)).write_bytes(encoded(picture(number)))
+    (tmp_path / "list.csv").write_text("path\np\\xe9.jpg\np\\\\xe9.jpg\nq.jpg\n")
+    found = open_source(tmp_path / "list.csv")
+    (lost,) = found.unreadable
+    assert "it means two files" in lost.reason
+    assert [entry.path for entry in found.entries] == [r"p\\xe9.jpg", "q.jpg"]
+    first = found.entries[0].location.read()
+    assert first == (tmp_path / os.fsdecode(b"p\\xe9.jpg")).read_bytes()
 
 
 def test_paths_that_no_system_can_have_are_refused() -> None:
