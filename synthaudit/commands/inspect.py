@@ -53,18 +53,11 @@ def inspect(
     from synthaudit.reporting.inspection import print_inspection, write_inspection
     from synthaudit.result.writing import (
         json_text,
-        refuse_beside,
-        refuse_file,
-        refuse_unwritable,
+        refuse_outputs,
         write_table,
     )
 
-    if out is not None:
-        refuse_file(out)
-        refuse_beside(out, "sweep.json", "a sweep")
-        refuse_beside(out, "scores.json", "an audit")
-    if keep is not None:
-        refuse_unwritable(keep)
+    refuse_outputs(out, keep, own="inspection.json")
     with Listener(quiet=quiet) as listener:
         found = run(folder, progress=listener, **settings)
         if out is not None:

@@ -124,18 +124,11 @@ def audit_and_print(
     from synthaudit.reporting.files import write_all
     from synthaudit.result.writing import (
         json_text,
-        refuse_beside,
-        refuse_file,
-        refuse_unwritable,
+        refuse_outputs,
         write_table,
     )
 
-    if out is not None:
-        refuse_file(out)
-        refuse_beside(out, "sweep.json", "a sweep")
-        refuse_beside(out, "inspection.json", "an inspection")
-    if keep is not None:
-        refuse_unwritable(keep)
+    refuse_outputs(out, keep, own="scores.json")
     with Listener(quiet=quiet) as listener:
         audit = run(real, synthetic, progress=listener, **settings)
         if out is not None:

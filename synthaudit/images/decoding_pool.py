@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from threading import Lock, Thread
 from typing import Any, Final
 
@@ -176,7 +176,8 @@ def worker_processes(workers: int | None) -> Any:
     """The executor whose processes all audits of this process share; None is one a core."""
     import loky
 
-    _start_trackers()
+    with _STARTING:
+        _start_trackers()
     return loky.get_reusable_executor(
         max_workers=workers or cores(),
         timeout=_IDLE_SECONDS,
@@ -186,24 +187,24 @@ def worker_processes(workers: int | None) -> Any:
     )
 
 
+@cache
 def _start_trackers() -> None:
     """Start the processes that clear up after the others, who would start them as they are."""
     from multiprocessing import resource_tracker
 
     from loky.backend import resource_tracker as own_tracker
 
-    with _STARTING:
-        before = {name: os.environ.get(name) for name in _SAFE_PATH}
-        os.environ.update(_SAFE_PATH)
-        try:
-            resource_tracker.ensure_running()
-            own_tracker.ensure_running()
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+    before = {name: os.environ.get(name) for name in _SAFE_PATH}
+    os.environ.update(_SAFE_PATH)
+    try:
+        resource_tracker.ensure_running()
+        own_tracker.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _no_pixels(frame: Frame) -> Pixels:

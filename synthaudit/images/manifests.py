@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -70,9 +71,15 @@ def rows_of(place: str, table: pd.DataFrame) -> list[Row]:
         DataError: there is no column ``path``, or two.
     """
     found = _columns(place, [str(name) for name in table.columns])
-    path, label = (None if at is None else table.iloc[:, at].tolist() for at in found)
-    assert path is not None
-    return list(zip(path, label or [None] * len(path), strict=True))
+    return list(zip(*(_values(table, at) for at in found), strict=True))
+
+
+def _values(table: pd.DataFrame, at: int | None) -> list[object]:
+    """A column; what is missing is None, and not NaN, NaT or NA as the column's kind has it."""
+    if at is None:
+        return [None] * len(table)
+    column = table.iloc[:, at]
+    return [None if gone else own for own, gone in zip(column.tolist(), column.isna(), strict=True)]
 
 
 def _csv_rows(place: str, text: str) -> list[Row]:
@@ -143,7 +150,7 @@ def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
     repeats = 0
     for number, (value, label) in enumerate(rows, start=1):
         if not isinstance(value, str) or not value.strip():
-            is_empty = value is None or value != value or value == "" or isinstance(value, str)  # noqa: PLR0124
+            is_empty = isinstance(value, str) or _is_missing(value)
             reason = "is empty" if is_empty else f"should be a text, not {_kind(value)}"
             unreadable.append(Unreadable(path=f"row {number}", reason=f"its path {reason}"))
             continue
@@ -171,7 +178,7 @@ def _entry(place: str, value: str, label: object, access: WebAccess) -> ImageEnt
     """
     if isinstance(label, list | dict | tuple | bytes) or hasattr(label, "__array__"):
         return Unreadable(path=value, reason=f"its class should be a text, not {_kind(label)}")
-    text = "" if label is None or label != label else read_name(str(label))  # noqa: PLR0124 - NaN
+    text = "" if _is_missing(label) else read_name(str(label))
     if len(text) > _LONGEST_CLASS:
         return Unreadable(
             path=value, reason=f"its class is longer than {_LONGEST_CLASS} characters"
@@ -190,6 +197,10 @@ def _entry(place: str, value: str, label: object, access: WebAccess) -> ImageEnt
         return Unreadable(path=value, reason=refusal or "there is no such file")
     path, location = next(iter(found.items()))
     return ImageEntry(path=path, label=text or None, location=location)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _kind(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +44,8 @@ def open_array(place: str) -> VectorTable:
             array = np.load(place, mmap_mode="r", allow_pickle=False)
     # The header is a piece of Python, of which numpy's reader raises nearly anything.
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        # Without the places of objects in memory, which are others each time.
+        reason = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(error).split()))[:200]
         raise DataError(f"{place} cannot be read as a .npy array: {reason}") from error
     if not isinstance(array, np.ndarray):
         array.close()

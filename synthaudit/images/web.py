@@ -65,24 +65,31 @@ def client_options(url: str, *, access: WebAccess | None) -> dict[str, Any]:
 
 async def _patient_client(**options: Any) -> aiohttp.ClientSession:
     """For what the user names, which may be large: only silence ends it."""
+    return _client(options, total=None)
+
+
+async def _limited_client(**options: Any) -> aiohttp.ClientSession:
+    return _client(_with_limits(options), total=TOTAL_SECONDS)
+
+
+async def _guarded_client(**options: Any) -> aiohttp.ClientSession:
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(socket_factory=_public_socket)
+    return _client({**_with_limits(options), "connector": connector}, total=TOTAL_SECONDS)
+
+
+def _client(options: dict[str, Any], *, total: float | None) -> aiohttp.ClientSession:
     import aiohttp
 
     options.pop("loop", None)
     timeout = aiohttp.ClientTimeout(
-        total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
+        total=total, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
     )
     return aiohttp.ClientSession(timeout=timeout, **options)
 
 
-async def _limited_client(**options: Any) -> aiohttp.ClientSession:
-    return _client(options, None)
-
-
-async def _guarded_client(**options: Any) -> aiohttp.ClientSession:
-    return _client(options, _public_socket)
-
-
-def _client(options: dict[str, Any], socket_factory: Any) -> aiohttp.ClientSession:
+def _with_limits(options: dict[str, Any]) -> dict[str, Any]:
     """For the images of a manifest, each of which ends soon."""
     import aiohttp
 
@@ -102,15 +109,7 @@ def _client(options: dict[str, Any], socket_factory: Any) -> aiohttp.ClientSessi
                 self._body = b"".join(parts)
             return self._body
 
-    options.pop("loop", None)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=socket_factory),
-        timeout=aiohttp.ClientTimeout(
-            total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
-        ),
-        response_class=Limited,
-        **options,
-    )
+    return {**options, "response_class": Limited}
 
 
 def _public_socket(address: Any) -> socket.socket:

@@ -187,7 +187,7 @@ class _Inspector:
             clusters=groups,
         )
         everyone, nobody = np.arange(len(rows)), np.arange(0)
-        found = label_fidelity(learner, everyone, nobody, groups, seed=self.settings.seed)
+        found = label_fidelity(learner, everyone, nobody, seed=self.settings.seed)
         return LabelSection(fidelity=found, names=names, rows=rows)
 
     def _provenance(self, repeats: Repeats, method: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.errors import StorageError, UsageError
 
@@ -19,6 +19,34 @@ if TYPE_CHECKING:
 def json_text(contents: Mapping[str, Any]) -> str:
     """The text of a result file such as ``scores.json``."""
     return json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_RESULTS: Final = {
+    "scores.json": "an audit",
+    "sweep.json": "a sweep",
+    "inspection.json": "an inspection",
+}
+
+
+def refuse_outputs(out: Path | None, keep: Path | None, *, own: str) -> None:
+    """Refuse before the work where its results cannot go, or would take the place of others.
+
+    Args:
+        out: folder for results, if any.
+        keep: file for the list of ``--keep``, if any.
+        own: the file that tells results of this kind.
+
+    Raises:
+        StorageError: it cannot be written there.
+        UsageError: the folder holds results of another kind.
+    """
+    if out is not None:
+        refuse_file(out)
+        for file, what in _RESULTS.items():
+            if file != own:
+                refuse_beside(out, file, what)
+    if keep is not None:
+        refuse_unwritable(keep)
 
 
 def refuse_beside(folder: Path, file: str, what: str) -> None:

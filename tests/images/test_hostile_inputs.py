@@ -89,6 +89,7 @@ REFUSED = {
     "another negative size": (".tar", with_size(b"\xff" * 12)),
     "a size beyond numbers": (".tar", with_size(b"\x80" + b"\xff" * 11)),
     "a list of classes": (".parquet", table(path=["a.png"], **{"class": [["x", "y"]]})),
+    "paths that are lists": (".parquet", table(path=[["a.png", "b.png"]])),
     "paths that are numbers": (".parquet", table(path=[1, 2])),
     "lists of several lengths": (".parquet", table(embedding=[[1.0, 2.0], [3.0]])),
     "half a table": (".parquet", table(path=["a.png"])[:-10]),
@@ -134,6 +135,16 @@ def test_what_can_be_used_of_it_is_used(tmp_path: Path) -> None:
     found = open_source(tmp_path / "x.tar")
     assert isinstance(found, Collection)
     assert [entry.path for entry in found.entries] == ["x.tar//etc/b.png", "x.tar/a.png"]
+
+
+def test_classes_of_numbers_may_be_missing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.png").write_bytes(IMAGE)
+    classes = pd.array([5, None], dtype="Int64")
+    (tmp_path / "x.parquet").write_bytes(table(path=["a.png", "b.png"], **{"class": classes}))
+    found = open_source(tmp_path / "x.parquet")
+    assert isinstance(found, Collection)
+    assert [entry.label for entry in found.entries] == ["5", None]
 
 
 WHOLE = {

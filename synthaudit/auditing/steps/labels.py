@@ -108,7 +108,6 @@ def judge_labels(samples: Samples, context: Context) -> LabelSection | None:
         learner,
         np.flatnonzero(samples.is_synthetic[known]),
         np.flatnonzero(~samples.is_synthetic[known]),
-        samples.groups[known],
         seed=context.settings.seed,
     )
     judged = known[samples.is_synthetic[known]]

@@ -50,7 +50,7 @@ class LabelFidelity:
 
 
 def label_fidelity(
-    learner: Learner, judged: Integers, reference: Integers, groups: Integers, *, seed: int = 0
+    learner: Learner, judged: Integers, reference: Integers, *, seed: int = 0
 ) -> LabelFidelity:
     """Let up to three probes judge every image without its label.
 
@@ -59,15 +59,14 @@ def label_fidelity(
     both. What their scores are worth is learnt from the labels (``fit_label_noise``).
 
     Args:
-        learner: of all images.
+        learner: of all images; folds keep its clusters together.
         judged: (m,) rows of the images to judge.
         reference: (r,) rows of others of the same classes; empty where there are none.
-        groups: (n,) near-duplicates of all images, -1 for images alone: folds keep them together.
         seed: of the folds.
     """
     given = learner.target[judged]
     rng = stream(seed, "label fidelity")
-    fold = grouped_folds(given, groups[judged], folds=_FOLDS, rng=rng)
+    fold = grouped_folds(given, learner.clusters[judged], folds=_FOLDS, rng=rng)
     parts = [
         (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(_FOLDS)
     ]

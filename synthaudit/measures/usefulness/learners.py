@@ -49,6 +49,10 @@ class Learner(Protocol):
         """(n,) class numbers."""
 
     @property
+    def clusters(self) -> Integers:
+        """(n,) near-duplicate clusters, -1 for images alone."""
+
+    @property
     def classes(self) -> int:
         """K, how many classes there are."""
 

@@ -27,11 +27,6 @@ class LinearProbe:
         scores: Floats = rows @ self.weights + self.offsets
         return scores
 
-    def classify(self, rows: Vectors) -> Integers:
-        """(n,) the class with the highest score."""
-        chosen: Integers = self.scores(rows).argmax(axis=1)
-        return chosen
-
 
 def fit_probe(
     rows: Vectors,

@@ -38,7 +38,7 @@ def judge(
     )
     learner = kind(rows=rows, target=target, clusters=groups, classes=CLASSES)
     everyone, count = np.arange(len(rows)), len(judged.target)
-    return label_fidelity(learner, everyone[:count], everyone[count:], groups, seed=seed)
+    return label_fidelity(learner, everyone[:count], everyone[count:], seed=seed)
 
 
 def drawn(count: int, seed: int, *, apart: float = 1.6) -> LabelledRows:
