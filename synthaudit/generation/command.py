@@ -103,13 +103,15 @@ class CommandGenerator:
             facts: dict[str, Any] = {"seconds": round((time.perf_counter() - start) / len(jobs), 4)}
             if done.stderr.strip():
                 facts["stderr"] = done.stderr.strip()[-_SHOWN:]
-            for place in range(len(jobs)):
+            for place, job in enumerate(jobs):
                 file = _image_of(Path(scratch), f"{place:05d}")
                 if file is None:
                     refused = {"refused": "the program left no image"}
                     yield Made(image=None, facts={**facts, **refused})
                 else:
-                    yield Made(image=None, data=file.read_bytes(), facts=facts)
+                    made = Made(image=None, data=file.read_bytes(), facts=facts)
+                    made.refuse_broken(job, options.command[0])
+                    yield made
 
     def _call(self, options: CommandOptions, text: str) -> subprocess.CompletedProcess[str]:
         name = options.command[0]

@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from synthaudit.errors import PlanError
+from synthaudit.errors import GeneratorError, PlanError
+from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.validation import explain
 
 
@@ -47,6 +48,28 @@ class Made:
     image: Image.Image | None
     data: bytes | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def refuse_broken(self, job: Job, whose: str) -> None:
+        """Refuse the file of an image that does not decode: such an image was not made.
+
+        Args:
+            job: what was asked for.
+            whose: who made it.
+
+        Raises:
+            GeneratorError: it does not.
+        """
+        if self.data is None:
+            return
+        try:
+            open_rgb(self.data)
+        except UnreadableImage as error:
+            if error.is_lasting:
+                of = "" if job.subject is None else f" of {job.subject!r}"
+                raise GeneratorError(
+                    f"{whose} made a broken image (number {job.number}{of}, seed {job.seed}: "
+                    f"{error}), which was not kept: mend it and start again with --resume."
+                ) from error
 
 
 class Generator(Protocol):

@@ -56,7 +56,7 @@ class VerifiedGenerator:
         """As ``Generator``: an image a job, in order."""
         with GENERATORS.blaming(self._registered):
             made = iter(self._generator.make(jobs))
-        for number in range(len(jobs)):
+        for number, job in enumerate(jobs):
             with GENERATORS.blaming(self._registered):
                 found = next(made, None)
             if not isinstance(found, Made):
@@ -65,6 +65,7 @@ class VerifiedGenerator:
                     f"for each of {len(jobs)} jobs, but number {number + 1} was "
                     f"{'missing' if found is None else type(found).__name__}: mend its package."
                 )
+            found.refuse_broken(job, f"the generator {self._registered!r}")
             yield found
 
     def count_cut_words(self, prompt: str) -> int:

@@ -162,17 +162,27 @@ def _job(plan: Plan, values: Mapping[str, int], subjects: Sequence[str], slot: i
     texts = _placeholders(plan)
     words = {name: _label(chosen[name]) for name in plan.axes if name in texts}
     words[SUBJECT] = subject or ""
-    options = {
+    options: dict[str, Any] = {
         name: fill(value, words) if isinstance(value, str) else value
         for name, value in plan.generator.options.items()
     }
+    own = _filled(chosen, words, [n for n in plan.axes if n not in texts])
+    inner = {name: own.pop(name) for name in _inner_options(plan) if name in own}
+    if inner:
+        options["options"] = {**options["options"], **inner}
     return Job(
         prompt=compose(plan.prompt, words),
         subject=subject,
         number=number,
         seed=seed_of(plan.seed, subject, number),
-        options={**options, **_filled(chosen, words, [n for n in plan.axes if n not in texts])},
+        options={**options, **own},
     )
+
+
+def _inner_options(plan: Plan) -> Sequence[str]:
+    """Keys of what a generator hands on to another program, such as ``command``; axes too."""
+    inner = plan.generator.options.get("options")
+    return [str(name) for name in inner] if isinstance(inner, Mapping) else []
 
 
 def _filled(
@@ -271,9 +281,10 @@ def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) ->
         name = min(loose)
         hint = nearest_name(name, [*plan.axes, SUBJECT, ARTICLE])
         raise PlanError(f"the prompt uses {{{name}}}, but there is no such axis; {hint}")
+    inner = _inner_options(plan) if "options" in options else []
     for name in plan.axes:
-        if name not in texts and name not in options:
-            hint = nearest_name(name, [*options, *texts])
+        if name not in texts and name not in (*options, *inner):
+            hint = nearest_name(name, [*options, *inner, *texts])
             raise PlanError(
                 f"axis {name!r} is neither in the prompt, as {{{name}}}, nor an option of the "
                 f"generator {plan.generator.name}; {hint}"

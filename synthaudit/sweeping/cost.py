@@ -99,8 +99,8 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Cos
 
 
 def has_begun(folder: Path) -> bool:
-    """Whether there is a store of images."""
-    return (folder / "store" / "manifest.sqlite").is_file()
+    """Whether there is a store of images; its manifest may be lost."""
+    return (folder / "store").is_dir()
 
 
 def _count(

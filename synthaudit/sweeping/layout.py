@@ -25,6 +25,7 @@ class LaidOutArm:
         root: the folder of its images.
         entries: by slot.
         refused: how many images the generator refused to make.
+        reason: why it refused one of them, in its own words; None where it refused none.
         seconds: what the images took.
     """
 
@@ -32,7 +33,13 @@ class LaidOutArm:
     root: Path
     entries: dict[int, ImageEntry]
     refused: int
+    reason: str | None
     seconds: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is to come any more."""
+        return len(self.entries) + self.refused >= len(self.arm.jobs)
 
     def collection(self, slots: Sequence[int]) -> Collection:
         """Some of its images."""
@@ -52,11 +59,13 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
         )
         for place, slot in lay_out(root, arm, done)
     }
+    refused = [stored.refused for stored in done.values() if stored.file is None]
     return LaidOutArm(
         arm=arm,
         root=root,
         entries=entries,
-        refused=sum(stored.file is None for stored in done.values()),
+        refused=len(refused),
+        reason=next(iter(refused), None),
         seconds=float(sum(stored.seconds for stored in done.values())),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import Generator, Job, Made, recipe_digest, recipe_of
 from synthaudit.progress import Progress
 from synthaudit.sweeping.arms import Arm
@@ -92,7 +93,10 @@ class Production:
             for chunk in _chunks(slots):
                 if self.is_spent:
                     return
-                self._make_chunk([slot for slot in chunk if slot.digest not in found], chunk)
+                try:
+                    self._make_chunk([slot for slot in chunk if slot.digest not in found], chunk)
+                except GeneratorError as error:
+                    raise GeneratorError(f"arm {arm}: {error}") from error
 
     def _make_chunk(self, missing: Sequence[ImageSlot], chunk: Sequence[ImageSlot]) -> None:
         """Make what a chunk lacks.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from synthaudit.auditing.image_reader import ImageReader, open_reader
 from synthaudit.embedding.choice import take_embedder
-from synthaudit.errors import Unfinished, UsageError
+from synthaudit.errors import GeneratorError, Unfinished, UsageError
 from synthaudit.images.places import is_url
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, Progress, listening
@@ -17,6 +18,7 @@ from synthaudit.result.writing import refuse_beside
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
 from synthaudit.sweeping.layout import (
+    LaidOutArm,
     common_slots,
     lay_out_arm,
     measure_together,
@@ -31,6 +33,7 @@ from synthaudit.sweeping.store import Store
 from synthaudit.sweeping.summary import MeasuredArms, Summary
 
 _LEAST_SLOTS = 8
+_MENDING = "mend it (of command change the version too, or raise images_per_arm) and start again."
 _RACE_SHARES = (0.25, 0.5, 1.0)
 
 
@@ -160,14 +163,12 @@ class _Runner:
                 self.folder / "arms",
                 removed,
             )
-        laid = [lay_out_arm(self.folder, arm, self.production) for arm in self.arms]
+        everything = [lay_out_arm(self.folder, arm, self.production) for arm in self.arms]
+        laid, left_out = self._without_refused(everything)
         racing = [item for item in laid if item.arm.name not in self.dropped_at]
         everywhere, slots = common_slots(laid), common_slots(racing)
         if len(slots) < _LEAST_SLOTS:
-            raise Unfinished(
-                f"only {len(slots)} images are there of every arm, too few to compare: start again "
-                "with --resume, or wait for the other shards."
-            )
+            self._refuse_too_few(racing, len(slots))
         self.progress.start("comparing arms", 0)
         real = self.prepared.real
         evidence = measure_together(real, racing, slots, self.reader)
@@ -189,8 +190,42 @@ class _Runner:
                 seed=self.plan.seed,
             ),
             made=self.production.made,
+            left_out=left_out,
         )
         return Summary(self.prepared, self.folder, self.reader, measured, self.audited).write()
+
+    def _without_refused(
+        self, laid: Sequence[LaidOutArm]
+    ) -> tuple[list[LaidOutArm], dict[str, str]]:
+        """The arms that can be compared, and why the generator's refusals leave others out."""
+        few = {
+            item.arm.name: f"the generator refused {item.refused:,} of its {len(item.arm.jobs):,} "
+            f"images ({item.reason})"
+            for item in laid
+            if item.is_whole and len(item.entries) < _LEAST_SLOTS
+        }
+        if len(few) == len(laid):
+            name, why = next(iter(few.items()))
+            raise GeneratorError(
+                f"no arm has {_LEAST_SLOTS} images, the fewest that can be compared; of {name} "
+                f"{why}: {_MENDING}"
+            )
+        for name, why in few.items():
+            LOGGER.warning("arm %s is left out: %s.", name, why)
+            shutil.rmtree(self.folder / "arms" / name, ignore_errors=True)
+        return [item for item in laid if item.arm.name not in few], few
+
+    def _refuse_too_few(self, racing: Sequence[LaidOutArm], count: int) -> None:
+        refused = sum(item.refused for item in racing)
+        if refused and all(item.is_whole for item in racing):
+            raise GeneratorError(
+                f"only {count} images are there of every arm, too few to compare, for the "
+                f"generator refused {refused:,}: {_MENDING}"
+            )
+        raise Unfinished(
+            f"only {count} images are there of every arm, too few to compare: start again with "
+            "--resume, or wait for the other shards."
+        )
 
     def _produce(self) -> None:
         images = self.plan.images_per_arm
@@ -210,10 +245,15 @@ class _Runner:
 
     def _race(self, stage: int, rounds: int) -> None:
         """Drop the arms that the leader beats beyond noise."""
-        racing = [arm for arm in self.arms if arm.name not in self.dropped_at]
-        laid = [lay_out_arm(self.folder, arm, self.production) for arm in racing]
-        slots = common_slots(laid)
-        if len(racing) < 2 or len(slots) < _LEAST_SLOTS:
+        there = [
+            lay_out_arm(self.folder, arm, self.production)
+            for arm in self.arms
+            if arm.name not in self.dropped_at
+        ]
+        # Arms that the generator refuses to make take no part.
+        laid = [item for item in there if len(item.entries) >= _LEAST_SLOTS]
+        slots = common_slots(laid) if laid else []
+        if len(laid) < 2 or len(slots) < _LEAST_SLOTS:
             return
         lost = excluded_by_race(
             measure_together(self.prepared.real, laid, slots, self.reader),
@@ -221,7 +261,7 @@ class _Runner:
             comparisons=rounds * max(len(self.arms) - 1, 1),
             seed=self.plan.seed,
         )
-        self.dropped_at |= {racing[number].name: stage for number in lost}
-        left = len(racing) - len(lost)
-        LOGGER.info("race: %d of %d arms go on after %d images each.", left, len(racing), stage)
+        self.dropped_at |= {laid[number].arm.name: stage for number in lost}
+        left = len(there) - len(lost)
+        LOGGER.info("race: %d of %d arms go on after %d images each.", left, len(there), stage)
         self.progress.start("making images", left * self.plan.images_per_arm)

@@ -7,7 +7,9 @@ import json
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,10 +18,14 @@ from PIL import Image
 
 from synthaudit.errors import StorageError
 from synthaudit.generation.jobs import Made
-from synthaudit.images.decoding import open_image
+from synthaudit.images.decoding import UnreadableImage, open_image, open_rgb
+from synthaudit.progress import LOGGER
 
 _PATIENCE_SECONDS: Final = 60.0
 _ASKED_AT_ONCE: Final = 500
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_MANIFEST: Final = "manifest.sqlite"
+_COLUMNS: Final = "digest, file, seconds, refused, recipe, facts, bytes"
 _SUFFIX_OF: Final = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 
 
@@ -53,6 +59,9 @@ class Stored:
 class Store:
     """Images by the digest of their recipe, with a manifest beside them.
 
+    The images count, not the manifest: one that is damaged or gone is made again from them, and a
+    file that was cut since is no image.
+
     Args:
         folder: made if need be; several processes may share it.
 
@@ -64,14 +73,10 @@ class Store:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # The default journal, not a write-ahead one, which shared folders do not bear.
-            self._manifest = sqlite3.connect(
-                folder / "manifest.sqlite", timeout=_PATIENCE_SECONDS, isolation_level=None
-            )
-            self._manifest.execute(
-                "CREATE TABLE IF NOT EXISTS images (digest TEXT PRIMARY KEY, file TEXT, "
-                "seconds REAL, refused TEXT, recipe TEXT, facts TEXT)"
-            )
+            try:
+                self._manifest = self._open()
+            except sqlite3.DatabaseError as error:
+                self._manifest = self._open_another(error)
         except (OSError, sqlite3.Error) as error:
             raise StorageError(
                 f"the store {folder} cannot be used ({error}): choose another folder with --out."
@@ -82,20 +87,22 @@ class Store:
         self._manifest.close()
 
     def find(self, digests: Iterable[str]) -> dict[str, Stored]:
-        """What the store has of some digests; images whose file is gone are not there."""
-        wanted, found = list(digests), {}
+        """What the store has of some digests; images whose file is gone or cut are not there."""
+        wanted, found, noted = list(digests), {}, set()
         for start in range(0, len(wanted), _ASKED_AT_ONCE):
             part = wanted[start : start + _ASKED_AT_ONCE]
             marks = ",".join("?" * len(part))
             rows = self._ask(
-                f"SELECT digest, file, seconds, refused FROM images WHERE digest IN ({marks})",  # noqa: S608 - marks only
+                "SELECT digest, file, seconds, refused, bytes FROM images "  # noqa: S608 - marks only
+                f"WHERE digest IN ({marks})",
                 part,
             )
-            for digest, name, seconds, refused in rows:
+            for digest, name, seconds, refused, size in rows:
+                noted.add(digest)
                 file = None if name is None else self.folder / name
-                if file is None or file.is_file():
+                if file is None or _has_size(file, size):
                     found[digest] = Stored(file=file, seconds=seconds, refused=refused)
-        return found
+        return found | self._adopt([digest for digest in wanted if digest not in noted])
 
     def keep(self, digest: str, made: Made, recipe: Mapping[str, Any], codec: Codec) -> Stored:
         """Write an image and note it; the note comes last.
@@ -105,28 +112,38 @@ class Store:
         """
         seconds = float(made.facts.get("seconds", 0.0))
         refused = made.facts.get("refused")
-        name = None
+        name, data = None, b""
         if refused is None:
-            data = made.data
-            suffix = _suffix_of(data) if data is not None else _SUFFIX_OF[codec.format]
-            if data is None:
+            suffix = _SUFFIX_OF[codec.format]
+            if made.data is not None:
+                data, suffix = made.data, _suffix_of(made.data)
+            else:
                 assert made.image is not None
                 data = codec.encode(made.image)
             name = f"{digest[:2]}/{digest}{suffix}"
             self._write(self.folder / name, data)
-        self._ask(
-            "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                digest,
-                name,
-                seconds,
-                refused,
-                json.dumps(recipe, ensure_ascii=False, default=str),
-                json.dumps(dict(made.facts), ensure_ascii=False, default=str),
-            ],
-        )
+        texts = [
+            json.dumps(dict(own), ensure_ascii=False, default=str) for own in (recipe, made.facts)
+        ]
+        self._note([digest, name, seconds, refused, *texts, len(data)])
         file = None if name is None else self.folder / name
         return Stored(file=file, seconds=seconds, refused=refused)
+
+    def _adopt(self, digests: Iterable[str]) -> dict[str, Stored]:
+        """Images that are there without a note, for the manifest is younger than they."""
+        listed: dict[str, dict[str, Path]] = {}
+        found = {}
+        for digest in digests:
+            place = digest[:2]
+            if place not in listed:
+                files = (self.folder / place).glob("[!.]*")
+                listed[place] = {file.stem: file for file in files}
+            file = listed[place].get(digest)
+            if file is not None and _is_image(file):
+                name = f"{place}/{file.name}"
+                self._note([digest, name, 0.0, None, None, None, file.stat().st_size])
+                found[digest] = Stored(file=file, seconds=0.0, refused=None)
+        return found
 
     def _write(self, file: Path, data: bytes) -> None:
         try:
@@ -149,14 +166,77 @@ class Store:
                 "start again with --resume; what is made stays."
             ) from error
 
+    def _note(self, values: Iterable[Any]) -> None:
+        statement = f"INSERT OR REPLACE INTO images ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        self._ask(statement, values)
+
     def _ask(self, statement: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
+        own = list(values)
         try:
-            return self._manifest.execute(statement, list(values)).fetchall()
-        except sqlite3.Error as error:
+            try:
+                return self._manifest.execute(statement, own).fetchall()
+            except sqlite3.DatabaseError as error:
+                self._manifest.close()
+                self._manifest = self._open_another(error)
+                return self._manifest.execute(statement, own).fetchall()
+        except (OSError, sqlite3.Error) as error:
             raise StorageError(
                 f"the manifest in {self.folder} cannot be used ({error}): free some space and "
                 "start again with --resume."
             ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        # The default journal, not a write-ahead one, which shared folders do not bear.
+        opened = sqlite3.connect(
+            self.folder / _MANIFEST, timeout=_PATIENCE_SECONDS, isolation_level=None
+        )
+        try:
+            opened.execute(
+                "CREATE TABLE IF NOT EXISTS images (digest TEXT PRIMARY KEY, file TEXT, "
+                "seconds REAL, refused TEXT, recipe TEXT, facts TEXT, bytes INTEGER)"
+            )
+            known = {row[1] for row in opened.execute("PRAGMA table_info(images)")}
+            if "bytes" not in known:
+                # Another process may add it meanwhile.
+                with suppress(sqlite3.OperationalError):
+                    opened.execute("ALTER TABLE images ADD COLUMN bytes INTEGER")
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _open_another(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """In place of a damaged manifest; raises the error if it is of another kind."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
+            raise error
+        aside = self.folder / f"{_MANIFEST}.damaged-{time.time_ns()}"
+        os.replace(self.folder / _MANIFEST, aside)
+        (self.folder / f"{_MANIFEST}-journal").unlink(missing_ok=True)
+        LOGGER.warning(
+            "the manifest of the store was damaged; it was set aside as %s and is made again from "
+            "the images. What a generator refused to make it is asked for again.",
+            aside,
+        )
+        return self._open()
+
+
+def _has_size(file: Path, size: int | None) -> bool:
+    """Whether a file is there, as long as it was when it was noted, if that was."""
+    try:
+        status = file.stat()
+    except OSError:
+        return False
+    return size is None or status.st_size == size
+
+
+def _is_image(file: Path) -> bool:
+    try:
+        open_rgb(file.read_bytes())
+    except OSError:
+        return False
+    except UnreadableImage as error:
+        return not error.is_lasting
+    return True
 
 
 def _suffix_of(data: bytes) -> str:

@@ -28,13 +28,14 @@ class MeasuredArms:
     """How far a sweep has come: the images that there are, and what they measure.
 
     Attributes:
-        laid: every arm of the plan.
+        laid: every arm of the plan that can be compared.
         everywhere: slots that all of them have.
         slots: slots that all arms have that the race left.
         dropped_at: by name of the arms that it dropped, at how many images.
         whole: evidence of all arms; None with too few slots.
         ranking: of the arms that the race left.
         made: images of this run.
+        left_out: by name of the other arms, why.
     """
 
     laid: Sequence[LaidOutArm]
@@ -44,6 +45,7 @@ class MeasuredArms:
     whole: ArmEvidence | None
     ranking: Ranking
     made: int
+    left_out: Mapping[str, str]
 
     @property
     def survivors(self) -> list[LaidOutArm]:
@@ -167,6 +169,7 @@ class Summary:
             notes.append(f"Arms are compared at {compared:,} images each, not at {images:,}.")
         if refused:
             notes.append(f"{refused:,} images were refused by the generator and not scored.")
+        notes += [f"Arm {arm} is left out: {why}." for arm, why in self.measured.left_out.items()]
         if self.measured.dropped_at:
             count = len(self.measured.dropped_at)
             notes.append(
