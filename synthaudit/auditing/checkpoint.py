@@ -9,6 +9,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.arrays import Integers, Singles, Vectors
+from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.measures.detection.assignment import Assignment
 from synthaudit.measures.detection.cross_validation import CrossValidate, OutOfFold
 from synthaudit.measures.search.neighbours import CandidateSearch, Found, is_exact
@@ -118,7 +120,10 @@ class Checkpoint:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as draft:
+            clear(self._folder)
+            with tempfile.NamedTemporaryFile(
+                dir=self._folder, prefix=draft_prefix(), delete=False
+            ) as draft:
                 np.savez(draft, **arrays)  # type: ignore[arg-type]
             os.replace(draft.name, self._folder / f"{name}.npz")
         except OSError as error:
@@ -146,5 +151,6 @@ def _forget_the_old(folder: Path) -> None:
     """Audits that nobody went on with."""
     limit = time.time() - _DAYS_KEPT * 86_400
     for old in folder.glob("*") if folder.is_dir() else ():
-        if old.stat().st_mtime < limit:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another process may be at it
+            if old.stat().st_mtime < limit:
+                shutil.rmtree(old, ignore_errors=True)

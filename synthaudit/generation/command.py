@@ -21,6 +21,7 @@ from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
 from synthaudit.generation.references import References
 from synthaudit.images.folders import IMAGE_SUFFIXES
+from synthaudit.leftovers import scratch_folder
 
 _SHOWN: Final = 400
 
@@ -83,9 +84,9 @@ class CommandGenerator:
         return parse_options(CommandOptions, self.name, job.options)
 
     def _run(self, options: CommandOptions, jobs: Sequence[Job]) -> Iterator[Made]:
-        with tempfile.TemporaryDirectory(prefix="synthaudit-command-") as scratch:
+        with scratch_folder() as scratch:
             asked = {
-                "folder": scratch,
+                "folder": str(scratch),
                 "jobs": [
                     {
                         "file": f"{place:05d}",
@@ -104,7 +105,7 @@ class CommandGenerator:
             if done.stderr.strip():
                 facts["stderr"] = done.stderr.strip()[-_SHOWN:]
             for place, job in enumerate(jobs):
-                file = _image_of(Path(scratch), f"{place:05d}")
+                file = _image_of(scratch, f"{place:05d}")
                 if file is None:
                     refused = {"refused": "the program left no image"}
                     yield Made(image=None, facts={**facts, **refused})

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
 from synthaudit.images.shared_batches import SharedBatch, SharedBatches
+from synthaudit.leftovers import clear_semaphores
 from synthaudit.threads import cores
 
 CHUNK_IMAGES: Final = 32
@@ -194,6 +195,7 @@ def _start_trackers() -> None:
 
     from loky.backend import resource_tracker as own_tracker
 
+    clear_semaphores()
     before = {name: os.environ.get(name) for name in _SAFE_PATH}
     os.environ.update(_SAFE_PATH)
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from synthaudit.errors import StorageError
 from synthaudit.images.places import is_url, reach
+from synthaudit.leftovers import scratch_folder
 
 
 @contextmanager
@@ -26,10 +26,10 @@ def destination(out: str | None) -> Iterator[Path | None]:
         yield None if out is None else Path(out)
         return
     files, path = reach(out)
-    with tempfile.TemporaryDirectory(prefix="synthaudit-") as scratch:
-        yield Path(scratch)
+    with scratch_folder() as scratch:
+        yield scratch
         try:
-            for file in sorted(Path(scratch).rglob("*")):
+            for file in sorted(scratch.rglob("*")):
                 if file.is_file():
                     goal = f"{path.rstrip('/')}/{file.relative_to(scratch).as_posix()}"
                     files.makedirs(goal.rpartition("/")[0], exist_ok=True)

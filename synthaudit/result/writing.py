@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.errors import StorageError, UsageError
+from synthaudit.leftovers import clear, draft_prefix
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Contents = str | bytes | pd.DataFrame
 
 
 def json_text(contents: Mapping[str, Any]) -> str:
@@ -101,29 +106,28 @@ def write_table(table: pd.DataFrame, file: Path) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    draft = file.with_name(f".partial-{os.getpid()}-{file.name}")
-    try:
-        table.to_csv(draft, index=False)
-        os.replace(draft, file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"{file} cannot be written ({reason}): choose another file.") from error
+    write_files(file.parent, {file.name: table}, advice="choose another file")
 
 
 def write_files(
-    folder: Path, files: Mapping[str, str | pd.DataFrame], *, replaces: Iterable[str] = ()
+    folder: Path,
+    files: Mapping[str, Contents],
+    *,
+    replaces: Iterable[str] = (),
+    advice: str = "choose another folder with --out",
 ) -> Path:
-    """Write texts and tables (``.parquet`` or ``.csv``) into a folder, by file name.
+    """Write texts, bytes and tables (``.parquet`` or ``.csv``) into a folder, by file name.
 
-    Everything is first written beside its place, then moved there in the order given, so that the
-    last file stands for all; files that others have put into the folder stay.
+    Everything is first written beside its place, then moved there: afterwards all files are those
+    given, or all are as they were; where a run is killed just then, the last file, which stands for
+    all, is not there. Files that others have put into the folder stay.
 
     Args:
         folder: made if need be.
         files: contents by name.
         replaces: names of files that an earlier run may have left; those not written now are
             removed.
+        advice: what to do where it cannot be written.
 
     Raises:
         StorageError: the folder cannot be made or written.
@@ -131,30 +135,61 @@ def write_files(
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+        clear(folder)
+        draft = tempfile.mkdtemp(prefix=draft_prefix(), dir=folder)
+        try:
             for name, contents in files.items():
-                _write(Path(partial) / name, contents)
-            for name in {*replaces} - {*files}:
-                (folder / name).unlink(missing_ok=True)
-            for name in files:
-                os.replace(Path(partial) / name, folder / name)
+                _write(Path(draft) / name, contents)
+            _exchange(Path(draft), folder, list(files), {*replaces} - {*files})
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         if made:
             shutil.rmtree(folder, ignore_errors=True)
         reason = (error.strerror or str(error)).lower()
+        place = folder / next(iter(files)) if len(files) == 1 else folder
         raise StorageError(
-            f"the results cannot be written to {folder} ({reason}): free some space or choose "
-            "another folder with --out."
+            f"the results cannot be written to {place} ({reason}): free some space or {advice}."
         ) from error
     return folder
 
 
-def _write(file: Path, contents: str | pd.DataFrame) -> None:
-    if isinstance(contents, str):
-        file.write_text(contents, encoding="utf-8")
-    elif file.suffix == ".parquet":
-        # Arrow opens no path that is not UTF-8, but writes to what is open.
-        with file.open("wb") as stream:
+def _exchange(draft: Path, folder: Path, names: list[str], others: Iterable[str]) -> None:
+    """Move new files to their place and former ones out of it; all of them, or none."""
+    former = draft / "former"
+    former.mkdir()
+    taken: list[str] = []
+    given: list[str] = []
+    try:
+        for name in [*reversed(names), *others]:
+            if (folder / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{name} there is a folder")
+            if (folder / name).exists():
+                os.replace(folder / name, former / name)
+                taken.append(name)
+        for name in names:
+            os.replace(draft / name, folder / name)
+            given.append(name)
+    except BaseException:
+        for name in given:
+            with suppress(OSError):
+                (folder / name).unlink()
+        for name in reversed(taken):
+            with suppress(OSError):
+                os.replace(former / name, folder / name)
+        raise
+
+
+def _write(file: Path, contents: Contents) -> None:
+    # Arrow opens no path that is not UTF-8, but writes to what is open.
+    with file.open("wb") as stream:
+        if isinstance(contents, str):
+            stream.write(contents.encode())
+        elif isinstance(contents, bytes):
+            stream.write(contents)
+        elif file.suffix == ".parquet":
             contents.to_parquet(stream, index=False)
-    else:
-        contents.to_csv(file, index=False)
+        else:
+            contents.to_csv(stream, index=False)
+        stream.flush()
+        os.fsync(stream.fileno())

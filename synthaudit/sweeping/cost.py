@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthaudit.leftovers import scratch_folder
 from synthaudit.progress import NoProgress
 from synthaudit.sweeping.plan import Budget
 from synthaudit.sweeping.preparation import Prepared
@@ -107,8 +107,8 @@ def _count(
     prepared: Prepared, folder: Path, *, calibrate: bool
 ) -> tuple[list[ArmState], int, float | None, int | None]:
     """How far the arms are, what is missing, and seconds and bytes of an image."""
-    with tempfile.TemporaryDirectory() as elsewhere:
-        store = Store((folder if has_begun(folder) else Path(elsewhere)) / "store")
+    with scratch_folder() as elsewhere:
+        store = Store((folder if has_begun(folder) else elsewhere) / "store")
         try:
             production = _production(prepared, store)
             wanted = {slot.digest for slots in production.slots.values() for slot in slots}

@@ -151,10 +151,15 @@ class Sweep:
             ]
         )
 
-    def write(self, folder: str | Path) -> Path:
+    def write(self, folder: str | Path, *, beside: Mapping[str, bytes] | None = None) -> Path:
         """Write ``sweep.json``, its tables, and the winner as a plan and as prompts.
 
-        The images, the audits of the arms and the pages are only in the folder of the sweep itself.
+        The images, the audits of the arms and the pages are only in the folder of the sweep itself;
+        pages of an earlier one are removed.
+
+        Args:
+            folder: where to.
+            beside: further files by name.
 
         Raises:
             UsageError: the folder holds an audit.
@@ -167,6 +172,7 @@ class Sweep:
         return write_files(
             Path(folder),
             {
+                **(beside or {}),
                 "arms.parquet": self.table(),
                 "images.parquet": self.images,
                 "winner.yaml": yaml.safe_dump(
@@ -175,4 +181,5 @@ class Sweep:
                 "winner.txt": "\n".join(self.recommended.prompts) + "\n",
                 "sweep.json": json_text(self.to_dict()),
             },
+            replaces=("contact-sheet.jpg", "thumbnails.parquet", "report.html"),
         )

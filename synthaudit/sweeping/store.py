@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from PIL import Image
 from synthaudit.errors import StorageError
 from synthaudit.generation.jobs import Made
 from synthaudit.images.decoding import UnreadableImage, open_image, open_rgb
+from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.progress import LOGGER
 
 _PATIENCE_SECONDS: Final = 60.0
@@ -73,6 +73,7 @@ class Store:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            clear(folder)
             try:
                 self._manifest = self._open()
             except sqlite3.DatabaseError as error:
@@ -148,17 +149,16 @@ class Store:
     def _write(self, file: Path, data: bytes) -> None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=file.parent, prefix=".partial-", delete=False
-            ) as draft:
-                try:
-                    draft.write(data)
-                    draft.flush()
-                    os.fsync(draft.fileno())
-                    os.replace(draft.name, file)
-                except OSError:
-                    Path(draft.name).unlink(missing_ok=True)
-                    raise
+            draft = self.folder / f"{draft_prefix()}{file.name}"
+            try:
+                with draft.open("wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.replace(draft, file)
+            except BaseException:
+                draft.unlink(missing_ok=True)
+                raise
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StorageError(

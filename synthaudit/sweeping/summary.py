@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,8 +79,7 @@ class Summary:
     def write(self) -> Sweep:
         """Audit the arms, put the result together, and write it."""
         result = self._assemble()
-        result.write(self.folder)
-        self._write_contact_sheet(result)
+        result.write(self.folder, beside={"contact-sheet.jpg": self._contact_sheet(result)})
         return result
 
     def _assemble(self) -> Sweep:
@@ -212,7 +212,7 @@ class Summary:
             self.audited(audit, place)
         return audit
 
-    def _write_contact_sheet(self, result: Sweep) -> None:
+    def _contact_sheet(self, result: Sweep) -> bytes:
         by_name = {item.arm.name: item for item in self.measured.laid}
         winner = by_name[result.recommended.arm].arm
         columns, column_of = _columns(winner, self.measured.slots)
@@ -226,7 +226,9 @@ class Summary:
                 if slot in item.entries
             }
             rows.append((arm.arm, files))
-        contact_sheet(rows, columns).save(self.folder / "contact-sheet.jpg", quality=88)
+        buffer = io.BytesIO()
+        contact_sheet(rows, columns).save(buffer, "JPEG", quality=88)
+        return buffer.getvalue()
 
 
 def _columns(arm: Arm, slots: Sequence[int]) -> tuple[list[str], dict[int, str]]:
