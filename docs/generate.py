@@ -39,6 +39,7 @@ WIDER = {
     "embedder": "str | Embedder | tuple[torch.nn.Module, Transform]",
     "cache": "Path | str | None",
     "measures": "Sequence[str]",
+    "allow_protocols": "Sequence[str]",
 }
 
 

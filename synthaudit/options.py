@@ -71,6 +71,8 @@ class Options(TypedDict, total=False):
     """Never ask a model hub, nor fetch what a manifest names by URL."""
     allow_private: bool
     """Let manifests name URLs of this machine and its own network."""
+    allow_protocols: Sequence[str]
+    """Let manifests name URLs of a further protocol that fsspec knows; repeatable."""
     engine: Literal["local", "ray"]
     """ray embeds, searches and cross-validates on the Ray cluster that is running."""
     memory: float | None

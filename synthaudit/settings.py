@@ -127,6 +127,12 @@ class Settings(BaseModel):
     allow_private: bool = _option(
         False, "Machine", "Let manifests name URLs of this machine and its own network."
     )
+    allow_protocols: tuple[str, ...] = _option(
+        (),
+        "Machine",
+        "Let manifests name URLs of a further protocol that fsspec knows; repeatable.",
+        flag="--allow-protocol",
+    )
     engine: Literal["local", "ray"] = _option(
         "local",
         "Machine",
@@ -136,7 +142,7 @@ class Settings(BaseModel):
         None,
         "Machine",
         "Gigabytes that vectors may take before they go to disk; default: half of the machine's.",
-        ge=0.0,
+        gt=0.0,
         allow_inf_nan=False,
     )
 
@@ -149,8 +155,9 @@ class Settings(BaseModel):
         plain = {name: _plain(value) for name, value in options.items()}
         if isinstance(plain.get("cache"), str):
             plain["cache"] = Path(plain["cache"])
-        if isinstance(plain.get("measures"), list):
-            plain["measures"] = tuple(plain["measures"])
+        for name in ("measures", "allow_protocols"):
+            if isinstance(plain.get(name), list):
+                plain[name] = tuple(plain[name])
         return plain
 
     def deciding(self) -> dict[str, Any]:
@@ -163,6 +170,7 @@ class Settings(BaseModel):
 CONDITIONS: Final = frozenset(
     {
         "allow_private",
+        "allow_protocols",
         "batch_size",
         "cache",
         "device",

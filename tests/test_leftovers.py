@@ -55,9 +55,7 @@ def test_writing_clears_what_a_killed_run_left(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_scratch_folders_of_killed_runs_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scratch_folders_of_killed_runs_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     script = (
         "import os, signal, tempfile\n"

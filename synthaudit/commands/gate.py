@@ -39,7 +39,9 @@ def gate(
         bool, typer.Option("--certain", help="Pass or fail only beyond doubt, else exit code 3.")
     ] = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write verdict.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write verdict.json into this folder, or this .json.")
+    ] = None,
     github: Annotated[
         bool, typer.Option(help="Annotations and a summary; by itself on GitHub Actions.")
     ] = bool(os.environ.get("GITHUB_ACTIONS")),
@@ -97,6 +99,7 @@ def judge_contents(
     contents: Mapping[str, Any], folder: Path, policy: Policy, baseline: Path | None
 ) -> tuple[Verdict, Any]:
     """Judge the contents of a ``scores.json``, and read the images in its folder."""
+    from synthaudit.errors import DataError
     from synthaudit.gating.comparing import contents_of
     from synthaudit.gating.judging import judge
     from synthaudit.result.reading import read_images
@@ -105,7 +108,10 @@ def judge_contents(
         verdict, images = judge(contents, policy), None
         if any(check.state != "pass" for check in verdict.checks):
             # Only what does not pass needs the images, and pandas takes its second to start.
-            images = read_images(folder)
+            try:
+                images = read_images(folder)
+            except DataError as error:  # it shows the worst of them, and changes no verdict
+                typer.echo(f"warning: {error}", err=True)
         return verdict, images
     old, old_images = contents_of(baseline)
     images = read_images(folder)
@@ -133,7 +139,9 @@ def tell(
     if junit is not None:
         write_files(junit.parent, {junit.name: junit_xml(verdict, images)})
     if out is not None:
-        write_files(out, {"verdict.json": text})
+        is_file = out.suffix == ".json" and not out.is_dir()
+        folder, name = (out.parent, out.name) if is_file else (out, "verdict.json")
+        write_files(folder, {name: text})
     if as_json:
         sys.stdout.write(text)
     else:

@@ -17,6 +17,7 @@ from synthaudit.commands.terminal import Listener, answers_errors
     *("embedder", "false_alarms", "false_discoveries", "duplicate_distance", "seed"),
     *("cache", "use_cache", "workers", "batch_size", "device", "precision", "offline"),
     "allow_private",
+    "allow_protocols",
     *("max_pixels", "engine"),
 )
 def inspect(

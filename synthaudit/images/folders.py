@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry, Unreadable
+from synthaudit.names import write_name
+from synthaudit.progress import LOGGER
 
 IMAGE_SUFFIXES: Final = frozenset(
     {
@@ -67,11 +69,19 @@ class _Walk:
             try:
                 listing = self._list(path, relative)
             except OSError as error:
-                reason = f"the folder cannot be opened: {_reason(error)}"
-                self.unreadable.append(Unreadable(path=f"{relative}/", reason=reason))
+                self._pass_over(path, relative, error)
                 continue
             for entry in listing:
                 self._sort_out(entry, f"{relative}/{entry.name}" if relative else entry.name)
+
+    def _pass_over(self, path: str, relative: str, error: OSError) -> None:
+        """Say that a folder is passed over: it counts as one, whatever it holds."""
+        reason = f"the folder cannot be opened: {_reason(error)}"
+        self.unreadable.append(Unreadable(path=f"{relative}/", reason=reason))
+        shown = write_name(path)
+        note = f"{shown} cannot be opened ({_reason(error)}): the images in it are not counted."
+        self.notes.append(note)
+        LOGGER.warning("%s", note)
 
     def _list(self, path: str, relative: str) -> list[os.DirEntry[str]]:
         status = os.stat(path)  # noqa: PTH116

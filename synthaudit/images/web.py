@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     import aiohttp
 
 PROTOCOLS: Final = ("http", "https", "s3", "gs", "hf", "file")
-"""Those that a manifest may name."""
+"""Those that a manifest may name without being allowed to."""
 
 CONNECT_SECONDS: Final = 10.0
 SILENT_SECONDS: Final = 20.0
 TOTAL_SECONDS: Final = 120.0
 MOST_BYTES: Final = 500_000_000
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,34 +30,47 @@ class WebAccess:
     Attributes:
         is_offline: nothing.
         allow_private: addresses of this machine and of its own network, too.
+        allow_protocols: further protocols that fsspec knows.
     """
 
     is_offline: bool = False
     allow_private: bool = False
+    allow_protocols: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """What the settings allow."""
-        return cls(is_offline=settings.offline, allow_private=settings.allow_private)
+        return cls(
+            is_offline=settings.offline,
+            allow_private=settings.allow_private,
+            allow_protocols=settings.allow_protocols,
+        )
 
     def refusal(self, url: str) -> str | None:
         """Why a URL of a manifest is not even tried; None where it may be."""
         protocol = url.partition("://")[0].lower()
-        if "::" in protocol or protocol not in PROTOCOLS:
-            return f"its protocol {protocol} is none of {', '.join(PROTOCOLS)}"
+        if "::" in protocol:
+            return f"it is a chain of protocols ({protocol}), which manifests may not name"
+        if protocol not in (*PROTOCOLS, *self.allow_protocols):
+            known = ", ".join(PROTOCOLS)
+            return f"its protocol {protocol} is none of {known}: --allow-protocol lets it"
         if self.is_offline and protocol != "file":
             return "it is behind a URL, and --offline was given"
         return None
 
 
 def client_options(url: str, *, access: WebAccess | None) -> dict[str, Any]:
-    """What fsspec is to be told for a URL: limits for the web, nothing for other protocols.
+    """What fsspec is to be told for a URL: limits for the web and S3; others have their own.
 
     Args:
         url: of any protocol.
         access: what a manifest may reach; None for a URL that the user gave, who may reach all.
     """
-    if not url.lower().startswith(("http://", "https://")):
+    protocol = url.partition("://")[0].lower()
+    if protocol in ("s3", "s3a"):
+        patience = {"connect_timeout": CONNECT_SECONDS, "read_timeout": SILENT_SECONDS}
+        return {"config_kwargs": {**patience, "retries": {"max_attempts": _ATTEMPTS}}}
+    if protocol not in ("http", "https"):
         return {}
     if access is None:
         return {"get_client": _patient_client}

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from synthaudit.errors import DataError
-from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile
+from synthaudit.result.table_schemas import COPIES, IMAGES, THUMBNAILS, TableSchema
 from synthaudit.result.verdict import decide
 from synthaudit.validation import explain
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LARGEST_FILE: Final = 200_000_000
-_FLAGS: Final = ("is_unvaried", "is_unoriginal", "is_wrong_label")
+_DEEPEST: Final = 50
+_MOST_NODES: Final = 5_000_000
+_LONGEST_TEXT: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +58,16 @@ def read_files(folder: Path) -> AuditFiles:
     Raises:
         DataError: it is not there or cannot be read.
     """
-    scores, file = read_scores(folder / "scores.json")
-    try:
-        ScoresFile.model_validate(scores)
-    except ValidationError as error:
-        what = explain(error, noun="key", known=lambda _: ())
-        raise DataError(f"{file} is damaged: {what} Run synthaudit score again.") from error
+    scores, _ = read_scores(folder / "scores.json")
     # Written by a version that decided elsewhere.
     if "findings" not in scores or scores.get("verdict") is None:
         scores |= decide(scores)
     with complete(folder, "audit", "synthaudit score --out"):
-        images = read_parquet(folder / "images.parquet")
+        images = IMAGES.read(folder / "images.parquet")
         copies = None
         if (folder / "copies.parquet").is_file():
-            copies = read_parquet(folder / "copies.parquet")
-        thumbnails = read_thumbnails(folder, ("side", "path"))
+            copies = COPIES.read(folder / "copies.parquet")
+        thumbnails = read_thumbnails(folder, THUMBNAILS)
     return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
 
 
@@ -96,13 +93,21 @@ def read_scores(place: Path) -> tuple[dict[str, Any], Path]:
             f"{file} has the schema {contents['schema'][:60]!r}, and this version reads "
             f"{SCORES_SCHEMA}: use the version of synthaudit that wrote it, or run it again."
         )
-    for name in SCORE_NAMES:
-        value: Any = contents.get(name)
-        if not is_number(value) or not 0.0 <= value <= 1.0:
-            raise DataError(f"{file} is damaged: {name} should be a number from 0 to 1.")
-    if not isinstance(contents.get("provenance"), dict):
-        raise DataError(f"{file} is damaged: it has no provenance.")
+    refuse_damaged(contents, ScoresFile, file, "Run synthaudit score again.")
     return contents, file
+
+
+def refuse_damaged(contents: Any, schema: type[BaseModel], file: Path, advice: str) -> None:
+    """Hold what a file says to its schema.
+
+    Raises:
+        DataError: it names the key at fault.
+    """
+    try:
+        schema.model_validate(contents)
+    except ValidationError as error:
+        what = explain(error, noun="key", known=lambda _: ())
+        raise DataError(f"{file} is damaged: {what} {advice}") from error
 
 
 def read_images(folder: Path) -> pd.DataFrame | None:
@@ -115,14 +120,10 @@ def read_images(folder: Path) -> pd.DataFrame | None:
     if not file.is_file():
         return None
     try:
-        table = read_parquet(file)
-        missing = {"path", "side", "label_quality", *_FLAGS} - set(table.columns)
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are of these
+        return IMAGES.read(file)
+    except (OSError, ValueError, KeyError) as error:
         text = " ".join(str(error).split()).rstrip(".")[:200]
         raise DataError(f"{file} cannot be read ({text}): run synthaudit score again.") from error
-    if missing:
-        raise DataError(f"{file} lacks {', '.join(sorted(missing))}: run synthaudit score again.")
-    return table
 
 
 @contextmanager
@@ -143,35 +144,68 @@ def read_contents(file: Path) -> Any:
     """The contents of a JSON file of results, with numbers only where JSON has numbers.
 
     Raises:
-        OSError, ValueError: it cannot be read, or is too large to be one.
+        OSError, ValueError, RecursionError: it cannot be read, or is too large, too deep or has
+            what cannot be written again.
     """
-    if file.stat().st_size > _LARGEST_FILE:
+    with file.open("rb") as stream:
+        data = stream.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
         raise ValueError("it is too large: is it another file?")
-    return json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+    contents = json.loads(data.decode(), parse_constant=_refuse)
+    _refuse_strange(contents)
+    return contents
 
 
-def read_thumbnails(folder: Path, names: tuple[str, str]) -> dict[tuple[str, str], bytes]:
-    """The pictures of a report by what names them; none where there is no such file."""
+def _refuse_strange(contents: Any) -> None:
+    """Refuse numbers that no float holds, text that no file can, and depths that nobody writes."""
+    level, nodes = [contents], 0
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        nodes += len(level)
+        if nodes > _MOST_NODES:
+            raise ValueError(f"it has more than {_MOST_NODES:,} values")
+        for node in level:
+            if isinstance(node, dict):
+                below += [*node.keys(), *node.values()]
+            elif isinstance(node, list):
+                below += node
+            elif isinstance(node, str):
+                _refuse_strange_text(node)
+            elif not (node is None or isinstance(node, bool) or is_number(node)):
+                raise ValueError(f"it holds {str(node)[:40]}, which no float holds")
+        if not below:
+            return
+        level = below
+    raise ValueError(f"it is more than {_DEEPEST} levels deep")
+
+
+def _refuse_strange_text(text: str) -> None:
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"it holds a text of {len(text):,} characters")
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError(f"it holds text that is no Unicode: {ascii(text)[:60]}")
+
+
+def read_thumbnails(folder: Path, schema: TableSchema) -> dict[tuple[str, str], bytes]:
+    """The pictures of a report by the two columns that name them; none where there is no file."""
     file = folder / "thumbnails.parquet"
     if not file.is_file():
         return {}
-    table = read_parquet(file)
+    table = schema.read(file)
+    names = [name for name in schema.columns if name != "webp"]
     keys = zip(*(table[name] for name in names), strict=True)
     return dict(zip(keys, table["webp"], strict=True))
 
 
 def is_number(value: Any) -> bool:
     """Whether a value of JSON is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"it holds {constant}, which is no number")
-
-
-def read_parquet(file: Path) -> pd.DataFrame:
-    """A table by a path that may not be UTF-8, which Arrow opens by no name."""
-    import pandas as pd
-
-    with file.open("rb") as stream:
-        return pd.read_parquet(stream)

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthaudit.result.reading import complete, read_contents, read_parquet, read_thumbnails
+from synthaudit.result.reading import (
+    complete,
+    read_contents,
+    read_thumbnails,
+    refuse_damaged,
+)
+from synthaudit.result.table_schemas import ARM_IMAGES, ARM_THUMBNAILS
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.result import SWEEP_SCHEMA, Sweep
+from synthaudit.sweeping.schema import SweepFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,12 +59,14 @@ def read_sweep_files(folder: Path) -> SweepFiles:
     Raises:
         DataError: it is not there or cannot be read.
     """
+    file = folder / "sweep.json"
     with complete(folder, "sweep", "synthaudit sweep again"):
-        contents = read_contents(folder / "sweep.json")
+        contents = read_contents(file)
         if not isinstance(contents, dict) or contents.get("schema") != SWEEP_SCHEMA:
             raise ValueError(f"sweep.json is not of the schema {SWEEP_SCHEMA}")
-        images = read_parquet(folder / "images.parquet")
-        thumbnails = read_thumbnails(folder, ("arm", "path"))
+        refuse_damaged(contents, SweepFile, file, "Run synthaudit sweep again.")
+        images = ARM_IMAGES.read(folder / "images.parquet")
+        thumbnails = read_thumbnails(folder, ARM_THUMBNAILS)
     return SweepFiles(
         contents=contents,
         images=images,

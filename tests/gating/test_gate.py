@@ -234,7 +234,12 @@ def test_missing_and_damaged_companions(
     shutil.copytree(audits["repeats"], tmp_path / "copy")
     (tmp_path / "copy" / "images.parquet").write_bytes(b"no parquet")
     done = synthaudit("gate", tmp_path / "copy", "--max", "unvaried=0.01")
-    assert done.returncode == 2
+    assert done.returncode == 1  # the images show the worst, and decide nothing
+    assert done.stderr.startswith("warning: ")
+    assert "images.parquet cannot be read" in done.stderr
+    change = ("--baseline", audits["clean"], "--max", "unvaried=0.01")
+    paired = synthaudit("gate", tmp_path / "copy", *change)
+    assert paired.returncode == 2  # here they decide
     (tmp_path / "copy" / "images.parquet").unlink()
     assert synthaudit("gate", tmp_path / "copy", "--max", "unvaried=0.01").returncode == 1
 
@@ -255,6 +260,9 @@ def test_the_faces_of_a_verdict(audits: dict[str, Path], synthaudit: Run, tmp_pa
     verdict = json.loads((tmp_path / "verdict" / "verdict.json").read_text())
     assert verdict["schema"] == "synthaudit/verdict/1"
     assert (verdict["state"], verdict["exit_code"]) == ("fail", 1)
+    named = ("--out", "results/own.json")
+    assert synthaudit("gate", audits["clean"], "--max", "unvaried=1", *named).returncode == 0
+    assert json.loads((tmp_path / "results" / "own.json").read_text())["state"] == "pass"
     plain = synthaudit("gate", audits["clean"], "--max", "unvaried=1", "--format", "json")
     assert json.loads(plain.stdout)["state"] == "pass"
 

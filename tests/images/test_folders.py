@@ -65,7 +65,9 @@ def test_linked_folders_and_files_are_followed(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_that_cannot_be_opened_is_listed(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_folder_that_cannot_be_opened_is_listed(
+    tmp_path: Path, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     put(tmp_path / "a" / "1.png")
     put(tmp_path / "b" / "1.png")
     scan = os.scandir
@@ -81,6 +83,11 @@ def test_a_folder_that_cannot_be_opened_is_listed(tmp_path: Path, monkeypatch: A
     assert [(lost.path, lost.reason) for lost in collection.unreadable] == [
         ("a/", "the folder cannot be opened: permission denied")
     ]
+    said = (
+        f"{tmp_path / 'a'} cannot be opened (permission denied): the images in it are not counted."
+    )
+    assert collection.notes == [said]
+    assert said in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no named pipes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fsspec.implementations.http import HTTPFileSystem
 
@@ -104,7 +106,6 @@ def test_redirects_are_followed_no_further(
         seen.append(address)
         if len(seen) > 1:
             return real(address)
-        import socket
 
         return socket.socket(*address[:3])
 
@@ -151,7 +152,7 @@ def test_what_never_ends_is_given_up(
     ("url", "access", "reason"),
     [
         ("https://example.com/1.png", WebAccess(is_offline=True), "--offline was given"),
-        ("zip::http://example.com/1.zip", WebAccess(), "its protocol zip::http is none of"),
+        ("zip::http://example.com/1.zip", WebAccess(), "it is a chain of protocols (zip::http)"),
         ("gopher://example.com/1.png", WebAccess(), "its protocol gopher is none of http, https"),
         ("local://etc/passwd", WebAccess(), "its protocol local is none of"),
     ],
@@ -163,6 +164,34 @@ def test_what_is_not_tried_is_one_unreadable_image(
     assert len(found.entries) == 1
     (lost,) = found.unreadable
     assert reason in lost.reason
+
+
+def test_a_protocol_that_is_allowed_is_tried(tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe("/1.png", IMAGE)
+    url = "memory://1.png"
+    assert "--allow-protocol" in listed(tmp_path, url).unreadable[0].reason
+    found = listed(tmp_path, url, access=WebAccess(allow_protocols=("memory",)))
+    assert {entry.location.read() for entry in found.entries} == {IMAGE}
+
+
+def test_a_bucket_that_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(web, "_ATTEMPTS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        for name, value in (
+            ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}"),
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+        ):
+            monkeypatch.setenv(name, value)
+        found = listed(tmp_path, "s3://bucket/1.png")
+        (location,) = [e.location for e in found.entries if e.path != "here.png"]
+        start = time.monotonic()
+        with pytest.raises(OSError, match=r"bucket/1\.png"):
+            location.read()
+        assert time.monotonic() - start < 30
 
 
 def test_an_audit_goes_on_without_them(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import synthaudit as package
+from synthaudit.result.table_schemas import COPIES, IMAGES, THUMBNAILS
 from tests.conftest import Run
 
 
@@ -63,6 +66,74 @@ def test_what_is_missing_or_of_another_kind_is_named(
             assert (audited / "report.html").read_bytes() == page
     finally:
         file.write_text(whole)
+
+
+STRANGE = {
+    "beyond float": '"unvaried": 1e999',
+    "a whole number beyond float": f'"unvaried": 1{"0" * 400}',
+    "too many digits": f'"unvaried": 1{"0" * 5000}',
+    "deep": '"more": ' + "[" * 500 + "]" * 500,
+    "deeper than the parser": '"more": ' + "[" * 100_000 + "]" * 100_000,
+    "a lone surrogate": '"more": "\\ud800"',
+    "a surrogate as key": '"more": {"\\udc80": 1}',
+    "a long text": f'"more": "{"x" * 200_000}"',
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+@pytest.mark.parametrize("command", ["gate", "report", "compare"])
+def test_what_nobody_writes_is_refused(
+    audited: Path, tmp_path: Path, what: str, command: str, synthaudit: Run
+) -> None:
+    folder = shutil.copytree(audited, tmp_path / "copy")
+    whole = (folder / "scores.json").read_text()
+    (folder / "scores.json").write_text(f"{{{STRANGE[what]}, {whole.lstrip()[1:]}")
+    if what.startswith(("beyond", "a whole", "too many")):
+        (folder / "scores.json").write_text(f"{whole.rstrip()[:-1]}, {STRANGE[what]}}}")
+    more = {"gate": ["--max", "unvaried=1"], "report": [], "compare": [audited]}[command]
+    done = synthaudit(command, folder, *more)
+    assert done.returncode == 2, done.stdout
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "scores.json" in done.stderr
+    assert len(done.stderr) < 600
+
+
+@pytest.mark.parametrize("command", ["gate", "report"])
+def test_a_file_without_end_is_refused(command: str, tmp_path: Path, synthaudit: Run) -> None:
+    (tmp_path / "scores.json").symlink_to("/dev/zero")
+    more = ["--max", "unvaried=1"] if command == "gate" else []
+    done = synthaudit(command, tmp_path, *more)
+    assert done.returncode == 2
+    assert "too large" in done.stderr
+
+
+TABLES = {
+    "no columns": lambda table: table[[]],
+    "a column less": lambda table: table.drop(columns="path"),
+    "numbers for paths": lambda table: table.assign(path=range(len(table))),
+    "lists for paths": lambda table: table.assign(path=[["a"]] * len(table)),
+    "text for flags": lambda table: table.assign(is_unvaried="yes"),
+    "text for numbers": lambda table: table.assign(label_quality="high"),
+}
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_tables_of_another_kind_are_named(
+    audited: Path, tmp_path: Path, what: str, synthaudit: Run
+) -> None:
+    folder = shutil.copytree(audited, tmp_path / "copy")
+    TABLES[what](pd.read_parquet(folder / "images.parquet")).to_parquet(folder / "images.parquet")
+    done = synthaudit("report", folder)
+    assert done.returncode == 2
+    assert "images.parquet" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    change = synthaudit("compare", folder, audited)
+    assert change.returncode == 2, change.stdout
+
+
+def test_all_tables_that_are_written_are_read(audited: Path) -> None:
+    for name, schema in (("images", IMAGES), ("copies", COPIES), ("thumbnails", THUMBNAILS)):
+        assert len(schema.read(audited / f"{name}.parquet").columns) >= len(schema.columns)
 
 
 def test_what_earlier_versions_did_not_write_is_not_missed(audited: Path, synthaudit: Run) -> None:

@@ -97,6 +97,14 @@ def test_results_alone_are_written_and_rendered_elsewhere(
     page = (tmp_path / "copy" / "report.html").read_text()
     assert found.arms[0].arm in page
     assert 'href="arms/' not in page  # the audits of the arms are not there
+    file = tmp_path / "copy" / "sweep.json"
+    whole = json.loads(file.read_text())
+    for key in ("arms", "recommended", "pareto", "effects", "counts", "provenance"):
+        for damaged in ({**whole, key: [{"a": 1}]}, {k: v for k, v in whole.items() if k != key}):
+            file.write_text(json.dumps(damaged))
+            refused = synthaudit("report", tmp_path / "copy")
+            assert refused.returncode == 2
+            assert f"sweep.json is damaged: {key}" in refused.stderr
     again = synthaudit("report", tmp_path / "out")
     assert "report.md and 3 more files." in again.stdout
     assert (
