@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from synthaudit.arrays import Integers, Singles, Vectors
+from synthaudit.embedding.cache import UNFINISHED
+from synthaudit.embedding.cache_lock import CacheLock
 from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.measures.detection.assignment import Assignment
 from synthaudit.measures.detection.cross_validation import CrossValidate, OutOfFold
@@ -24,7 +26,6 @@ from synthaudit.measures.search.neighbours import CandidateSearch, Found, is_exa
 from synthaudit.progress import LOGGER
 from synthaudit.threads import Advance, ignore
 
-FOLDER_NAME: Final = "unfinished"
 _DAYS_KEPT: Final = 14
 # Below these numbers doing it again takes seconds.
 _ROWS: Final = 100_000
@@ -43,7 +44,8 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path | None, key: str) -> None:
-        self._folder = None if folder is None else folder / FOLDER_NAME / key
+        self._folder = None if folder is None else folder / UNFINISHED / key
+        self._lock: CacheLock | None = None
         if self._folder is not None:
             _forget_the_old(self._folder.parent)
 
@@ -105,6 +107,8 @@ class Checkpoint:
         """Forget it: the audit is done."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.release()
 
     def _recall(self, name: str) -> Arrays | None:
         if self._folder is None:
@@ -120,6 +124,8 @@ class Checkpoint:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if self._lock is None:
+                self._lock = CacheLock(self._folder.parent.parent, alone=False)
             clear(self._folder)
             with tempfile.NamedTemporaryFile(
                 dir=self._folder, prefix=draft_prefix(), delete=False

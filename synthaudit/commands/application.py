@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "report": "Render the reports again from what a run left.",
     "selftest": "Find out what the audit can see on images like yours.",
     "demo": "Make a small real and a synthetic set, and score them.",
+    "cache": "Say what the vector cache holds, or make it smaller.",
     "doctor": "Say what this machine has, and what mends what it lacks.",
 }
 """What the list of commands says of each; the rest is in ``commands/NAME.py``."""
@@ -41,6 +42,7 @@ EXAMPLES: Final = {
     "report": ("synthaudit report audit",),
     "selftest": ("synthaudit selftest photos/",),
     "demo": ("synthaudit demo",),
+    "cache": ("synthaudit cache", "synthaudit cache --size 5GB"),
     "doctor": ("synthaudit doctor",),
 }
 """Calls that help shows."""

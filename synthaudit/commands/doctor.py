@@ -7,11 +7,13 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from synthaudit.commands.terminal import answers_errors
+
+_LARGE_CACHE: Final = 5_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +134,17 @@ def _generation_finding() -> Finding:
 
 
 def _cache_finding() -> Finding:
-    from synthaudit.embedding.cache import FILE_NAME, default_folder
+    from synthaudit.commands.cache import describe
+    from synthaudit.embedding.cache import default_folder
+    from synthaudit.embedding.cache_pruning import state_of
 
-    file = default_folder() / FILE_NAME
-    size = f"{file.stat().st_size / 1e6:,.1f} MB" if file.exists() else "empty"
-    return Finding(name="vector cache", is_fine=True, text=f"{file} ({size})")
+    state = state_of(default_folder())
+    if not state.size:
+        return Finding(name="vector cache", is_fine=True, text=f"{state.folder} (empty)")
+    count = "damaged or busy" if state.vectors is None else f"{state.vectors:,} vectors"
+    text = f"{state.folder} ({describe(state.size)}, {count})"
+    mend = "" if state.size < _LARGE_CACHE else "to make it smaller: synthaudit cache --size 5GB"
+    return Finding(name="vector cache", is_fine=True, text=text, mend=mend)
 
 
 def _plugin_findings() -> Iterator[Finding]:

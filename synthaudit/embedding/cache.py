@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from synthaudit.arrays import Singles
+from synthaudit.embedding.cache_lock import CacheLock
 from synthaudit.images.collection import Stamp
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
@@ -21,6 +22,9 @@ T = TypeVar("T")
 Vector = Singles
 
 FILE_NAME: Final = "vectors-1.sqlite"
+UNFINISHED: Final = "unfinished"
+"""The folder of audits that were interrupted, beside it."""
+
 _AT_ONCE: Final = 500
 _BUSY_SECONDS: Final = 30.0
 # A file changed again within the clock tick of its last change keeps its stamp.
@@ -65,6 +69,7 @@ class VectorCache:
     def __init__(self, folder: Path | None) -> None:
         self._file = None if folder is None else folder / FILE_NAME
         self._connection: sqlite3.Connection | None = None
+        self._lock: CacheLock | None = None
         if self._file is not None:
             self._guard(self._open, None)
 
@@ -73,6 +78,9 @@ class VectorCache:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def digests(self, stamps: Iterable[Stamp]) -> dict[str, bytes]:
         """Digest by place, for those whose size and time are what they were."""
@@ -131,6 +139,7 @@ class VectorCache:
     def _open(self) -> None:
         assert self._file is not None
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = CacheLock(self._file.parent, alone=False)
         connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -12,8 +12,9 @@ import pytest
 
 import synthaudit
 from synthaudit.auditing import checkpoint
-from synthaudit.auditing.checkpoint import FOLDER_NAME, Checkpoint
+from synthaudit.auditing.checkpoint import Checkpoint
 from synthaudit.backends import choice
+from synthaudit.embedding.cache import UNFINISHED
 from synthaudit.measures.detection.cross_validation import cross_validate
 from synthaudit.measures.search import inverted_file, neighbours
 from synthaudit.progress import NoProgress
@@ -75,7 +76,7 @@ def test_a_search_goes_on_where_it_stopped(
     assert len(searched) <= 16 - rows // 100 + 1
     assert json.dumps(resumed.to_dict()) == json.dumps(whole.to_dict())
     assert resumed.images.equals(whole.images)
-    assert list((tmp_path / FOLDER_NAME).iterdir()) == []
+    assert list((tmp_path / UNFINISHED).iterdir()) == []
 
 
 def test_nothing_that_was_finished_is_done_again(
@@ -124,14 +125,14 @@ def test_other_images_or_settings_begin_anew(sides: Any, tmp_path: Path) -> None
             synthaudit.score_embeddings(*sides, progress=Stopping(rows=300), **options, **changed)
     with pytest.raises(KeyboardInterrupt):
         synthaudit.score_embeddings(*sides[::-1], progress=Stopping(rows=300), **options)
-    assert len(list((tmp_path / FOLDER_NAME).iterdir())) == 3
+    assert len(list((tmp_path / UNFINISHED).iterdir())) == 3
 
 
 def test_a_damaged_file_is_made_anew(sides: Any, tmp_path: Path) -> None:
     options: dict[str, Any] = {"quick": True, "cache": tmp_path}
     with pytest.raises(KeyboardInterrupt):
         synthaudit.score_embeddings(*sides, progress=Stopping(rows=600), **options)
-    for file in (tmp_path / FOLDER_NAME).rglob("*.npz"):
+    for file in (tmp_path / UNFINISHED).rglob("*.npz"):
         file.write_bytes(file.read_bytes()[:100])
     resumed = synthaudit.score_embeddings(*sides, **options)
     whole = synthaudit.score_embeddings(*sides, quick=True, use_cache=False)
@@ -141,7 +142,7 @@ def test_a_damaged_file_is_made_anew(sides: Any, tmp_path: Path) -> None:
 def test_what_cannot_be_kept_stops_nothing(
     sides: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / FOLDER_NAME).write_text("a file where the folder should be")
+    (tmp_path / UNFINISHED).write_text("a file where the folder should be")
     with caplog.at_level("WARNING", "synthaudit"):
         synthaudit.score_embeddings(*sides, quick=True, cache=tmp_path)
     assert caplog.text.count("cannot be resumed") == 1
@@ -149,9 +150,9 @@ def test_what_cannot_be_kept_stops_nothing(
 
 def test_audits_that_nobody_went_on_with_are_forgotten(tmp_path: Path) -> None:
     for name, days in (("old", 15), ("new", 1)):
-        folder = tmp_path / FOLDER_NAME / name
+        folder = tmp_path / UNFINISHED / name
         folder.mkdir(parents=True)
         seconds = folder.stat().st_mtime - days * 86_400
         os.utime(folder, (seconds, seconds))
     Checkpoint(tmp_path, "another")
-    assert [folder.name for folder in (tmp_path / FOLDER_NAME).iterdir()] == ["new"]
+    assert [folder.name for folder in (tmp_path / UNFINISHED).iterdir()] == ["new"]
