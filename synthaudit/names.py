@@ -59,3 +59,15 @@ def _read(match: re.Match[str]) -> str:
     if kind == "\\":
         return "\\"
     return chr(int(digits, 16) + (0xDC00 if kind == "x" else 0))
+
+
+def printable(text: str) -> str:
+    """A message on one line, without what moves a terminal's cursor.
+
+    >>> print(printable("a\\x1b[2J \\nb"))
+    a\\x1b[2J  b
+    """
+    line = text.replace("\r\n", " ").replace("\n", " ")
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line
+    )

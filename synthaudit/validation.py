@@ -44,4 +44,8 @@ def explain(
     if problem["type"] == "value_error":
         sentence = message if message.endswith(("?", ".")) else f"{message}."
         return sentence if speaks_for_itself or not name else f"{name}: {sentence}"
-    return f"{spelt(name)} should be {message}, not {repr(problem['input'])[:62]}."
+    if problem["type"] in ("dict_type", "model_type", "model_attributes_type", "dataclass_type"):
+        message = "names with values"
+    return (
+        f"{spelt(name) if name else 'it'} should be {message}, not {repr(problem['input'])[:62]}."
+    )

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from synthaudit.commands.signals import Terminated, listen_to_signals
 from synthaudit.commands.streams import make_streams_patient
 from synthaudit.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, SynthauditError
+from synthaudit.names import printable
 
 COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
@@ -73,9 +74,9 @@ class _LazyGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             if type(error).__name__ != "NoArgsIsHelpError":  # which has printed it
                 path = "synthaudit" if context is None else context.command_path
-                text = " ".join(error.format_message().split())
+                text = " ".join(error.format_message().split()).replace("Value error, ", "")
                 stop = "" if text[-1:] in {".", "?"} else "."
-                sys.stderr.write(f"error: {text}{stop} See {path} --help.\n")
+                sys.stderr.write(f"error: {printable(text)}{stop} See {path} --help.\n")
                 if text.startswith("Missing argument"):
                     shown = EXAMPLES.get(path.rpartition(" ")[2], ())
                     sys.stderr.write("".join(f"  {example}\n" for example in shown))
@@ -147,5 +148,5 @@ def main() -> None:
     except KeyboardInterrupt as error:  # before a command has begun
         sys.exit(EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED)
     except SynthauditError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {printable(str(error))}\n")
         sys.exit(error.exit_code)

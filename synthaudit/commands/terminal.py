@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from synthaudit.commands.signals import Terminated
 from synthaudit.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, SynthauditError
+from synthaudit.names import printable
 from synthaudit.progress import LOGGER, ProgressBars, ProgressLines
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def answers_errors(command: Command) -> Command:
         try:
             return command(*arguments, **options)
         except SynthauditError as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+            print(f"error: {printable(str(error))}", file=sys.stderr)  # noqa: T201
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as error:
             is_asked = isinstance(error, Terminated)
@@ -98,5 +99,5 @@ class _NoteHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         lead = "warning: " if record.levelno >= logging.WARNING else ""
         self._console.print(
-            f"{lead}{record.getMessage()}", markup=False, highlight=False, soft_wrap=True
+            f"{lead}{printable(record.getMessage())}", markup=False, highlight=False, soft_wrap=True
         )

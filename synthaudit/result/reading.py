@@ -84,7 +84,7 @@ def read_scores(place: Path) -> tuple[dict[str, Any], Path]:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"{file} cannot be read ({reason}): run synthaudit score --out.") from error
     except (ValueError, RecursionError) as error:
-        text = " ".join(str(error).split())[:200]
+        text = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(f"{file} is no scores.json: {text}. Run synthaudit score again.") from error
     if not isinstance(contents, dict) or not isinstance(contents.get("schema"), str):
         raise DataError(f"{file} is no scores.json: it names no schema.")
@@ -150,7 +150,7 @@ def read_contents(file: Path) -> Any:
     with file.open("rb") as stream:
         data = stream.read(_LARGEST_FILE + 1)
     if len(data) > _LARGEST_FILE:
-        raise ValueError("it is too large: is it another file?")
+        raise ValueError("it is too large, so it may be another file")
     contents = json.loads(data.decode(), parse_constant=_refuse)
     _refuse_strange(contents)
     return contents
@@ -191,7 +191,7 @@ def read_thumbnails(folder: Path, schema: TableSchema) -> dict[tuple[str, str], 
     file = folder / "thumbnails.parquet"
     if not file.is_file():
         return {}
-    table = schema.read(file)
+    table = schema.read(file).dropna()
     names = [name for name in schema.columns if name != "webp"]
     keys = zip(*(table[name] for name in names), strict=True)
     return dict(zip(keys, table["webp"], strict=True))

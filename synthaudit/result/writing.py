@@ -155,29 +155,53 @@ def write_files(
 
 
 def _exchange(draft: Path, folder: Path, names: list[str], others: Iterable[str]) -> None:
-    """Move new files to their place and former ones out of it; all of them, or none."""
+    """Move new files to their place and remove others; all of it, or none."""
     former = draft / "former"
     former.mkdir()
-    taken: list[str] = []
-    given: list[str] = []
+    touched: list[str] = []
     try:
-        for name in [*reversed(names), *others]:
+        for name in [*names, *others]:
             if (folder / name).is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{name} there is a folder")
             if (folder / name).exists():
-                os.replace(folder / name, former / name)
-                taken.append(name)
+                _duplicate(folder / name, former / name)
+        for name in [names[-1], *others]:
+            touched.append(name)
+            (folder / name).unlink(missing_ok=True)
         for name in names:
+            touched.append(name)
             os.replace(draft / name, folder / name)
-            given.append(name)
     except BaseException:
-        for name in given:
-            with suppress(OSError):
-                (folder / name).unlink()
-        for name in reversed(taken):
-            with suppress(OSError):
-                os.replace(former / name, folder / name)
+        for name in dict.fromkeys(touched):
+            _bring_back(former / name, folder / name)
         raise
+
+
+def _bring_back(former: Path, place: Path) -> None:
+    """Make a place what it was, by whatever the disk still does."""
+    if not former.exists():
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
+        return
+    if place.exists() and place.samefile(former):
+        return
+    for bring in (os.replace, _put):
+        with suppress(OSError):
+            bring(former, place)
+            return
+
+
+def _put(former: Path, place: Path) -> None:
+    place.unlink(missing_ok=True)
+    _duplicate(former, place)
+
+
+def _duplicate(file: Path, place: Path) -> None:
+    """A second name of a file, or a copy where there are none."""
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copy2(file, place)
 
 
 def _write(file: Path, contents: Contents) -> None:

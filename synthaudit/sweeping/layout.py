@@ -80,7 +80,7 @@ def remove_other_arms(folder: Path, arms: Sequence[Arm]) -> int:
     known = (file.parent for file in (folder / "arms").glob("*/images"))
     others = [place for place in known if place.name not in wanted]
     for place in others:
-        shutil.rmtree(place)
+        shutil.rmtree(place, ignore_errors=True)  # another run may be at it
     return len(others)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthaudit.errors import GeneratorError
+from synthaudit.errors import GeneratorError, StorageError
 from synthaudit.generation.jobs import Generator, Job, Made, recipe_digest, recipe_of
+from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.progress import Progress
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.plan import Budget
@@ -145,7 +146,21 @@ def lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Pa
 
     Returns:
         Path and slot of every image.
+
+    Raises:
+        StorageError: the folder cannot be written.
     """
+    try:
+        return _lay_out(folder, arm, done)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(
+            f"the images of arm {arm.name} cannot be laid out in {folder} ({reason}): free some "
+            "space and start again with --resume; what is made stays."
+        ) from error
+
+
+def _lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Path, int]]:
     laid = []
     for slot, stored in sorted(done.items()):
         if stored.file is None:
@@ -156,8 +171,10 @@ def lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Pa
             _link(stored.file, place)
         laid.append((place, slot))
     wanted = {place for place, _ in laid}
-    for left in [file for file in folder.rglob("*") if file.is_file() and file not in wanted]:
-        left.unlink()
+    for place in {place.parent for place in wanted}:
+        clear(place)
+    for left in [file for file in folder.rglob("[!.]*") if file.is_file() and file not in wanted]:
+        left.unlink(missing_ok=True)
     return laid
 
 
@@ -169,9 +186,15 @@ def _holds(place: Path, file: Path) -> bool:
 
 
 def _link(file: Path, place: Path) -> None:
+    """By way of another name: a second run may lay out the same arm at the same time."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)
+    draft = place.with_name(f"{draft_prefix()}{place.name}")
     try:
-        os.link(file, place)
-    except OSError:
-        shutil.copyfile(file, place)
+        try:
+            os.link(file, draft)
+        except OSError:
+            shutil.copyfile(file, draft)
+        os.replace(draft, place)
+    finally:
+        # Two names of one file stay two when one is renamed to the other.
+        draft.unlink(missing_ok=True)

@@ -24,7 +24,12 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     """
     if len(text) > _MOST_CHARACTERS:
         raise PlanError(f"{name} is larger than a plan can be: is it another file?")
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        raise PlanError(
+            f"{name} is not YAML: it has the character U+{int(error.character):04X}."
+        ) from error
     try:
         node = loader.get_single_node()
         if node is None:

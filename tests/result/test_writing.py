@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import synthaudit
 from synthaudit.errors import StorageError
 from synthaudit.result.audit import Audit
+from synthaudit.result.writing import write_files
 
 
 @pytest.fixture
@@ -80,3 +82,48 @@ def test_small_p_values_are_written_as_they_are() -> None:
     synthetic = np.repeat(fresh[:100], 3, axis=0) + 0.001 * rng.standard_normal((300, 16))
     found = synthaudit.score_embeddings(real, synthetic, permutations=19).to_dict()
     assert 0.0 < found["p_values"]["unvaried"] < 1e-9
+
+
+FORMER = {"a.txt": "old a", "b.txt": "old b", "gone.txt": "old", "last.json": "old"}
+NEW: dict[str, Any] = {"a.txt": "new a", "b.txt": "new b", "c.txt": "new", "last.json": "new"}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
+
+
+@pytest.mark.parametrize("call", ["replace", "link", "unlink"])
+@pytest.mark.parametrize("nth", range(6))
+@pytest.mark.parametrize("stays", [True, False])
+def test_an_exchange_that_fails_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, stays: bool
+) -> None:
+    """Whatever fails, once or from then on, the files are all new or all as they were."""
+    for name, text in FORMER.items():
+        (tmp_path / name).write_text(text)
+    real, seen = getattr(os, call), []
+
+    def fails(*arguments: Any, **options: Any) -> Any:
+        seen.append(arguments)
+        if len(seen) > nth and (stays or len(seen) == nth + 1):
+            raise OSError(5, "Input/output error")
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, fails)
+        try:
+            write_files(tmp_path, NEW, replaces=("gone.txt",))
+        except StorageError as error:
+            assert "input/output error" in str(error)  # noqa: PT017 - or it succeeds
+            assert contents(tmp_path) == FORMER
+        else:
+            assert contents(tmp_path) == NEW
+
+
+def test_a_folder_in_the_place_of_a_file_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    (tmp_path / "a.txt" / "mine").write_text("x")
+    with pytest.raises(StorageError, match=r"a\.txt there is a folder"):
+        write_files(tmp_path, NEW)
+    assert contents(tmp_path / "a.txt") == {"mine": "x"}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]

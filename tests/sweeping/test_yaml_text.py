@@ -33,6 +33,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (PLAN + "---\n" + PLAN, "is not YAML: line 4"),
         ("!!python/object/apply:os.system ['true']", "is not YAML: line 1: could not determine"),
         ("x" * 2_000_000, "is larger than a plan can be"),
+        ("real: \0x", "is not YAML: it has the character U+0000"),
         ("", "should hold keys such as real"),
     ],
 )
