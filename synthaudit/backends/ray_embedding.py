@@ -15,7 +15,7 @@ import numpy.typing as npt
 from synthaudit.arrays import Singles
 from synthaudit.backends.ray_cluster import connect
 from synthaudit.embedding.cache import VectorCache
-from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint
+from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint, key_of
 from synthaudit.embedding.extraction import extract
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.errors import EmbedderError
@@ -98,7 +98,8 @@ def extract_on_ray(
     ray = connect()
     entries = collection.entries
     progress.start(f"{stage} {collection.name}", len(entries))
-    known = CacheIndex(cache, identity.fingerprint, identity.dimension)
+    key = key_of(identity.fingerprint, settings.max_pixels)
+    known = CacheIndex(cache, key, identity.dimension)
     unknown = known.recall_by_stamp(entries)
     progress.advance(len(entries) - len(unknown))
     shards = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import sys
@@ -40,12 +41,30 @@ def answers_errors(command: Command) -> Command:
         except typer.Exit:
             raise
         # Exit code 1 says that a gate rejects; a fault of ours must not be taken for that.
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
+            if (limit := _system_limit(error)) is not None:
+                print(f"error: {limit}", file=sys.stderr)  # noqa: T201
+                raise typer.Exit(2) from None
             traceback.print_exc()
             print("error: this is a fault in synthaudit: please report it.", file=sys.stderr)  # noqa: T201
             raise typer.Exit(2) from None
 
     return run  # type: ignore[return-value]
+
+
+def _system_limit(error: Exception) -> str | None:
+    """What the system refuses to give, where that is the reason."""
+    if isinstance(error, MemoryError):
+        return "the memory is used up: audit fewer images, or give --memory a smaller number."
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "the system lets this process open no more files: raise its limit (ulimit -n)."
+    is_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
+    if is_thread or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        return (
+            "the system lets this process start no more threads or processes: end others, raise "
+            "its limit (ulimit -u), or give --workers 1."
+        )
+    return None
 
 
 class Listener:

@@ -11,6 +11,7 @@ from synthaudit.arrays import Singles
 from synthaudit.embedding.cache import Vector, VectorCache
 from synthaudit.embedding.protocol import Embedder
 from synthaudit.images.collection import Collection, ImageEntry, Stamp, Unreadable
+from synthaudit.images.decoding import DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,18 @@ def full_fingerprint(embedder: Embedder) -> str:
     return f"{embedder.fingerprint}|{embedder.frame.describe()}"
 
 
+def key_of(fingerprint: str, max_pixels: int) -> str:
+    """What the vectors of an audit are remembered by: no limit of one is passed by in another."""
+    is_usual = max_pixels == DEFAULT_MAX_PIXELS
+    return fingerprint if is_usual else f"{fingerprint}|up to {max_pixels} pixels"
+
+
 class CacheIndex:
     """Digests by position, and vectors or reasons for failure by digest.
 
     Args:
         cache: where more of them are looked up.
-        fingerprint: of the embedder, in full.
+        fingerprint: of the embedder, in full, and what else decides; see ``key_of``.
         dimension: of its vectors.
     """
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from synthaudit.arrays import Singles
 from synthaudit.embedding.cache import VectorCache
-from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint
+from synthaudit.embedding.cache_index import CacheIndex, Extraction, full_fingerprint, key_of
 from synthaudit.embedding.protocol import AsynchronousEmbedder, Embedder, FileEmbedder
 from synthaudit.embedding.verification import blame_embedder, verify_vectors
 from synthaudit.images.collection import Collection, Stamp
@@ -59,7 +59,9 @@ def extract(
     work = embedder.work if isinstance(embedder, FileEmbedder) else None
     pool = DecodingPool(embedder.frame, workers=workers, max_pixels=max_pixels, work=work)
     progress.start(f"{stage} {collection.name}", len(collection.entries))
-    return _Run(collection, embedder, cache, pool, progress).finish()
+    key = key_of(full_fingerprint(embedder), max_pixels)
+    known = CacheIndex(cache, key, embedder.dimension)
+    return _Run(collection, embedder, known, pool, progress).finish()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +80,13 @@ class _Run:
         self,
         collection: Collection,
         embedder: Embedder,
-        cache: VectorCache,
+        known: CacheIndex,
         pool: DecodingPool,
         progress: Progress,
     ) -> None:
-        self.collection, self.embedder, self.cache = collection, embedder, cache
+        self.collection, self.embedder = collection, embedder
         self.pool, self.progress = pool, progress
-        self.known = CacheIndex(cache, full_fingerprint(embedder), embedder.dimension)
+        self.known, self.cache = known, known.cache
         self.on_the_way: set[bytes] = set()
         self.decoding: deque[tuple[Future[DecodedChunk], list[bytes], list[bytes]]] = deque()
         self.waiting: list[tuple[bytes, Pixels]] = []

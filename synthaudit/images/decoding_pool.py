@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from synthaudit.errors import UsageError
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, decode
 from synthaudit.images.shared_batches import SharedBatch, SharedBatches
 from synthaudit.leftovers import clear_semaphores
@@ -111,6 +112,7 @@ class DecodingPool:
             count = sum(failure is None for failure in found.failures)
             return replace(found, pixels=slot.pixels(count, self._frame).copy())
         except BrokenProcessPool:
+            self._refuse_without_processes()
             chunks = [self._decode_alone(file) for file in files]
         finally:
             if slot is not None and self._slots is not None:
@@ -119,6 +121,19 @@ class DecodingPool:
         return DecodedChunk(
             pixels=np.concatenate(decoded) if decoded else chunks[0].pixels,
             failures=[chunk.failures[0] for chunk in chunks],
+        )
+
+    def _refuse_without_processes(self) -> None:
+        """Tell a file that kills its process from processes that die of themselves."""
+        for _ in range(2):  # the first may be lost with a pool that a file has broken
+            try:
+                worker_processes(self.workers).submit(os.getpid).result()
+                return
+            except BrokenProcessPool:
+                continue
+        raise UsageError(
+            "the processes that decode images end as soon as they are started: look for what the "
+            "system or its memory limit ends, and for a sitecustomize module, or try --workers 1."
         )
 
     def _decode_alone(self, file: bytes) -> DecodedChunk:

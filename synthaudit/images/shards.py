@@ -59,7 +59,8 @@ def _index(
     Raises:
         DataError: it is compressed, truncated or no tar file.
     """
-    images: list[tarfile.TarInfo] = []
+    # Of several members of one name the last one counts, as when they are unpacked.
+    images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
     try:
         # "r:" accepts no compression: members are read later straight from their offsets.
@@ -68,7 +69,7 @@ def _index(
                 if not member.isfile() or member.size < 0 or not PurePosixPath(member.name).name:
                     continue
                 if PurePosixPath(member.name).suffix.lower() in IMAGE_SUFFIXES:
-                    images.append(member)
+                    images[member.name] = member
                 elif (label := _read_label(archive, member)) is not None:
                     labels[_sample_key(member.name)] = label
     # Python's own errors on sizes that no file has, beside those that are meant.
@@ -78,7 +79,7 @@ def _index(
             "unpack a compressed one with gunzip, or fetch it again."
         ) from error
     size = stream.seek(0, os.SEEK_END)
-    last = max((member.offset_data + member.size for member in images), default=0)
+    last = max((member.offset_data + member.size for member in images.values()), default=0)
     # A cut header is passed over in silence, as if the archive ended there.
     if last > size or 0 < size - archive.offset < tarfile.BLOCKSIZE:
         raise DataError(f"{called} is not a complete tar file: it was cut off. Fetch it again.")
@@ -88,7 +89,7 @@ def _index(
             label=labels.get(_sample_key(member.name), _first_folder(member.name)),
             location=locate(member.name, member.offset_data, member.size),
         )
-        for member in images
+        for member in images.values()
     ]
 
 

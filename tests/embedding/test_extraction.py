@@ -124,3 +124,11 @@ def test_a_limit_of_the_settings_is_not_remembered_as_a_failure(
     tight = run(folder, VectorCache(tmp_path / "cache"), max_pixels=100)
     assert len(tight.unreadable) == 70
     assert not run(folder, VectorCache(tmp_path / "cache")).unreadable
+
+
+def test_a_limit_holds_for_what_is_remembered(folder: Path, tmp_path: Path) -> None:
+    """No score depends on the cache: what was decoded under a wider limit is refused here."""
+    (folder / "50b.png").unlink()
+    assert not run(folder, VectorCache(tmp_path / "cache"), max_pixels=10**6).unreadable
+    tight = run(folder, VectorCache(tmp_path / "cache"), max_pixels=100)
+    assert len(tight.unreadable) == 70

@@ -178,3 +178,13 @@ def test_files_bent_at_random(suffix: str, tmp_path: Path, data: st.DataObject) 
             answers.append(f"refused: {error}")
     assert answers[0] == answers[1]
     assert not (answers[0].startswith("refused") and "\n" in answers[0])
+
+
+def test_of_members_of_one_name_the_last_counts(tmp_path: Path) -> None:
+    """As when they are unpacked; two rows of one path could not be told apart."""
+    other = encoded(picture(2))
+    (tmp_path / "b.tar").write_bytes(shard(("a.png", IMAGE), ("b.png", IMAGE), ("a.png", other)))
+    found = open_source(tmp_path / "b.tar")
+    assert isinstance(found, Collection)
+    assert [entry.path for entry in found.entries] == ["b.tar/a.png", "b.tar/b.png"]
+    assert found.entries[0].location.read() == other

@@ -69,7 +69,8 @@ static int is_file_below(int number) {
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length < 0) return 0;
   path[length] = 0;
-  return is_below(path);
+  /* Of pipes and sockets it is no path. */
+  return path[0] == '/' && is_below(path);
 }
 
 /* Whether this call is to fail; errno is set if so. */
