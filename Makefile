@@ -1,5 +1,6 @@
 # make demo   install, make a small real and a synthetic image set, and score them
 # make test   install, then lint, types and the whole test suite
+# make fuzz   try thousands of inputs and faults, and many runs; writes reports/reliability.md
 # make bench  measure against the peers; writes reports/
 # make docs   build the pages into docs/_build
 # make generate  write what is made from the code: options.py, reference pages, schemas
@@ -9,7 +10,7 @@ BIN := .venv/bin
 # Compiled once here, or every process would compile what it imports where bytecode is not written.
 UV := $(BIN)/uv pip install --quiet --compile-bytecode --python
 
-.PHONY: demo test lint format bench docs generate clean
+.PHONY: demo test lint format fuzz bench docs generate clean
 
 demo: .venv/installed
 	$(BIN)/synthaudit demo
@@ -31,6 +32,9 @@ docs: .venv/installed-checks
 
 generate: .venv/installed
 	$(BIN)/python docs/generate.py
+
+fuzz: .venv/installed-checks
+	$(BIN)/python benchmarks/reliability.py
 
 bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/score.py
