@@ -92,7 +92,7 @@ def open_vector_table(place: str, table: pd.DataFrame) -> VectorTable:
     column = next((name for name in _VECTOR_COLUMNS if name in table.columns), None)
     if column is not None:
         try:
-            array = np.stack([np.asarray(row, np.float32) for row in table[column]])
+            array = np.stack([np.asarray(row) for row in table[column]])
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"the lists in column {column} of {place} should be of numbers and of one length."

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from tests.conftest import Run
+
 POLICY = """
 embedder = "builtin"
 certain = true
@@ -21,9 +23,10 @@ unoriginal = {max = 0.02}
 unrealistic = {max = 0.6}
 "counts.unreadable" = {max = 0}
 """
-JOB = """#!/bin/bash
+HOW = ["--embedder", "builtin", "--permutations", "19", "--resamples", "20", "-q"]
+JOB = f"""#!/bin/bash
 set -e
-synthaudit score real synthetic --embedder builtin --permutations 19 --resamples 20 -q --out audit
+synthaudit score real synthetic {" ".join(HOW)} --out audit
 synthaudit gate audit --junit junit.xml
 """
 
@@ -48,7 +51,15 @@ class Repository:
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True)
 
-    def check(self) -> subprocess.CompletedProcess[str]:
+    def check(self, synthaudit: Run) -> subprocess.CompletedProcess[str]:
+        """The same calls in this process."""
+        sides = (self.root / "real", self.root / "synthetic")
+        audit = self.root / "audit"
+        done = synthaudit("score", *sides, *HOW, "--out", audit)
+        assert done.returncode == 0, done.stderr
+        return synthaudit("gate", audit, "--policy", self.root / "synthaudit.toml", COLUMNS="120")
+
+    def check_as_ci_does(self) -> subprocess.CompletedProcess[str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(
             ["bash", "ci.sh"],
@@ -74,19 +85,19 @@ def edited(source: Path, target: Path) -> None:
 
 
 def test_a_good_set_passes(halves: tuple[list[Path], list[Path]], tmp_path: Path) -> None:
-    done = Repository(tmp_path / "good", *halves).check()
+    done = Repository(tmp_path / "good", *halves).check_as_ci_does()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The set passes." in done.stdout
 
 
 def test_repeats_are_rejected_by_name(
-    halves: tuple[list[Path], list[Path]], tmp_path: Path
+    halves: tuple[list[Path], list[Path]], tmp_path: Path, synthaudit: Run
 ) -> None:
     repository = Repository(tmp_path / "repeats", *halves)
     files = sorted((repository.root / "synthetic").rglob("*.jpg"))
     for number in range(60):
         edited(files[200 + number // 4], files[number])
-    done = repository.check()
+    done = repository.check(synthaudit)
     assert done.returncode == 1, done.stdout + done.stderr
     named = [line for line in done.stdout.splitlines() if "repeats: " in line]
     assert len(named) == 5
@@ -98,7 +109,7 @@ def test_repeats_are_rejected_by_name(
 
 
 def test_copies_are_rejected_with_their_originals(
-    halves: tuple[list[Path], list[Path]], tmp_path: Path
+    halves: tuple[list[Path], list[Path]], tmp_path: Path, synthaudit: Run
 ) -> None:
     repository = Repository(tmp_path / "copies", *halves)
     real = sorted((repository.root / "real").rglob("*.jpg"))
@@ -109,23 +120,27 @@ def test_copies_are_rejected_with_their_originals(
         roots = (repository.root / "synthetic", repository.root / "real")
         copy, original = files[number].relative_to(roots[0]), real[number].relative_to(roots[1])
         pairs[str(copy)] = str(original)
-    done = repository.check()
+    done = repository.check(synthaudit)
     assert done.returncode == 1, done.stdout + done.stderr
     named = [line.split() for line in done.stdout.splitlines() if "(distance " in line]
     assert len(named) == 5
     assert all(pairs[words[0]] == words[2] for words in named)
 
 
-def test_a_small_set_is_undecided(halves: tuple[list[Path], list[Path]], tmp_path: Path) -> None:
-    done = Repository(tmp_path / "small", halves[0][:100], halves[1][:100]).check()
+def test_a_small_set_is_undecided(
+    halves: tuple[list[Path], list[Path]], tmp_path: Path, synthaudit: Run
+) -> None:
+    done = Repository(tmp_path / "small", halves[0][:100], halves[1][:100]).check(synthaudit)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "more images would tell" in done.stdout
 
 
-def test_another_embedder_is_refused(halves: tuple[list[Path], list[Path]], tmp_path: Path) -> None:
+def test_another_embedder_is_refused(
+    halves: tuple[list[Path], list[Path]], tmp_path: Path, synthaudit: Run
+) -> None:
     repository = Repository(tmp_path / "other", halves[0][:50], halves[1][:50])
     text = POLICY.replace('"builtin"', '"clip:ViT-B-32:datacomp_xl_s13b_b90k"')
     (repository.root / "synthaudit.toml").write_text(text)
-    done = repository.check()
+    done = repository.check(synthaudit)
     assert done.returncode == 2
     assert "not comparable" in done.stderr

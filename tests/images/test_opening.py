@@ -182,3 +182,14 @@ def test_sides_that_share_files(tmp_path: Path) -> None:
         refuse_overlap(tmp_path / "real", inner)
     with pytest.raises(UsageError, match=r"REAL \(.*\) lies inside SYNTHETIC"):
         refuse_overlap(inner, tmp_path / "alias")
+
+
+def test_lists_of_numbers_keep_their_precision(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    rows = [[1.0, 1e300], [0.1, 2.0], [3.0, 4.0]]
+    pd.DataFrame({"vector": rows}).to_parquet(tmp_path / "a.parquet")
+    found = open_source(tmp_path / "a.parquet")
+    assert isinstance(found, VectorTable)
+    assert found.vectors.tolist() == rows
+    assert not recwarn.list
