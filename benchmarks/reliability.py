@@ -155,7 +155,10 @@ def run_all(jobs: Sequence[tuple[Callable[..., Tally], tuple[object, ...]]]) -> 
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         futures: list[Future[Tally]] = [pool.submit(work, *how) for work, how in jobs]
         for future, (work, how) in zip(futures, jobs, strict=True):
-            found = future.result()
+            try:
+                found = future.result()
+            except Exception as error:  # noqa: BLE001 - the other parts are still worth their time
+                found = Tally(wrong=[f"{how[0]}, {work.__name__} itself failed: {error}"])
             print(work.__name__, *how, f"wrong: {len(found.wrong)}", flush=True)
             for text in found.wrong:
                 print("  ", text[:3000], flush=True)

@@ -18,6 +18,8 @@ from pydantic import Field
 
 from synthaudit.embedding.hub import file_digest
 from synthaudit.errors import GeneratorError, PlanError
+from synthaudit.generation.families import Family, Model, describe
+from synthaudit.generation.ineffective import refuse_without_effect
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
 from synthaudit.generation.pipelines import Pipeline, load_pipeline, locate_model, scheduler_names
 from synthaudit.generation.references import References
@@ -27,7 +29,8 @@ from synthaudit.registry import nearest_name
 _LIBRARIES: Final = ("diffusers", "transformers", "torch")
 _TOKENS: Final = 77
 _BLACK: Final = 8
-_PER_IMAGE: Final = ("steps", "guidance_scale", "size", "strength")
+_PER_IMAGE: Final = ("steps", "guidance_scale", "true_cfg_scale", "size", "strength")
+_STEPS: Final = 30
 
 
 class DiffusionOptions(GeneratorOptions):
@@ -35,8 +38,11 @@ class DiffusionOptions(GeneratorOptions):
 
     Attributes:
         model: a repository of the hub, a folder, or a single .safetensors file.
-        steps, guidance_scale, negative_prompt, scheduler, size: of the sampling; size is one number
-            or ``[width, height]``. A scheduler is a class of diffusers.
+        steps, guidance_scale: of the sampling; by default what is usual for the model's family.
+        true_cfg_scale: weight of the negative prompt, of families where ``guidance_scale`` is
+            another thing (FLUX.1, Qwen-Image); it counts above 1.
+        negative_prompt, scheduler, size: likewise; size is one number or ``[width, height]``. A
+            scheduler is a class of diffusers.
         lora: a file or folder of LoRA weights; ``lora_scale`` its strength.
         references: ``real`` starts from real images of the subject, a folder from those in it;
             ``strength`` in (0, 1] is how much of them is repainted.
@@ -48,8 +54,9 @@ class DiffusionOptions(GeneratorOptions):
     """
 
     model: str = Field(min_length=1)
-    steps: int = Field(default=30, ge=1, le=1000)
-    guidance_scale: float = Field(default=7.5, ge=0.0, le=100.0)
+    steps: int | None = Field(default=None, ge=1, le=1000)
+    guidance_scale: float | None = Field(default=None, ge=0.0, le=100.0)
+    true_cfg_scale: float | None = Field(default=None, ge=0.0, le=100.0)
     negative_prompt: str | None = None
     scheduler: str | None = None
     size: int | tuple[int, int] | None = None
@@ -90,6 +97,7 @@ class DiffusionGenerator:
         # For the life of this generator: before a later sweep a model may change in its place.
         self._places: dict[str, Path] = {}
         self._digests: dict[Path, str] = {}
+        self._models: dict[Path, Model] = {}
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, missing packages, models, LoRA weights, references and masks."""
@@ -100,9 +108,6 @@ class DiffusionGenerator:
         options = self._options(job)
         if not job.prompt:
             raise PlanError("the generator diffusers needs a prompt: write one.")
-        for side in options.sides or ():
-            if side % 8 or side < 8:
-                raise PlanError(f"size should be a multiple of 8, not {side}.")
         if options.scheduler and options.scheduler not in scheduler_names():
             hint = nearest_name(options.scheduler, scheduler_names())
             raise PlanError(f"diffusers has no scheduler {options.scheduler!r}; {hint}")
@@ -110,7 +115,7 @@ class DiffusionGenerator:
             raise PlanError("masks need references to repaint: add references.")
         if options.lora is not None and not Path(options.lora).exists():
             raise GeneratorError(f"there are no LoRA weights at {options.lora}: mend the path.")
-        self._locate(options)
+        refuse_without_effect(self._model(options), options)
         if options.references is not None:
             self._references.pick(options.references, job, masks=options.masks)
 
@@ -120,6 +125,7 @@ class DiffusionGenerator:
         found: dict[str, Any] = dict(_versions())
         place = self._locate(options)
         found["model"] = self._digest(place)
+        found["sampling"] = _sampling(options, self._model(options).family)
         if options.lora is not None:
             found["lora"] = self._digest(Path(options.lora))
         if options.references is not None:
@@ -157,6 +163,12 @@ class DiffusionGenerator:
             )
         return self._places[options.model]
 
+    def _model(self, options: DiffusionOptions) -> Model:
+        place = self._locate(options)
+        if place not in self._models:
+            self._models[place] = describe(place)
+        return self._models[place]
+
     def _digest(self, place: Path) -> str:
         if place not in self._digests:
             self._digests[place] = _model_digest(place)
@@ -180,6 +192,7 @@ class DiffusionGenerator:
                     lora=None if options.lora is None else Path(options.lora),
                     lora_scale=options.lora_scale,
                     slice_attention=options.attention == "slicing",
+                    family=self._model(options).family,
                 ),
             )
         return self._loaded[1]
@@ -191,15 +204,12 @@ class DiffusionGenerator:
 
         # A generator of its own on the CPU makes an image independent of its batch and device.
         seeds = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
-        call: dict[str, Any] = {
-            "generator": seeds,
-            "num_inference_steps": options.steps,
-            "guidance_scale": options.guidance_scale,
-        }
+        sampling = _sampling(options, pipeline.family)
+        call: dict[str, Any] = {"generator": seeds, **sampling}
         call |= pipeline.embed(
             [job.prompt for job in jobs],
             options.negative_prompt,
-            guided=options.guidance_scale > 1.0,
+            guided=sampling.get("guidance_scale", 0.0) > 1.0,
         )
         call |= self._starting_points(options, jobs)
         start = time.perf_counter()
@@ -243,6 +253,20 @@ class DiffusionGenerator:
             ) from error
         self._batch = size // 2
         LOGGER.warning("out of memory: batches of %d from here on.", self._batch)
+
+
+def _sampling(options: DiffusionOptions, family: Family | None) -> dict[str, Any]:
+    """Steps and scales by the names of the pipeline, with what is usual for its family."""
+    usual = None if family is None else family.guidance
+    scale = usual if options.guidance_scale is None else options.guidance_scale
+    steps = options.steps or (_STEPS if family is None else family.steps)
+    found: dict[str, Any] = {"num_inference_steps": steps}
+    if scale is not None:
+        found["guidance_scale"] = scale
+    true = options.true_cfg_scale
+    if true is None and family is not None and options.negative_prompt is not None:
+        true = family.true_guidance
+    return found if true is None else {**found, "true_cfg_scale": true}
 
 
 def _out_of_memory() -> type[Exception]:

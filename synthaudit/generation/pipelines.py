@@ -13,8 +13,7 @@ from typing import Any, Final, Literal
 from synthaudit.embedding.hub import is_offline
 from synthaudit.embedding.torch_model import Placement
 from synthaudit.errors import EmbedderError, GeneratorError
-
-Task = Literal["text", "image", "inpaint"]
+from synthaudit.generation.families import FAMILIES, Family, Task
 
 _PIPELINES: Final = {
     "text": "AutoPipelineForText2Image",
@@ -30,10 +29,11 @@ class Pipeline:
     Args:
         inner: the diffusers pipeline.
         device: where it computes.
+        family: of its model; None where that is not known.
     """
 
-    def __init__(self, inner: Any, device: str) -> None:
-        self.inner, self.device = inner, device
+    def __init__(self, inner: Any, device: str, family: Family | None = None) -> None:
+        self.inner, self.device, self.family = inner, device, family
         self._embedded: dict[tuple[str, str | None, bool], Any] = {}
         self._is_sliced = False
 
@@ -42,22 +42,28 @@ class Pipeline:
     ) -> dict[str, Any]:
         """What to call the pipeline with for these prompts: embeddings, each worked out once.
 
-        Pipelines whose embeddings are of another shape than Stable Diffusion's get texts.
+        Families of which it is not known that embeddings give the same images get texts.
         """
         import torch
 
-        parts = [self._embed_one(prompt, negative, guided=guided) for prompt in prompts]
-        if any(part is None for part in parts):
+        names = () if self.family is None else self.family.embeddings
+        if not names:
             texts: dict[str, Any] = {"prompt": list(prompts)}
-            return texts | ({"negative_prompt": [negative] * len(prompts)} if negative else {})
-        names = ["prompt_embeds", "negative_prompt_embeds"]
-        if len(parts[0]) == 4:
-            names += ["pooled_prompt_embeds", "negative_pooled_prompt_embeds"]
+            return (
+                texts
+                if negative is None
+                else {**texts, "negative_prompt": self._each(negative, prompts)}
+            )
+        parts = [self._embed_one(prompt, negative, guided=guided) for prompt in prompts]
         return {
             name: torch.cat([part[place] for part in parts])
             for place, name in enumerate(names)
             if parts[0][place] is not None
         }
+
+    @staticmethod
+    def _each(negative: str, prompts: Sequence[str]) -> list[str]:
+        return [negative] * len(prompts)
 
     def _embed_one(self, prompt: str, negative: str | None, *, guided: bool) -> Any:
         key = (prompt, negative, guided)
@@ -71,6 +77,7 @@ class Pipeline:
         import torch
 
         known = inspect.signature(self.inner.encode_prompt).parameters
+        # No negative prompt stays none: SDXL has zeros for it, and not the embedding of "".
         asked = {
             "prompt": prompt,
             "prompt_2": None,
@@ -78,21 +85,32 @@ class Pipeline:
             "device": self.device,
             "num_images_per_prompt": 1,
             "do_classifier_free_guidance": guided,
-            "negative_prompt": negative or "",
+            "negative_prompt": negative,
         }
-        if "negative_prompt" not in known:
-            return None
         with torch.inference_mode():
-            found = self.inner.encode_prompt(**{k: v for k, v in asked.items() if k in known})
-        return found if isinstance(found, tuple) and len(found) in (2, 4) else None
+            return self.inner.encode_prompt(**{k: v for k, v in asked.items() if k in known})
 
     def run(self, **call: Any) -> Any:
-        """Sample images."""
+        """Sample images.
+
+        Raises:
+            GeneratorError: the pipeline fails, in its own words.
+        """
         import torch
 
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self.inner(**call)
+        try:
+            with torch.inference_mode(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self.inner(**call)
+        except torch.OutOfMemoryError:
+            raise
+        # What pipelines raise on what they cannot do is of many kinds.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise GeneratorError(
+                f"{type(self.inner).__name__} fails ({type(error).__name__}: {reason}): change the "
+                "options, or use another model."
+            ) from error
 
     def save_memory(self) -> bool:
         """Let the decoder work image by image; whether that is new."""
@@ -114,6 +132,7 @@ def load_pipeline(
     lora: Path | None,
     lora_scale: float,
     slice_attention: bool,
+    family: Family | None,
 ) -> Pipeline:
     """Load a model from a folder or a single file: safetensors only, no code of the model's own.
 
@@ -142,7 +161,12 @@ def load_pipeline(
     inner.to(chosen)
     if slice_attention:
         inner.enable_attention_slicing()
-    return Pipeline(inner, str(chosen))
+    return Pipeline(inner, str(chosen), family or _family_of(inner))
+
+
+def _family_of(inner: Any) -> Family | None:
+    """Of a single file, which tells its family only once it is read."""
+    return FAMILIES.get(type(inner).__name__)
 
 
 @contextmanager

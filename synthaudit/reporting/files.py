@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from synthaudit.errors import UsageError
+from jinja2 import TemplateError
+
+from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import FileLocation
 from synthaudit.reporting.html.audit import report_html, wanted_for_galleries, wanted_for_map
 from synthaudit.reporting.html.sweep import sweep_html, wanted_for_grid
@@ -21,6 +24,10 @@ from synthaudit.sweeping.result import Sweep
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNDRAWABLE: Final = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    TemplateError,
+)
 # Base64 makes four bytes of three, and every picture needs some words around it.
 _SHARE: Final = 0.72
 
@@ -115,14 +122,35 @@ def render_again(folder: Path) -> list[Path]:
         StorageError: the folder cannot be written.
     """
     if not (folder / "sweep.json").is_file():
-        written = dict(_render(read_files(folder)))
+        files = read_files(folder)
+        with _drawable(folder):
+            written = dict(_render(files))
         write_files(folder, dict(written))
         return [folder / name for name in written]
-    page = sweep_html(read_sweep_files(folder))
+    found = read_sweep_files(folder)
+    with _drawable(folder):
+        page = sweep_html(found)
     arms = sorted(file.parent for file in folder.glob("arms/*/scores.json"))
     done = [file for arm in arms for file in render_again(arm)]
     write_files(folder, {"report.html": page})
     return [folder / "report.html", *done]
+
+
+@contextmanager
+def _drawable(folder: Path) -> Iterator[None]:
+    """Say of results that hold to their schema, and cannot be drawn all the same, that they cannot.
+
+    Raises:
+        DataError: for whatever drawing them raises.
+    """
+    try:
+        yield
+    except _UNDRAWABLE as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(".")
+        raise DataError(
+            f"the results in {folder} cannot be drawn ({text}): were they changed? Run synthaudit "
+            "again."
+        ) from error
 
 
 def picture_budget(megabytes: float, page: str) -> int:

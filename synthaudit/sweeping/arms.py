@@ -295,11 +295,11 @@ def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) ->
         )
     if plan.subjects and SUBJECT not in texts and plan.prompt:
         raise PlanError("subjects are listed, but no template uses {subject}: use it or drop them.")
-    for rule in plan.exclude:
-        _check_rule(plan, rule, subjects)
     for name, values in plan.axes.items():
         for value in values:
             _check_value(name, value, subjects)
+    for rule in plan.exclude:
+        _check_rule(plan, rule, subjects)
 
 
 def _check_rule(plan: Plan, rule: Mapping[str, Any], subjects: Sequence[str]) -> None:

@@ -10,6 +10,29 @@ from synthaudit.sweeping.comparison import Effect
 from synthaudit.sweeping.result import ArmResult, Recommendation
 
 
+class SweepCounts(BaseModel):
+    """Numbers of images."""
+
+    model_config = ConfigDict(extra="allow")
+
+    real: int = Field(ge=0)
+    images_per_arm: int = Field(ge=0)
+    made: int = Field(ge=0)
+    saved: int = Field(ge=0)
+    refused: int = Field(ge=0)
+
+
+class SweepProvenance(BaseModel):
+    """How to reproduce a sweep."""
+
+    model_config = ConfigDict(extra="allow")
+
+    plan: dict[str, Any]
+    embedder: str
+    settings: dict[str, Any]
+    codec: dict[str, Any]
+
+
 class SweepFile(BaseModel):
     """``sweep.json``: the arms, the best by the goal first, what axes change, and what to use."""
 
@@ -20,10 +43,10 @@ class SweepFile(BaseModel):
     recommended: Recommendation
     pareto: list[str]
     best_by_subject: dict[str, str]
-    counts: dict[str, int]
+    counts: SweepCounts
     is_complete: bool
     arms: list[ArmResult]
     effects: list[Effect]
     interactions: list[Effect]
     notes: list[str]
-    provenance: dict[str, Any]
+    provenance: SweepProvenance

@@ -83,8 +83,8 @@ def judge(case: Case, forks: Forks, *, expected: Any = None) -> list[Ended]:
                 raise Wrong(f"{call}: {fault}; {done.stderr[-500:]}")
         if len(case.calls) == 1 and ended[0].seconds < 1.5:
             # Once more from the start: the same answer.
-            shutil.rmtree(folder / "out", ignore_errors=True)
-            (folder / "kept.csv").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
             lay_out(case, folder)
             again = forks.run(*case.calls[0], cwd=folder, seconds=LONGEST_SECONDS)
             if (again.code, again.stdout) != (ended[0].code, ended[0].stdout):

@@ -104,6 +104,10 @@ def test_values_of_one_subject() -> None:
         ({"prompt": "{template} {contxt}"}, "{contxt}.*did you mean 'context'"),
         ({"prompt": "x", "subjects": ["juice"], "axes": {"steps": [1]}}, "no template uses"),
         ({"axes": {"template": ["a", "a "], "context": [""]}}, "arms .* are the same"),
+        (
+            {"axes": {"template": ["a"], "context": [{"subject": "juice"}]}, "not": [{"context": "x"}]},
+            "for some subjects needs value and subject",
+        ),
         ({"not": [{"sbject": "juice"}]}, "names 'sbject'; did you mean 'subject'"),
         ({"not": [{"context": "in a bow"}]}, "did you mean 'in a bowl'"),
         ({"not": [{"subject": "jucie", "context": ""}]}, "did you mean 'juice'"),

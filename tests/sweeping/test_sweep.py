@@ -105,6 +105,14 @@ def test_results_alone_are_written_and_rendered_elsewhere(
             refused = synthaudit("report", tmp_path / "copy")
             assert refused.returncode == 2
             assert f"sweep.json is damaged: {key}" in refused.stderr
+    file.write_text(json.dumps({**whole, "counts": {"real": 1}}))
+    refused = synthaudit("report", tmp_path / "copy")
+    assert "counts.images_per_arm is missing" in refused.stderr
+    arms = [{**arm, "scores": {}} for arm in whole["arms"]]
+    file.write_text(json.dumps({**whole, "arms": arms}))
+    refused = synthaudit("report", tmp_path / "copy")
+    assert refused.returncode == 2
+    assert "cannot be drawn" in refused.stderr
     again = synthaudit("report", tmp_path / "out")
     assert "report.md and 3 more files." in again.stdout
     assert (

@@ -1,0 +1,161 @@
+"""What is true of a family of diffusion models, before any of its weights are read.
+
+A row says what no file of the model tells: usual steps and guidance, and which argument does what.
+The rest is read from the model's own ``model_index.json`` and configurations.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+Task = Literal["text", "image", "inpaint"]
+
+_ALL: Final[tuple[Task, ...]] = ("text", "image", "inpaint")
+_PAIR: Final = ("prompt_embeds", "negative_prompt_embeds")
+_POOLED: Final = ("pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Models that are called alike.
+
+    Attributes:
+        name: for people.
+        steps: usual number of steps.
+        guidance: usual ``guidance_scale``; None where that has no effect.
+        contrast: the argument that weighs a negative prompt, which counts where it is above 1; None
+            where there are no negative prompts.
+        true_guidance: usual ``true_cfg_scale``; None where there is none.
+        tasks: what it can start from.
+        multiple: of which both sides must be; where ``patch`` is set, of a patch of latents.
+        patch: sides of a patch of latents.
+        embeddings: what ``encode_prompt`` returns, by the names under which the pipeline takes it
+            back to the same images; empty where prompts are handed over as texts.
+    """
+
+    name: str
+    steps: int
+    guidance: float | None
+    contrast: Literal["guidance_scale", "true_cfg_scale"] | None = "guidance_scale"
+    true_guidance: float | None = None
+    tasks: tuple[Task, ...] = ("text",)
+    multiple: int = 8
+    patch: int | None = None
+    embeddings: tuple[str, ...] = ()
+
+
+_STABLE_1: Final = Family(
+    name="Stable Diffusion 1 and 2", steps=30, guidance=7.5, tasks=_ALL, embeddings=_PAIR
+)
+_STABLE_XL: Final = Family(
+    name="Stable Diffusion XL", steps=30, guidance=5.0, tasks=_ALL, embeddings=(*_PAIR, *_POOLED)
+)
+_STABLE_3: Final = Family(
+    name="Stable Diffusion 3",
+    steps=28,
+    guidance=7.0,
+    tasks=_ALL,
+    patch=2,
+    embeddings=(*_PAIR, *_POOLED),
+)
+_FLUX_1: Final = Family(
+    name="FLUX.1",
+    steps=28,
+    guidance=3.5,
+    contrast="true_cfg_scale",
+    true_guidance=1.0,
+    tasks=_ALL,
+    patch=2,
+)
+
+FAMILIES: Final[Mapping[str, Family]] = {
+    "StableDiffusionPipeline": _STABLE_1,
+    "StableDiffusionImg2ImgPipeline": _STABLE_1,
+    "StableDiffusionInpaintPipeline": _STABLE_1,
+    "StableDiffusionXLPipeline": _STABLE_XL,
+    "StableDiffusionXLImg2ImgPipeline": _STABLE_XL,
+    "StableDiffusionXLInpaintPipeline": _STABLE_XL,
+    "StableDiffusion3Pipeline": _STABLE_3,
+    "FluxPipeline": _FLUX_1,
+    "Flux2Pipeline": Family(name="FLUX.2", steps=50, guidance=4.0, contrast=None, patch=2),
+    "Flux2KleinPipeline": Family(
+        name="FLUX.2 klein", steps=50, guidance=4.0, contrast=None, patch=2
+    ),
+    "QwenImagePipeline": Family(
+        name="Qwen-Image",
+        steps=50,
+        guidance=None,
+        contrast="true_cfg_scale",
+        true_guidance=4.0,
+        tasks=_ALL,
+        patch=2,
+    ),
+    "ZImagePipeline": Family(name="Z-Image", steps=50, guidance=5.0, tasks=_ALL, patch=2),
+    "SanaPipeline": Family(name="Sana", steps=20, guidance=4.5, multiple=32),
+    "PixArtSigmaPipeline": Family(name="PixArt-Sigma", steps=20, guidance=4.5),
+    "Lumina2Pipeline": Family(name="Lumina 2", steps=30, guidance=4.0, patch=2),
+    "AuraFlowPipeline": Family(name="AuraFlow", steps=50, guidance=3.5, patch=2),
+    "ChromaPipeline": Family(name="Chroma", steps=35, guidance=5.0, patch=2),
+    "CogView4Pipeline": Family(name="CogView4", steps=50, guidance=5.0, multiple=16),
+}
+"""By the class that ``model_index.json`` names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What the files of a model tell beside their weights.
+
+    Attributes:
+        pipeline: class of diffusers; None for a single file, which tells only when it is read.
+        family: its row, as this model has it; None where there is none.
+        is_inpainting: whether it can only repaint.
+    """
+
+    pipeline: str | None = None
+    family: Family | None = None
+    is_inpainting: bool = False
+
+
+def describe(place: Path) -> Model:
+    """Read what a folder tells of its model; a file tells nothing yet."""
+    index = _settings(place / "model_index.json")
+    name = index.get("_class_name")
+    if not isinstance(name, str):
+        return Model()
+    family = FAMILIES.get(name)
+    if family is not None:
+        family = _as_distilled(family, index, _settings(place / "transformer" / "config.json"))
+        family = replace(family, multiple=_multiple(family, place))
+    channels = _settings(place / "unet" / "config.json").get("in_channels")
+    return Model(pipeline=name, family=family, is_inpainting=channels == 9)
+
+
+def _as_distilled(family: Family, index: Mapping[str, Any], own: Mapping[str, Any]) -> Family:
+    """Guidance that was distilled into a model, or into nothing."""
+    if family is _FLUX_1 and not own.get("guidance_embeds", False):
+        return replace(family, name="FLUX.1 schnell", guidance=None, steps=4)
+    if family.name == "Qwen-Image" and own.get("guidance_embeds", False):
+        return replace(family, guidance=1.0)
+    if index.get("is_distilled") is True:
+        return replace(family, guidance=None, steps=4)
+    return family
+
+
+def _multiple(family: Family, place: Path) -> int:
+    if family.patch is None:
+        return family.multiple
+    blocks = _settings(place / "vae" / "config.json").get("block_out_channels")
+    factor = 2 ** (len(blocks) - 1) if isinstance(blocks, list) and blocks else 8
+    return int(factor * family.patch)
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
