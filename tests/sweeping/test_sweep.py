@@ -108,7 +108,7 @@ def test_results_alone_are_written_and_rendered_elsewhere(
     file.write_text(json.dumps({**whole, "counts": {"real": 1}}))
     refused = synthaudit("report", tmp_path / "copy")
     assert "counts.images_per_arm is missing" in refused.stderr
-    arms = [{**arm, "scores": {}} for arm in whole["arms"]]
+    arms = [{**arm, "measures": {}} for arm in whole["arms"]]
     file.write_text(json.dumps({**whole, "arms": arms}))
     refused = synthaudit("report", tmp_path / "copy")
     assert refused.returncode == 2
