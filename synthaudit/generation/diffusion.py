@@ -22,12 +22,12 @@ from synthaudit.generation.families import Family, Model, describe
 from synthaudit.generation.ineffective import refuse_without_effect
 from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
 from synthaudit.generation.pipelines import Pipeline, load_pipeline, locate_model, scheduler_names
+from synthaudit.generation.prompt_length import PromptReader
 from synthaudit.generation.references import References
 from synthaudit.progress import LOGGER
 from synthaudit.registry import nearest_name
 
 _LIBRARIES: Final = ("diffusers", "transformers", "torch")
-_TOKENS: Final = 77
 _BLACK: Final = 8
 _PER_IMAGE: Final = ("steps", "guidance_scale", "true_cfg_scale", "size", "strength")
 _STEPS: Final = 30
@@ -98,6 +98,7 @@ class DiffusionGenerator:
         self._places: dict[str, Path] = {}
         self._digests: dict[Path, str] = {}
         self._models: dict[Path, Model] = {}
+        self._readers: dict[Path, PromptReader] = {}
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, missing packages, models, LoRA weights, references and masks."""
@@ -150,11 +151,18 @@ class DiffusionGenerator:
                 pending = pending[len(batch) :]
 
     def count_cut_words(self, prompt: str) -> int:
-        """Tokens beyond CLIP's 77."""
-        from open_clip import get_tokenizer
+        """Tokens that no tokenizer of the models in use would read; CLIP's where none is there."""
+        known = [place for place in self._places.values() if place.is_dir()]
+        counts = [self._prompts(place).count_cut(prompt) for place in known]
+        return max(counts) if counts else PromptReader.of_clip().count_cut(prompt)
 
-        tokenizer: Any = get_tokenizer("ViT-B-32")
-        return max(len(tokenizer.encode(prompt)) + 2 - _TOKENS, 0)
+    def _prompts(self, place: Path) -> PromptReader:
+        if place not in self._readers:
+            family = describe(place).family
+            self._readers[place] = PromptReader.of_model(
+                place, None if family is None else family.tokens
+            )
+        return self._readers[place]
 
     def _locate(self, options: DiffusionOptions) -> Path:
         if options.model not in self._places:

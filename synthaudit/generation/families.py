@@ -33,6 +33,7 @@ class Family:
         tasks: what it can start from.
         multiple: of which both sides must be; where ``patch`` is set, of a patch of latents.
         patch: sides of a patch of latents.
+        tokens: of a prompt it reads at most, with the tokenizer that reads most.
         embeddings: what ``encode_prompt`` returns, by the names under which the pipeline takes it
             back to the same images; empty where prompts are handed over as texts.
     """
@@ -45,6 +46,7 @@ class Family:
     tasks: tuple[Task, ...] = ("text",)
     multiple: int = 8
     patch: int | None = None
+    tokens: int = 77
     embeddings: tuple[str, ...] = ()
 
 
@@ -60,6 +62,7 @@ _STABLE_3: Final = Family(
     guidance=7.0,
     tasks=_ALL,
     patch=2,
+    tokens=256,
     embeddings=(*_PAIR, *_POOLED),
 )
 _FLUX_1: Final = Family(
@@ -70,6 +73,7 @@ _FLUX_1: Final = Family(
     true_guidance=1.0,
     tasks=_ALL,
     patch=2,
+    tokens=512,
 )
 
 FAMILIES: Final[Mapping[str, Family]] = {
@@ -81,9 +85,11 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusionXLInpaintPipeline": _STABLE_XL,
     "StableDiffusion3Pipeline": _STABLE_3,
     "FluxPipeline": _FLUX_1,
-    "Flux2Pipeline": Family(name="FLUX.2", steps=50, guidance=4.0, contrast=None, patch=2),
+    "Flux2Pipeline": Family(
+        name="FLUX.2", steps=50, guidance=4.0, contrast=None, patch=2, tokens=512
+    ),
     "Flux2KleinPipeline": Family(
-        name="FLUX.2 klein", steps=50, guidance=4.0, contrast=None, patch=2
+        name="FLUX.2 klein", steps=50, guidance=4.0, contrast=None, patch=2, tokens=512
     ),
     "QwenImagePipeline": Family(
         name="Qwen-Image",
@@ -93,14 +99,17 @@ FAMILIES: Final[Mapping[str, Family]] = {
         true_guidance=4.0,
         tasks=_ALL,
         patch=2,
+        tokens=512,
     ),
-    "ZImagePipeline": Family(name="Z-Image", steps=50, guidance=5.0, tasks=_ALL, patch=2),
-    "SanaPipeline": Family(name="Sana", steps=20, guidance=4.5, multiple=32),
-    "PixArtSigmaPipeline": Family(name="PixArt-Sigma", steps=20, guidance=4.5),
-    "Lumina2Pipeline": Family(name="Lumina 2", steps=30, guidance=4.0, patch=2),
-    "AuraFlowPipeline": Family(name="AuraFlow", steps=50, guidance=3.5, patch=2),
-    "ChromaPipeline": Family(name="Chroma", steps=35, guidance=5.0, patch=2),
-    "CogView4Pipeline": Family(name="CogView4", steps=50, guidance=5.0, multiple=16),
+    "ZImagePipeline": Family(
+        name="Z-Image", steps=50, guidance=5.0, tasks=_ALL, patch=2, tokens=512
+    ),
+    "SanaPipeline": Family(name="Sana", steps=20, guidance=4.5, multiple=32, tokens=300),
+    "PixArtSigmaPipeline": Family(name="PixArt-Sigma", steps=20, guidance=4.5, tokens=300),
+    "Lumina2Pipeline": Family(name="Lumina 2", steps=30, guidance=4.0, patch=2, tokens=256),
+    "AuraFlowPipeline": Family(name="AuraFlow", steps=50, guidance=3.5, patch=2, tokens=256),
+    "ChromaPipeline": Family(name="Chroma", steps=35, guidance=5.0, patch=2, tokens=512),
+    "CogView4Pipeline": Family(name="CogView4", steps=50, guidance=5.0, multiple=16, tokens=1024),
 }
 """By the class that ``model_index.json`` names."""
 

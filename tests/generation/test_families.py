@@ -19,6 +19,7 @@ from synthaudit.generation.pipelines import Pipeline
 from synthaudit.generation.references import References
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import open_source
+from tests.tiny_diffusion import save_tokenizer
 
 VAE = {"block_out_channels": [128, 256, 512, 512]}
 
@@ -135,6 +136,39 @@ def test_arguments_of_the_table_are_those_of_the_pipelines() -> None:
         assert ("true_cfg_scale" in known) == (family.true_guidance is not None), name
         assert "guidance_scale" in known, name
         assert set(family.embeddings) <= set(known), name
+        if "max_sequence_length" in known:
+            assert family.tokens == known["max_sequence_length"].default, name
+
+
+def words_tokenizer(folder: Path, most: int) -> None:
+    """A tokenizer of whole words with an end mark, as files that transformers reads."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "dog": 2}, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=inner, unk_token="<unk>", eos_token="</s>", model_max_length=most
+    ).save_pretrained(folder)
+
+
+def test_prompts_are_counted_by_the_models_own_tokenizers(
+    generator: DiffusionGenerator, tmp_path: Path
+) -> None:
+    """FLUX.1 reads 77 tokens with CLIP and 512 with T5: what T5 reads is not lost."""
+    model = model_of(tmp_path / "models", "FluxPipeline", **DEV)
+    save_tokenizer(Path(model) / "tokenizer")
+    words_tokenizer(Path(model) / "tokenizer_2", 10_000)
+    check(generator, model)
+    assert generator.count_cut_words("dog " * 80) == 0
+    assert generator.count_cut_words("dog " * 520) == 520 + 1 - 512
+    sigma = model_of(tmp_path / "models", "PixArtSigmaPipeline")
+    words_tokenizer(Path(sigma) / "tokenizer", 120)
+    check(generator, sigma)
+    assert generator.count_cut_words("dog " * 130) == 11  # of the model that reads least
 
 
 def test_settings_that_cannot_be_read_tell_nothing(tmp_path: Path) -> None:
