@@ -31,6 +31,8 @@ _LIBRARIES: Final = ("diffusers", "transformers", "torch")
 _BLACK: Final = 8
 _PER_IMAGE: Final = ("steps", "guidance_scale", "true_cfg_scale", "size", "strength")
 _STEPS: Final = 30
+# Templates of chats and tokenizers decide what a text encoder is given.
+_DECIDING: Final = (".safetensors", ".json", ".txt", ".model", ".jinja", ".spm", ".gguf")
 
 
 class DiffusionOptions(GeneratorOptions):
@@ -301,11 +303,7 @@ def _model_digest(place: Path) -> str:
     """One digest of a file, or of all weights and settings in a folder."""
     if place.is_file():
         return file_digest(place)
-    files = sorted(
-        file
-        for file in place.rglob("*")
-        if file.suffix in (".safetensors", ".json", ".txt", ".model") and file.is_file()
-    )
+    files = sorted(file for file in place.rglob("*") if file.suffix in _DECIDING and file.is_file())
     import hashlib
 
     digest = hashlib.sha256()

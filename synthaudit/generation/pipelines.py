@@ -232,11 +232,19 @@ def locate_model(model: str, *, local_files_only: bool) -> Path:
 
 
 def _from_hub(model: str, *, local_files_only: bool) -> Path:
-    from huggingface_hub import snapshot_download
+    """What the pipeline reads and no more: one variant of the weights, templates included."""
+    import diffusers
 
-    wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    def download(**how: Any) -> Path:
+        with _quietly(diffusers):
+            return Path(
+                diffusers.DiffusionPipeline.download(
+                    model, use_safetensors=True, trust_remote_code=False, **how
+                )
+            )
+
     try:
-        return Path(snapshot_download(model, allow_patterns=wanted, local_files_only=True))
+        return download(local_files_only=True)
     except Exception as error:
         if local_files_only or is_offline():
             raise GeneratorError(
@@ -244,7 +252,7 @@ def _from_hub(model: str, *, local_files_only: bool) -> Path:
                 f"where there is a network with `hf download {model}`, or give a local folder."
             ) from error
     try:
-        return Path(snapshot_download(model, allow_patterns=wanted, etag_timeout=6))
+        return download()
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise GeneratorError(

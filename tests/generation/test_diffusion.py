@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,21 @@ def test_the_recipe_covers_what_decides_an_image(
         jobs_of(1, model=str(models["sd"]), lora=str(models["lora"]))[0],
     )
     assert base not in {recipe_digest(recipe_of(other, generator, codec)) for other in changes}
+
+
+def test_a_template_of_prompts_is_part_of_the_recipe(
+    models: dict[str, Path], two_sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    model = shutil.copytree(models["sd"], tmp_path / "model")
+    real = open_source(two_sides[0])
+    assert isinstance(real, Collection)
+    digests = set()
+    for template in (None, "{{ prompt }}", "A picture of {{ prompt }}"):
+        if template is not None:
+            (model / "tokenizer" / "chat_template.jinja").write_text(template)
+        fresh = DiffusionGenerator(References(real, max_pixels=10**7))
+        digests.add(str(fresh.identity(jobs_of(1, model=str(model))[0])["model"]))
+    assert len(digests) == 3
 
 
 def test_words_beyond_77_tokens_are_counted(generator: DiffusionGenerator) -> None:
