@@ -224,6 +224,7 @@ class DiffusionGenerator:
         call |= self._starting_points(options, jobs)
         start = time.perf_counter()
         found = pipeline.run(**call)
+        _refuse_other_sizes(found.images, call)
         seconds = (time.perf_counter() - start) / len(jobs)
         flagged = getattr(found, "nsfw_content_detected", None) or [False] * len(jobs)
         return [
@@ -263,6 +264,17 @@ class DiffusionGenerator:
             ) from error
         self._batch = size // 2
         LOGGER.warning("out of memory: batches of %d from here on.", self._batch)
+
+
+def _refuse_other_sizes(images: Sequence[Image.Image], call: Mapping[str, Any]) -> None:
+    """Some pipelines make another size than they were asked for, without a word."""
+    asked = (call.get("width"), call.get("height"))
+    for image in images:
+        if None not in asked and image.size != asked:
+            raise GeneratorError(
+                f"the model made an image of {image.size[0]} x {image.size[1]} pixels where "
+                f"{asked[0]} x {asked[1]} were asked for: give a size that it can make."
+            )
 
 
 def _sampling(options: DiffusionOptions, family: Family | None) -> dict[str, Any]:

@@ -166,6 +166,21 @@ def test_black_images_are_refused(
     assert "black" in made[1].facts["refused"]
 
 
+def test_another_size_than_asked_for_is_said(
+    generator: DiffusionGenerator, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthaudit.generation import diffusion
+
+    real = diffusion.Pipeline.run
+
+    def round_down(self: Any, **call: Any) -> Any:
+        return real(self, **{**call, "width": 8})
+
+    monkeypatch.setattr(diffusion.Pipeline, "run", round_down)
+    with pytest.raises(GeneratorError, match="an image of 8 x 16 pixels where 16 x 16 were asked"):
+        list(generator.make(jobs_of(1, model=str(models["sd"]))))
+
+
 def test_memory_that_runs_out_halves_the_batch(
     generator: DiffusionGenerator, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
