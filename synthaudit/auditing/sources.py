@@ -74,7 +74,7 @@ def read_images(
         found = having_direction(reader.extract(collection), collection)
         total = len(collection.entries) + len(collection.unreadable)
         limit = reader.settings.max_unreadable
-        _refuse_too_many_unreadable(name, found.unreadable, total, limit)
+        refuse_too_many_unreadable(name, found.unreadable, total, limit)
         entries = [collection.entries[position] for position in found.kept]
         contents = [
             f"{entry.path}\0{digest.hex()}"
@@ -196,7 +196,7 @@ def _refuse_useless(
         rows = table.vectors[block]
         finite[block], usable[block] = _finite_and_usable(rows)
     unreadable = _without_direction(table.paths, table.vectors, finite, usable)
-    _refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
+    refuse_too_many_unreadable(side, unreadable, len(usable), max_unreadable)
     return np.flatnonzero(usable), unreadable
 
 
@@ -239,9 +239,14 @@ def _by_content(table: VectorTable, rows: Integers) -> Integers:
     return np.asarray(rows[by_label[np.argsort(content[by_label], kind="stable")]], np.int64)
 
 
-def _refuse_too_many_unreadable(
+def refuse_too_many_unreadable(
     side: str, unreadable: Sequence[Unreadable], total: int, limit: float
 ) -> None:
+    """Refuse a side of which more is unreadable than the settings allow.
+
+    Raises:
+        DataError: with examples.
+    """
     count = len(unreadable)
     if count == 0 or (count / total <= limit and count < total):
         return

@@ -182,8 +182,9 @@ class VectorCache:
             if code in _DAMAGE and self._set_aside():
                 self._guard(self._open, None)
             else:
+                reason = getattr(error, "strerror", None) or error
                 LOGGER.warning(
-                    "the cache %s cannot be used (%s); going on without it.", self._file, error
+                    "the cache %s cannot be used (%s); going on without it.", self._file, reason
                 )
             return otherwise
 

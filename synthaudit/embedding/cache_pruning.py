@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -39,7 +40,13 @@ class CacheState:
 
 
 def state_of(folder: Path) -> CacheState:
-    """What a cache holds; one that is not there holds nothing."""
+    """What a cache holds; one that is not there holds nothing.
+
+    Raises:
+        UsageError: it is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"the cache {folder} should be a folder, but is none.")
     vectors: int | None = 0
     files: int | None = 0
     if (folder / FILE_NAME).is_file():
@@ -73,7 +80,7 @@ def prune(folder: Path, size: int) -> CacheState:
         UsageError: an audit is running.
         StorageError: it cannot be written.
     """
-    if not folder.is_dir():
+    if not folder.is_dir() or not list(_own_files(folder)):
         return state_of(folder)
     try:
         lock = CacheLock(folder, alone=True)
@@ -88,8 +95,8 @@ def prune(folder: Path, size: int) -> CacheState:
     except (OSError, sqlite3.Error) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise StorageError(
-            f"the cache {folder} cannot be made smaller ({reason}): free some space, or remove "
-            "the folder, which only costs time."
+            f"the cache {folder} cannot be made smaller ({reason}): it can also be removed as a "
+            "whole where it can be written, which only costs time."
         ) from error
     return state_of(folder)
 
@@ -116,7 +123,9 @@ def _prune(folder: Path, size: int) -> None:
     for aside in folder.glob(f"{FILE_NAME}.damaged-*"):
         aside.unlink()
     unfinished = [place for place in (folder / UNFINISHED).glob("*") if place.is_dir()]
-    others = sum(_size_of(place) for place in unfinished)
+    others = sum(
+        file.stat().st_size for place in unfinished for file in place.rglob("*") if file.is_file()
+    )
     file = folder / FILE_NAME
     if file.is_file() and _size_of(folder) > size:
         room = max(size - others, 0)
@@ -164,14 +173,24 @@ def _shrink(folder: Path, room: int) -> bool:
 
 @contextmanager
 def _connected(folder: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(folder / FILE_NAME, timeout=_BUSY_SECONDS, isolation_level=None)
+    # Where it cannot be written it can be read, as nobody else writes it either.
+    is_open = os.access(folder, os.W_OK) and os.access(folder / FILE_NAME, os.W_OK)
+    how = "mode=rw" if is_open else "mode=ro&immutable=1"
+    place = f"{(folder / FILE_NAME).absolute().as_uri()}?{how}"
+    connection = sqlite3.connect(place, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
     with closing(connection):
         yield connection
 
 
+def _own_files(folder: Path) -> Iterator[Path]:
+    yield from folder.glob(f"{FILE_NAME}*")
+    yield from (folder / UNFINISHED).rglob("*")
+
+
 def _size_of(folder: Path) -> int:
+    """Of what is ours in it, in bytes."""
     size = 0
-    for file in folder.rglob("*"):
+    for file in _own_files(folder):
         with suppress(OSError):  # an audit may have removed it meanwhile
             size += file.stat().st_size if file.is_file() else 0
     return size

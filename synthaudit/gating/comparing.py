@@ -173,6 +173,8 @@ def paired_changes(
         table[table["side"] == "real"].set_index("path")["label_quality"]
         for table in (first, second)
     ]
+    if real[0].index.has_duplicates or set(real[0].index) != set(real[1].index):
+        return {}  # the tables are not those of the scores
     confidence = _confidence(after)
     qualities = real[0].to_numpy(), real[1].loc[real[0].index].to_numpy()
     found = {"unrepresentative": _paired(*qualities, confidence)}

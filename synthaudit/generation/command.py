@@ -126,7 +126,10 @@ class CommandGenerator:
             raise GeneratorError(f"{name} cannot be run: {error.strerror}.") from error
         if done.returncode != 0:
             last = " ".join(done.stderr.split())[-_SHOWN:]
-            raise GeneratorError(f"{name} ended with exit code {done.returncode}: {last}")
+            how = f"ended with exit code {done.returncode}"
+            if done.returncode < 0:
+                how = f"was ended by {signal.Signals(-done.returncode).name}"
+            raise GeneratorError(f"{name} {how}: {last or 'it said nothing'}.")
         return done
 
 

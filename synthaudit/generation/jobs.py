@@ -64,12 +64,11 @@ class Made:
         try:
             open_rgb(self.data)
         except UnreadableImage as error:
-            if error.is_lasting:
-                of = "" if job.subject is None else f" of {job.subject!r}"
-                raise GeneratorError(
-                    f"{whose} made a broken image (number {job.number}{of}, seed {job.seed}: "
-                    f"{error}), which was not kept: mend it and start again with --resume."
-                ) from error
+            of = "" if job.subject is None else f" of {job.subject!r}"
+            raise GeneratorError(
+                f"{whose} made a broken image (number {job.number}{of}, seed {job.seed}: "
+                f"{error}), which was not kept: mend it and start again with --resume."
+            ) from error
 
 
 class Generator(Protocol):

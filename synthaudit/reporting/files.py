@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,14 +126,14 @@ def render_again(folder: Path) -> list[Path]:
         files = read_files(folder)
         with _drawable(folder):
             written = dict(_render(files))
-        write_files(folder, dict(written))
+        write_files(folder, dict(written), advice="move it elsewhere")
         return [folder / name for name in written]
     found = read_sweep_files(folder)
     with _drawable(folder):
         page = sweep_html(found)
     arms = sorted(file.parent for file in folder.glob("arms/*/scores.json"))
     done = [file for arm in arms for file in render_again(arm)]
-    write_files(folder, {"report.html": page})
+    write_files(folder, {"report.html": page}, advice="move it elsewhere")
     return [folder / "report.html", *done]
 
 
@@ -144,7 +145,10 @@ def _drawable(folder: Path) -> Iterator[None]:
         DataError: for whatever drawing them raises.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            # Numbers that no audit writes, on their way to an error or a page.
+            warnings.simplefilter("ignore")
+            yield
     except _UNDRAWABLE as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(".")
         raise DataError(

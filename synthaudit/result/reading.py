@@ -65,8 +65,10 @@ def read_files(folder: Path) -> AuditFiles:
     with complete(folder, "audit", "synthaudit score --out"):
         images = IMAGES.read(folder / "images.parquet")
         copies = None
-        if (folder / "copies.parquet").is_file():
+        if (folder / "copies.parquet").exists():
             copies = COPIES.read(folder / "copies.parquet")
+        elif (scores.get("memorisation") or {}).get("copies"):
+            raise ValueError("copies.parquet is missing")
         thumbnails = read_thumbnails(folder, THUMBNAILS)
     return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
 
@@ -147,6 +149,8 @@ def read_contents(file: Path) -> Any:
         OSError, ValueError, RecursionError: it cannot be read, or is too large, too deep or has
             what cannot be written again.
     """
+    if file.is_fifo() and not str(file).startswith(("/dev/", "/proc/")):
+        raise ValueError("it is a pipe, and no file")  # which would be waited for
     with file.open("rb") as stream:
         data = stream.read(_LARGEST_FILE + 1)
     if len(data) > _LARGEST_FILE:
@@ -189,7 +193,7 @@ def _refuse_strange_text(text: str) -> None:
 def read_thumbnails(folder: Path, schema: TableSchema) -> dict[tuple[str, str], bytes]:
     """The pictures of a report by the two columns that name them; none where there is no file."""
     file = folder / "thumbnails.parquet"
-    if not file.is_file():
+    if not file.exists():
         return {}
     table = schema.read(file).dropna()
     names = [name for name in schema.columns if name != "webp"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 SCORES_SCHEMA: Final = "synthaudit/scores/1"
 
@@ -46,10 +46,10 @@ class Intervals(_Part):
 class Counts(_Part):
     """How many images and classes there are."""
 
-    real: int
-    synthetic: int
-    unreadable: int
-    classes: int
+    real: int = Field(ge=0)
+    synthetic: int = Field(ge=0)
+    unreadable: int = Field(ge=0)
+    classes: int = Field(ge=0)
     wrong_labels: int | None = None
     broken: int | None = None
 
@@ -242,7 +242,7 @@ class FindingPart(_Part):
 class VerdictPart(_Part):
     """Whether the set is fit to train on; null where the numbers do not tell."""
 
-    fit: bool | None
+    fit: StrictBool | None
     text: str
 
 

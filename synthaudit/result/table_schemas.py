@@ -39,6 +39,8 @@ class TableSchema:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
+        if file.exists() and not file.is_file():
+            raise ValueError(f"{file.name} is no file")
         try:
             with file.open("rb") as stream, ParquetFile(stream) as opened:
                 if opened.metadata.num_rows > MOST_ROWS:

@@ -26,6 +26,7 @@ def json_text(contents: Mapping[str, Any]) -> str:
     return json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RESULTS: Final = {
     "scores.json": "an audit",
     "sweep.json": "a sweep",
@@ -64,6 +65,20 @@ def refuse_beside(folder: Path, file: str, what: str) -> None:
         raise UsageError(
             f"{folder} holds {what} ({file}), whose tables would be lost: give another folder."
         )
+
+
+def refuse_folders(folder: Path, names: Iterable[str]) -> None:
+    """Refuse before the work what the results could not replace.
+
+    Raises:
+        StorageError: there is a folder of the name of one of them.
+    """
+    for name in names:
+        if (folder / name).is_dir():
+            raise StorageError(
+                f"{folder / name} is a folder in the place of a result: remove it, or give another "
+                "folder with --out."
+            )
 
 
 def refuse_unwritable(file: Path) -> None:
@@ -149,9 +164,15 @@ def write_files(
         reason = (error.strerror or str(error)).lower()
         place = folder / next(iter(files)) if len(files) == 1 else folder
         raise StorageError(
-            f"the results cannot be written to {place} ({reason}): free some space or {advice}."
+            f"the results cannot be written to {place} ({reason}): {_remedy(error, advice)}."
         ) from error
     return folder
+
+
+def _remedy(error: OSError, advice: str) -> str:
+    if error.errno == errno.EISDIR:
+        return "remove that folder, or give another place for the results"
+    return f"free some space or {advice}" if error.errno in _FULL else advice
 
 
 def _exchange(draft: Path, folder: Path, names: list[str], others: Iterable[str]) -> None:

@@ -6,14 +6,20 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from synthaudit.auditing.image_reader import ImageReader
+from synthaudit.auditing.sources import refuse_too_many_unreadable
+from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
 from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.production import Production, lay_out
+
+LEAST_SLOTS: Final = 8
+"""Fewer images of an arm cannot be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +98,26 @@ def common_slots(laid: Sequence[LaidOutArm]) -> list[int]:
 def measure_together(
     real: Collection, laid: Sequence[LaidOutArm], slots: Sequence[int], reader: ImageReader
 ) -> ArmEvidence:
-    """The evidence of some slots of several arms."""
+    """The evidence of some slots of several arms.
+
+    Raises:
+        DataError: too few images of them, or of the real ones, can be read.
+    """
     found = [reader.extract(item.collection(slots)) for item in laid]
     # A slot whose image cannot be read in some arm is left out of all.
     kept = sorted(set.intersection(*(set(extraction.kept) for extraction in found)))
     settings = reader.settings
     own = reader.extract(real)
+    lost = [*own.unreadable, *real.unreadable]
+    total = len(real.entries) + len(real.unreadable)
+    refuse_too_many_unreadable("real", lost, total, settings.max_unreadable)
+    if len(kept) < LEAST_SLOTS:
+        why = next((bad for part in found for bad in part.unreadable), None)
+        example = "" if why is None else f" ({why.path}: {why.reason})"
+        raise DataError(
+            f"only {len(kept)} of {len(slots)} images can be read in every arm{example}, too few "
+            "to compare: mend what makes them."
+        )
     shown = [replace(real, entries=[real.entries[row] for row in own.kept], unreadable=())]
     shown += [item.collection([slots[position] for position in kept]) for item in laid]
     look = reader.look_at(*shown)

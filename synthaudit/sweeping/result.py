@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SWEEP_SCHEMA: Final = "synthaudit/sweep/1"
+PAGES: Final = ("contact-sheet.jpg", "thumbnails.parquet", "report.html")
+SWEEP_FILES: Final = (
+    *PAGES,
+    *("arms.parquet", "images.parquet", "winner.yaml", "winner.txt", "sweep.json"),
+)
+"""What is written beside the arms; the last stands for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,5 +188,12 @@ class Sweep:
                 "winner.txt": "\n".join(self.recommended.prompts) + "\n",
                 "sweep.json": json_text(self.to_dict()),
             },
-            replaces=("contact-sheet.jpg", "thumbnails.parquet", "report.html"),
+            replaces=PAGES,
         )
+
+
+def remove_results(folder: Path) -> None:
+    """Remove what a sweep wrote beside its arms; the file that stands for all goes first."""
+    for name in reversed(SWEEP_FILES):
+        with suppress(OSError):
+            (folder / name).unlink(missing_ok=True)

@@ -14,10 +14,11 @@ from synthaudit.images.places import is_url
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
-from synthaudit.result.writing import refuse_beside
+from synthaudit.result.writing import refuse_beside, refuse_folders
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
 from synthaudit.sweeping.layout import (
+    LEAST_SLOTS,
     LaidOutArm,
     common_slots,
     lay_out_arm,
@@ -28,11 +29,10 @@ from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, default_out, prepare
 from synthaudit.sweeping.production import Production, Shard
 from synthaudit.sweeping.reading import has_other_plan
-from synthaudit.sweeping.result import Sweep
+from synthaudit.sweeping.result import SWEEP_FILES, Sweep, remove_results
 from synthaudit.sweeping.store import Store
 from synthaudit.sweeping.summary import MeasuredArms, Summary
 
-_LEAST_SLOTS = 8
 _MENDING = "mend it (of command change the version too, or raise images_per_arm) and start again."
 _RACE_SHARES = (0.25, 0.5, 1.0)
 
@@ -95,6 +95,7 @@ def sweep(
         raise UsageError("a plan that is no file needs a folder for its results: give out.")
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
     refuse_beside(folder, "scores.json", "an audit")
+    refuse_folders(folder, SWEEP_FILES)
     _refuse_among_the_real(folder, read)
     named, embedder = take_embedder(options)
     prepared = prepare(read, make_settings(named, settings))
@@ -156,6 +157,9 @@ class _Runner:
                 self.folder,
             )
         self._produce()
+        if has_other_plan(self.folder, self.plan):
+            # What told of the former arms is void once those go.
+            remove_results(self.folder)
         removed = remove_other_arms(self.folder, self.arms)
         if removed:
             LOGGER.warning(
@@ -167,13 +171,13 @@ class _Runner:
         laid, left_out = self._without_refused(everything)
         racing = [item for item in laid if item.arm.name not in self.dropped_at]
         everywhere, slots = common_slots(laid), common_slots(racing)
-        if len(slots) < _LEAST_SLOTS:
+        if len(slots) < LEAST_SLOTS:
             self._refuse_too_few(racing, len(slots))
         self.progress.start("comparing arms", 0)
         real = self.prepared.real
         evidence = measure_together(real, racing, slots, self.reader)
         whole = None
-        if len(everywhere) >= _LEAST_SLOTS:
+        if len(everywhere) >= LEAST_SLOTS:
             whole = evidence
             if self.dropped_at:
                 whole = measure_together(real, laid, everywhere, self.reader)
@@ -200,14 +204,14 @@ class _Runner:
         """The arms that can be compared, and why the generator's refusals leave others out."""
         few = {
             item.arm.name: f"the generator refused {item.refused:,} of its {len(item.arm.jobs):,} "
-            f"images ({item.reason})"
+            f"images ({item.reason}; once it is mended, change its version)"
             for item in laid
-            if item.is_whole and len(item.entries) < _LEAST_SLOTS
+            if item.is_whole and len(item.entries) < LEAST_SLOTS
         }
         if len(few) == len(laid):
             name, why = next(iter(few.items()))
             raise GeneratorError(
-                f"no arm has {_LEAST_SLOTS} images, the fewest that can be compared; of {name} "
+                f"no arm has {LEAST_SLOTS} images, the fewest that can be compared; of {name} "
                 f"{why}: {_MENDING}"
             )
         for name, why in few.items():
@@ -234,7 +238,7 @@ class _Runner:
         stages = [images]
         if self.plan.race or self.plan.budget.images or self.plan.budget.hours:
             # Arms grow alike, so that what is there when the budget ends can be compared.
-            stages = sorted({max(round(share * images), _LEAST_SLOTS) for share in _RACE_SHARES})
+            stages = sorted({max(round(share * images), LEAST_SLOTS) for share in _RACE_SHARES})
         for stage in stages:
             self.production.make([n for n in names if n not in self.dropped_at], stage)
             if self.production.is_spent:
@@ -251,9 +255,9 @@ class _Runner:
             if arm.name not in self.dropped_at
         ]
         # Arms that the generator refuses to make take no part.
-        laid = [item for item in there if len(item.entries) >= _LEAST_SLOTS]
+        laid = [item for item in there if len(item.entries) >= LEAST_SLOTS]
         slots = common_slots(laid) if laid else []
-        if len(laid) < 2 or len(slots) < _LEAST_SLOTS:
+        if len(laid) < 2 or len(slots) < LEAST_SLOTS:
             return
         lost = excluded_by_race(
             measure_together(self.prepared.real, laid, slots, self.reader),

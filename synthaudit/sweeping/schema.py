@@ -45,7 +45,7 @@ class SweepFile(BaseModel):
     best_by_subject: dict[str, str]
     counts: SweepCounts
     is_complete: bool
-    arms: list[ArmResult]
+    arms: list[ArmResult] = Field(min_length=1)
     effects: list[Effect]
     interactions: list[Effect]
     notes: list[str]

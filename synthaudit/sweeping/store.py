@@ -159,6 +159,10 @@ class Store:
             except BaseException:
                 draft.unlink(missing_ok=True)
                 raise
+        except IsADirectoryError as error:
+            raise StorageError(
+                f"{file} is a folder in the place of an image: remove it and start again."
+            ) from error
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise StorageError(

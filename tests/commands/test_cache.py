@@ -121,6 +121,28 @@ def test_no_score_changes(two_sides: tuple[Path, Path], tmp_path: Path, synthaud
     assert synthaudit("score", *two_sides, *how).stdout == first.stdout
 
 
+def test_what_is_not_ours_is_left_alone(tmp_path: Path, synthaudit: Run) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"x" * 5000)
+    done = synthaudit("cache", "--size", "0", "--cache", "images")
+    assert done.returncode == 0
+    assert "0.0 MB" in done.stdout
+    assert [file.name for file in (tmp_path / "images").iterdir()] == ["a.png"]
+    (tmp_path / "file").write_text("x")
+    for more in ((), ("--size", "0")):
+        done = synthaudit("cache", *more, "--cache", "file")
+        assert done.returncode == 2
+        assert "should be a folder" in done.stderr
+
+
+def test_a_cache_that_cannot_be_written_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = filled(tmp_path / "cache", 100)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert state_of(folder).vectors == 100
+
+
 @pytest.mark.parametrize(
     ("text", "size"), [("5GB", 5 * 10**9), ("500 mb", 5 * 10**8), ("7", 7), ("1.5kb", 1500)]
 )

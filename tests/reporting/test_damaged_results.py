@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,51 @@ def test_a_file_without_end_is_refused(command: str, tmp_path: Path, synthaudit:
     done = synthaudit(command, tmp_path, *more)
     assert done.returncode == 2
     assert "too large" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["scores.json", "images.parquet", "copies.parquet"])
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_not_waited_for(
+    audited: Path, tmp_path: Path, name: str, kind: str, synthaudit: Run
+) -> None:
+    folder = shutil.copytree(audited, tmp_path / "copy")
+    (folder / name).unlink()
+    (os.mkfifo if kind == "pipe" else os.mkdir)(folder / name)
+    done = synthaudit("report", folder)
+    assert done.returncode == 2, done.stdout
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    if name == "scores.json":
+        assert synthaudit("gate", folder, "--max", "unvaried=1").returncode == 2
+
+
+def test_a_table_that_the_scores_count_on_is_missed(
+    tmp_path: Path, two_sides: tuple[Path, Path], synthaudit: Run
+) -> None:
+    for number in range(6):
+        shutil.copy(
+            two_sides[0] / "cat" / f"{2 * number + 1:02d}.png",
+            two_sides[1] / "cat" / f"{2 * number + 1:02d}.png",
+        )
+    how = ("--embedder", "builtin", "--quick", "--quiet", "--no-cache")
+    assert synthaudit("score", *two_sides, *how, "--out", "audit").returncode == 0
+    (tmp_path / "audit" / "copies.parquet").unlink()
+    done = synthaudit("report", "audit")
+    assert done.returncode == 2
+    assert "copies.parquet is missing" in done.stderr
+
+
+def test_tables_of_other_images_are_not_paired(
+    audited: Path, tmp_path: Path, synthaudit: Run
+) -> None:
+    folder = shutil.copytree(audited, tmp_path / "copy")
+    table = pd.read_parquet(folder / "images.parquet")
+    table.assign(path="x" + table["path"]).to_parquet(folder / "images.parquet")
+    scores = json.loads((folder / "scores.json").read_text())
+    scores["counts"]["real"] -= 1
+    (folder / "scores.json").write_text(json.dumps(scores))
+    done = synthaudit("compare", folder, audited)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
 
 
 TABLES = {

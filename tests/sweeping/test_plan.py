@@ -105,7 +105,10 @@ def test_values_of_one_subject() -> None:
         ({"prompt": "x", "subjects": ["juice"], "axes": {"steps": [1]}}, "no template uses"),
         ({"axes": {"template": ["a", "a "], "context": [""]}}, "arms .* are the same"),
         (
-            {"axes": {"context": [{"subject": "juice"}]}, "not": [{"context": "x"}]},
+            {
+                "axes": {"template": ["a"], "context": [{"subject": "juice"}]},
+                "not": [{"context": "x"}],
+            },
             "for some subjects needs value and subject",
         ),
         ({"not": [{"sbject": "juice"}]}, "names 'sbject'; did you mean 'subject'"),
