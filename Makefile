@@ -16,7 +16,7 @@ demo: .venv/installed
 	$(BIN)/synthaudit demo
 
 test: lint .venv-oracles/installed .venv/junit-10.xsd
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadscope
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 lint: .venv/installed-checks
 	$(BIN)/ruff check .

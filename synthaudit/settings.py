@@ -142,7 +142,7 @@ class Settings(BaseModel):
         None,
         "Machine",
         "Gigabytes that vectors may take before they go to disk; default: half of the machine's.",
-        gt=0.0,
+        ge=0.0,
         allow_inf_nan=False,
     )
 

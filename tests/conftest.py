@@ -25,6 +25,18 @@ ORACLE_PYTHON = PROJECT / ".venv-oracles" / "bin" / "python"
 ORACLE_SCRIPT = Path(__file__).parent / "oracles" / "cleanlab_scores.py"
 
 
+# Modules of few and long tests: begun last, they would keep one process busy and the others idle.
+_LONG = (
+    *("test_reliability", "test_ray", "test_documentation", "test_selftest", "test_sweep"),
+    *("test_changed_plan", "test_python_and_command", "test_pipeline", "test_diffusion"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest first."""
+    items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else 99)
+
+
 @pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> None:
     """No test sees the user's caches or asks a model hub."""

@@ -213,7 +213,11 @@ def _become(asked: dict[str, Any], folder: Path, shim: Any) -> None:
     except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
         code = 1
-    # Taking apart all that was imported takes a second, and is not what is tried.
+    own = os.getpid()
+    if Path(f"/proc/{own}/task/{own}/children").read_text().strip():
+        # What clears up after the processes that decode belongs to what is tried.
+        sys.exit(code)
+    # Taking apart all that was imported takes a second, and does not.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()

