@@ -42,8 +42,8 @@ def cache(
         typer.echo("It is damaged or busy; an audit that finds it damaged begins another.")
     else:
         typer.echo(
-            f"{state.vectors:,} vectors; the contents of {state.files:,} files are known; "
-            f"{state.unfinished:,} audits can be gone on with."
+            f"{state.vectors:,} vectors, {state.files:,} files known by size and time, "
+            f"{state.unfinished:,} interrupted audits to continue."
         )
 
 
