@@ -165,23 +165,27 @@ def _serve(folder: Path) -> None:
     if "SYNTHAUDIT_SHIM" in os.environ:
         shim = ctypes.CDLL(os.environ["SYNTHAUDIT_SHIM"])
     answers = os.fdopen(os.dup(1), "w")
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
         asked = json.loads(line)
+        # Files of its own: what clears up after a killed run may speak when the next one runs.
+        said = folder / str(number)
+        said.mkdir()
         if shim is not None:
             shim.fault_disarm()
         start = time.monotonic()
         process = os.fork()
         if process == 0:
-            _become(asked, folder, shim)
+            _become(asked, said, shim)
             return
         code, is_late = _wait(process, asked["seconds"])
         answer = {
             "code": code,
             "is_late": is_late,
             "seconds": round(time.monotonic() - start, 3),
-            "stdout": _text(folder / "stdout"),
-            "stderr": _text(folder / "stderr"),
+            "stdout": _text(said / "stdout"),
+            "stderr": _text(said / "stderr"),
         }
+        shutil.rmtree(said, ignore_errors=True)
         if shim is not None and "fault" in asked:
             answer["counts"] = [shim.fault_count(kind) for kind in range(len(KINDS))]
         answers.write(json.dumps(answer) + "\n")
