@@ -72,7 +72,6 @@ def test_an_answer_or_a_sentence(kind: str, base: Path, forks: Forks) -> None:
         ("score, vectors", "rename", 1.0, errno.EIO),
         ("score, vectors", "rename", 0.5, KILL),
         ("score, images", "write", 0.3, errno.ENOSPC),
-        ("sweep", "rename", 0.4, KILL),
         ("gate", "open", 1.0, errno.EACCES),
     ],
 )
