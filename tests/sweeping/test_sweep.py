@@ -47,7 +47,8 @@ def images_of(out: Path) -> dict[str, bytes]:
     return {
         str(file.relative_to(store)): file.read_bytes()
         for file in store.rglob("*")
-        if file.is_file() and file.suffix in (".png", ".jpg")
+        # A draft of a run that was killed is no image.
+        if file.is_file() and file.suffix in (".png", ".jpg") and not file.name.startswith(".")
     }
 
 
