@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from synthaudit.commands.terminal import answers_errors
+from synthaudit.names import printable
 
 if TYPE_CHECKING:
     from synthaudit.gating.judging import Verdict
@@ -111,7 +112,7 @@ def judge_contents(
             try:
                 images = read_images(folder)
             except DataError as error:  # it shows the worst of them, and changes no verdict
-                typer.echo(f"warning: {error}", err=True)
+                typer.echo(f"warning: {printable(str(error))}", err=True)
         return verdict, images
     old, old_images = contents_of(baseline)
     images = read_images(folder)

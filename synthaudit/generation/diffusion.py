@@ -160,7 +160,7 @@ class DiffusionGenerator:
 
     def _prompts(self, place: Path) -> PromptReader:
         if place not in self._readers:
-            family = describe(place).family
+            family = self._described(place).family
             self._readers[place] = PromptReader.of_model(
                 place, None if family is None else family.tokens
             )
@@ -174,7 +174,9 @@ class DiffusionGenerator:
         return self._places[options.model]
 
     def _model(self, options: DiffusionOptions) -> Model:
-        place = self._locate(options)
+        return self._described(self._locate(options))
+
+    def _described(self, place: Path) -> Model:
         if place not in self._models:
             self._models[place] = describe(place)
         return self._models[place]

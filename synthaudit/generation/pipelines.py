@@ -49,21 +49,15 @@ class Pipeline:
         names = () if self.family is None else self.family.embeddings
         if not names:
             texts: dict[str, Any] = {"prompt": list(prompts)}
-            return (
-                texts
-                if negative is None
-                else {**texts, "negative_prompt": self._each(negative, prompts)}
-            )
+            if negative is not None:
+                texts["negative_prompt"] = [negative] * len(prompts)
+            return texts
         parts = [self._embed_one(prompt, negative, guided=guided) for prompt in prompts]
         return {
             name: torch.cat([part[place] for part in parts])
             for place, name in enumerate(names)
             if parts[0][place] is not None
         }
-
-    @staticmethod
-    def _each(negative: str, prompts: Sequence[str]) -> list[str]:
-        return [negative] * len(prompts)
 
     def _embed_one(self, prompt: str, negative: str | None, *, guided: bool) -> Any:
         key = (prompt, negative, guided)

@@ -108,9 +108,8 @@ def measure_together(
     kept = sorted(set.intersection(*(set(extraction.kept) for extraction in found)))
     settings = reader.settings
     own = reader.extract(real)
-    lost = [*own.unreadable, *real.unreadable]
     total = len(real.entries) + len(real.unreadable)
-    refuse_too_many_unreadable("real", lost, total, settings.max_unreadable)
+    refuse_too_many_unreadable("real", own.unreadable, total, settings.max_unreadable)
     if len(kept) < LEAST_SLOTS:
         why = next((bad for part in found for bad in part.unreadable), None)
         example = "" if why is None else f" ({why.path}: {why.reason})"
