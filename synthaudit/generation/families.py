@@ -6,6 +6,7 @@ The rest is read from the model's own ``model_index.json`` and configurations.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +16,6 @@ from typing import Any, Final, Literal
 Task = Literal["text", "image", "inpaint"]
 
 _ALL: Final[tuple[Task, ...]] = ("text", "image", "inpaint")
-_PAIR: Final = ("prompt_embeds", "negative_prompt_embeds")
-_POOLED: Final = ("pooled_prompt_embeds", "negative_pooled_prompt_embeds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +32,11 @@ class Family:
         tasks: what it can start from.
         multiple: of which both sides must be; where ``patch`` is set, of a patch of latents.
         patch: sides of a patch of latents.
+        adapters: whether diffusers has IP-Adapters for it.
         tokens: of a prompt it reads at most, with the tokenizer that reads most.
-        embeddings: what ``encode_prompt`` returns, by the names under which the pipeline takes it
-            back to the same images; empty where prompts are handed over as texts.
+        hands_sigmas: whether its pipeline hands noise levels of its own to the scheduler.
+        mixes_prompts: whether an image depends on the other prompts of its batch, because they are
+            filled up to the longest and the filling is read.
     """
 
     name: str
@@ -46,15 +47,17 @@ class Family:
     tasks: tuple[Task, ...] = ("text",)
     multiple: int = 8
     patch: int | None = None
+    adapters: bool = False
     tokens: int = 77
-    embeddings: tuple[str, ...] = ()
+    hands_sigmas: bool = False
+    mixes_prompts: bool = False
 
 
 _STABLE_1: Final = Family(
-    name="Stable Diffusion 1 and 2", steps=30, guidance=7.5, tasks=_ALL, embeddings=_PAIR
+    name="Stable Diffusion 1 and 2", steps=30, guidance=7.5, tasks=_ALL, adapters=True
 )
 _STABLE_XL: Final = Family(
-    name="Stable Diffusion XL", steps=30, guidance=5.0, tasks=_ALL, embeddings=(*_PAIR, *_POOLED)
+    name="Stable Diffusion XL", steps=30, guidance=5.0, tasks=_ALL, adapters=True
 )
 _STABLE_3: Final = Family(
     name="Stable Diffusion 3",
@@ -62,8 +65,8 @@ _STABLE_3: Final = Family(
     guidance=7.0,
     tasks=_ALL,
     patch=2,
+    adapters=True,
     tokens=256,
-    embeddings=(*_PAIR, *_POOLED),
 )
 _FLUX_1: Final = Family(
     name="FLUX.1",
@@ -73,7 +76,9 @@ _FLUX_1: Final = Family(
     true_guidance=1.0,
     tasks=_ALL,
     patch=2,
+    adapters=True,
     tokens=512,
+    hands_sigmas=True,
 )
 
 FAMILIES: Final[Mapping[str, Family]] = {
@@ -86,10 +91,22 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusion3Pipeline": _STABLE_3,
     "FluxPipeline": _FLUX_1,
     "Flux2Pipeline": Family(
-        name="FLUX.2", steps=50, guidance=4.0, contrast=None, patch=2, tokens=512
+        name="FLUX.2",
+        steps=50,
+        guidance=4.0,
+        contrast=None,
+        patch=2,
+        tokens=512,
+        hands_sigmas=True,
     ),
     "Flux2KleinPipeline": Family(
-        name="FLUX.2 klein", steps=50, guidance=4.0, contrast=None, patch=2, tokens=512
+        name="FLUX.2 klein",
+        steps=50,
+        guidance=4.0,
+        contrast=None,
+        patch=2,
+        tokens=512,
+        hands_sigmas=True,
     ),
     "QwenImagePipeline": Family(
         name="Qwen-Image",
@@ -100,16 +117,35 @@ FAMILIES: Final[Mapping[str, Family]] = {
         tasks=_ALL,
         patch=2,
         tokens=512,
+        hands_sigmas=True,
     ),
     "ZImagePipeline": Family(
-        name="Z-Image", steps=50, guidance=5.0, tasks=_ALL, patch=2, tokens=512
+        name="Z-Image",
+        steps=50,
+        guidance=5.0,
+        tasks=_ALL,
+        patch=2,
+        tokens=512,
+        hands_sigmas=True,
     ),
     "SanaPipeline": Family(name="Sana", steps=20, guidance=4.5, multiple=32, tokens=300),
     "PixArtSigmaPipeline": Family(name="PixArt-Sigma", steps=20, guidance=4.5, tokens=300),
-    "Lumina2Pipeline": Family(name="Lumina 2", steps=30, guidance=4.0, patch=2, tokens=256),
+    "Lumina2Pipeline": Family(
+        name="Lumina 2", steps=30, guidance=4.0, patch=2, tokens=256, hands_sigmas=True
+    ),
     "AuraFlowPipeline": Family(name="AuraFlow", steps=50, guidance=3.5, patch=2, tokens=256),
-    "ChromaPipeline": Family(name="Chroma", steps=35, guidance=5.0, patch=2, tokens=512),
-    "CogView4Pipeline": Family(name="CogView4", steps=50, guidance=5.0, multiple=16, tokens=1024),
+    "ChromaPipeline": Family(
+        name="Chroma", steps=35, guidance=5.0, patch=2, tokens=512, hands_sigmas=True
+    ),
+    "CogView4Pipeline": Family(
+        name="CogView4",
+        steps=50,
+        guidance=5.0,
+        multiple=16,
+        tokens=1024,
+        hands_sigmas=True,
+        mixes_prompts=True,
+    ),
 }
 """By the class that ``model_index.json`` names."""
 
@@ -120,13 +156,17 @@ class Model:
 
     Attributes:
         pipeline: class of diffusers; None for a single file, which tells only when it is read.
-        family: its row, as this model has it; None where there is none.
+        family: its row, as this model has it; None where nothing is known.
+        is_listed: whether the family is one of ``FAMILIES``, and not only read off a signature.
         is_inpainting: whether it can only repaint.
+        is_flow: whether it was trained to match a flow, which decides what schedulers it bears.
     """
 
     pipeline: str | None = None
     family: Family | None = None
+    is_listed: bool = False
     is_inpainting: bool = False
+    is_flow: bool = False
 
 
 def describe(place: Path) -> Model:
@@ -140,12 +180,83 @@ def describe(place: Path) -> Model:
         family = _as_distilled(family, index, _settings(place / "transformer" / "config.json"))
         family = replace(family, multiple=_multiple(family, place))
     channels = _settings(place / "unet" / "config.json").get("in_channels")
-    return Model(pipeline=name, family=family, is_inpainting=channels == 9)
+    return Model(
+        pipeline=name,
+        family=family or by_signature(name),
+        is_listed=family is not None,
+        is_inpainting=channels == 9,
+        is_flow=_is_flow(index, _settings(place / "scheduler" / "scheduler_config.json")),
+    )
+
+
+def by_name(pipeline: str, *, is_distilled: bool = False) -> Model:
+    """A model of which only the pipeline is known, and whether guidance was distilled away."""
+    family = FAMILIES[pipeline]
+    own = {"guidance_embeds": not is_distilled}
+    if family.patch is not None:
+        family = replace(family, multiple=8 * family.patch)
+    return Model(
+        pipeline=pipeline,
+        family=_as_distilled(family, {}, own) if family.name == "FLUX.1" else family,
+        is_listed=True,
+        is_inpainting=pipeline == "StableDiffusionInpaintPipeline",
+        is_flow=family.hands_sigmas or family.name == "Stable Diffusion 3",
+    )
+
+
+def by_signature(pipeline: str) -> Family | None:
+    """What the signature of a pipeline tells of a family that has no row here.
+
+    Args:
+        pipeline: a class of diffusers.
+
+    Returns:
+        None where diffusers has no such class, or it does not start from a text.
+    """
+    import diffusers
+    from diffusers.pipelines import auto_pipeline as tasks
+
+    kind = getattr(diffusers, pipeline, None)
+    known = {} if kind is None else inspect.signature(kind.__call__).parameters
+    if "prompt" not in known:
+        return None
+
+    def default(name: str) -> Any:
+        found = known.get(name)
+        return (
+            found.default if found is not None and isinstance(found.default, int | float) else None
+        )
+
+    texts = tasks.AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+    key = next((key for key, own in texts.items() if own is kind), None)
+    own: list[Task] = ["text"]
+    own += ["image"] if key in tasks.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING else []
+    own += ["inpaint"] if key in tasks.AUTO_INPAINT_PIPELINES_MAPPING else []
+    scale: Literal["guidance_scale", "true_cfg_scale"] | None = None
+    if "negative_prompt" in known:
+        scale = "true_cfg_scale" if "true_cfg_scale" in known else "guidance_scale"
+    return Family(
+        name=pipeline,
+        steps=int(default("num_inference_steps") or 30),
+        guidance=default("guidance_scale"),
+        contrast=scale,
+        true_guidance=default("true_cfg_scale"),
+        tasks=tuple(own),
+        tokens=int(default("max_sequence_length") or 10**6),
+        hands_sigmas=True,
+        mixes_prompts=True,
+    )
+
+
+def _is_flow(index: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    scheduler = index.get("scheduler")
+    name = scheduler[-1] if isinstance(scheduler, list) and scheduler else ""
+    return "Flow" in str(name) or bool(own.get("use_flow_sigmas"))
 
 
 def _as_distilled(family: Family, index: Mapping[str, Any], own: Mapping[str, Any]) -> Family:
     """Guidance that was distilled into a model, or into nothing."""
-    if family is _FLUX_1 and not own.get("guidance_embeds", False):
+    if family.name == "FLUX.1" and not own.get("guidance_embeds", False):
         return replace(family, name="FLUX.1 schnell", guidance=None, steps=4)
     if family.name == "Qwen-Image" and own.get("guidance_embeds", False):
         return replace(family, guidance=1.0)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from synthaudit.errors import PlanError
 from synthaudit.generation.families import Family, Model
+from synthaudit.generation.schedulers import refuse_scheduler
 
 if TYPE_CHECKING:
-    from synthaudit.generation.diffusion import DiffusionOptions
+    from synthaudit.generation.diffusion_options import DiffusionOptions
 
 _STARTS: Final = {"text": "a text", "image": "references", "inpaint": "references and masks"}
 
@@ -24,10 +25,14 @@ def refuse_without_effect(model: Model, options: DiffusionOptions) -> None:
             f"{options.model} is an inpainting model, which only repaints: give references and "
             "masks, or a model that starts from a text."
         )
+    if options.scheduler is not None:
+        refuse_scheduler(options.scheduler, model, options.model)
     family = model.family
     if family is None:
-        _refuse_sides(options, 8)
-        return
+        raise PlanError(
+            f"{options.model} is a {model.pipeline}, which this version of diffusers does not have "
+            "or which does not start from a text: use another model, or a newer diffusers."
+        )
     if options.task not in family.tasks:
         able = " or ".join(_STARTS[task] for task in family.tasks)
         raise PlanError(
@@ -35,6 +40,11 @@ def refuse_without_effect(model: Model, options: DiffusionOptions) -> None:
             "it cannot use, or take another model."
         )
     _refuse_sides(options, family.multiple)
+    if options.adapter is not None and not family.adapters:
+        raise PlanError(
+            f"{family.name} has no IP-Adapters: drop adapter, or use a model of Stable Diffusion "
+            "1.5, XL or 3 or of FLUX.1."
+        )
     _refuse_scales(family, options)
 
 
@@ -47,16 +57,23 @@ def _refuse_sides(options: DiffusionOptions, multiple: int) -> None:
 def _refuse_scales(family: Family, options: DiffusionOptions) -> None:
     has_negative, true = options.negative_prompt is not None, options.true_cfg_scale
     if options.guidance_scale is not None and family.guidance is None:
-        instead = "true_cfg_scale with a negative_prompt" if family.true_guidance else "nothing"
-        raise PlanError(
-            f"guidance_scale has no effect on {family.name}: drop it; in its place it has "
-            f"{instead}."
-        )
+        instead = ""
+        if family.true_guidance:
+            instead = ", or use true_cfg_scale with a negative_prompt"
+        raise PlanError(f"guidance_scale has no effect on {family.name}: drop it{instead}.")
     if true is not None and family.true_guidance is None:
         raise PlanError(f"{family.name} has no true_cfg_scale: use guidance_scale.")
     if has_negative and family.contrast is None:
         raise PlanError(f"{family.name} has no negative prompts: drop negative_prompt.")
-    if family.contrast != "true_cfg_scale":
+    if family.contrast == "guidance_scale":
+        scale = family.guidance if options.guidance_scale is None else options.guidance_scale
+        if options.negative_prompt and (scale or 0.0) <= 1.0:
+            raise PlanError(
+                f"negative_prompt has no effect on {family.name} with a guidance_scale of "
+                f"{scale or 0:g}: raise that above 1, or drop negative_prompt."
+            )
+        return
+    if family.contrast is None:
         return
     usual = family.true_guidance or 0.0
     if has_negative and (usual if true is None else true) <= 1.0:

@@ -1,26 +1,49 @@
-"""A diffusers pipeline: found, loaded safely, and called with prompts embedded once."""
+"""A diffusers pipeline: loaded safely, with what a plan adds to it, and called."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from synthaudit.embedding.hub import is_offline
 from synthaudit.embedding.torch_model import Placement
 from synthaudit.errors import EmbedderError, GeneratorError
-from synthaudit.generation.families import FAMILIES, Family, Task
+from synthaudit.generation.diffusion_options import DiffusionOptions, ImageAdapter
+from synthaudit.generation.families import FAMILIES, Family, Model, Task
+from synthaudit.generation.fetching import quietly
+from synthaudit.generation.schedulers import replace_scheduler
+from synthaudit.generation.single_files import read_single_file
 
 _PIPELINES: Final = {
     "text": "AutoPipelineForText2Image",
     "image": "AutoPipelineForImage2Image",
     "inpaint": "AutoPipelineForInpainting",
 }
-_REMEMBERED: Final = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Where everything lies that a pipeline is put together from.
+
+    Attributes:
+        model: folder, or single file.
+        config: folder of the configurations of a single file; None for what diffusers knows.
+        transformer: file in the place of the model's own; None for that.
+        loras: files with their strengths.
+        adapter: root folder of an IP-Adapter; None for none.
+        control: folder of a ControlNet; None for none.
+    """
+
+    model: Path
+    config: Path | None = None
+    transformer: Path | None = None
+    loras: Sequence[tuple[Path, float]] = field(default_factory=tuple)
+    adapter: Path | None = None
+    control: Path | None = None
 
 
 class Pipeline:
@@ -34,55 +57,18 @@ class Pipeline:
 
     def __init__(self, inner: Any, device: str, family: Family | None = None) -> None:
         self.inner, self.device, self.family = inner, device, family
-        self._embedded: dict[tuple[str, str | None, bool], Any] = {}
         self._is_sliced = False
 
-    def embed(
-        self, prompts: Sequence[str], negative: str | None, *, guided: bool
-    ) -> dict[str, Any]:
-        """What to call the pipeline with for these prompts: embeddings, each worked out once.
+    @property
+    def arguments(self) -> Sequence[str]:
+        """What it can be called with."""
+        return tuple(inspect.signature(self.inner.__call__).parameters)
 
-        Families of which it is not known that embeddings give the same images get texts.
-        """
-        import torch
-
-        names = () if self.family is None else self.family.embeddings
-        if not names:
-            texts: dict[str, Any] = {"prompt": list(prompts)}
-            if negative is not None:
-                texts["negative_prompt"] = [negative] * len(prompts)
-            return texts
-        parts = [self._embed_one(prompt, negative, guided=guided) for prompt in prompts]
-        return {
-            name: torch.cat([part[place] for part in parts])
-            for place, name in enumerate(names)
-            if parts[0][place] is not None
-        }
-
-    def _embed_one(self, prompt: str, negative: str | None, *, guided: bool) -> Any:
-        key = (prompt, negative, guided)
-        if key not in self._embedded:
-            if len(self._embedded) >= _REMEMBERED:
-                self._embedded.clear()
-            self._embedded[key] = self._ask(prompt, negative, guided=guided)
-        return self._embedded[key]
-
-    def _ask(self, prompt: str, negative: str | None, *, guided: bool) -> Any:
-        import torch
-
-        known = inspect.signature(self.inner.encode_prompt).parameters
-        # No negative prompt stays none: SDXL has zeros for it, and not the embedding of "".
-        asked = {
-            "prompt": prompt,
-            "prompt_2": None,
-            "prompt_3": None,
-            "device": self.device,
-            "num_images_per_prompt": 1,
-            "do_classifier_free_guidance": guided,
-            "negative_prompt": negative,
-        }
-        with torch.inference_mode():
-            return self.inner.encode_prompt(**{k: v for k, v in asked.items() if k in known})
+    @property
+    def watermark(self) -> str | None:
+        """The mark that it leaves in images, by name."""
+        mark = getattr(self.inner, "watermark", None)
+        return None if mark is None else type(mark).__name__
 
     def run(self, **call: Any) -> Any:
         """Sample images.
@@ -100,11 +86,14 @@ class Pipeline:
             raise
         # What pipelines raise on what they cannot do is of many kinds.
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
             raise GeneratorError(
-                f"{type(self.inner).__name__} fails ({type(error).__name__}: {reason}): change the "
-                "options, or use another model."
+                f"{type(self.inner).__name__} fails ({_reason(error)}): change the options, or use "
+                "another model."
             ) from error
+
+    def follow(self, scale: float) -> None:
+        """Set how far image prompts are followed."""
+        self.inner.set_ip_adapter_scale(scale)
 
     def save_memory(self) -> bool:
         """Let the decoder work image by image; whether that is new."""
@@ -117,149 +106,172 @@ class Pipeline:
 
 
 def load_pipeline(
-    place: Path,
-    *,
-    task: Task,
-    precision: Literal["auto", "fp32", "fp16", "bf16"],
-    device: str,
-    scheduler: str | None,
-    lora: Path | None,
-    lora_scale: float,
-    slice_attention: bool,
-    family: Family | None,
+    parts: Parts, options: DiffusionOptions, model: Model, *, device: str
 ) -> Pipeline:
-    """Load a model from a folder or a single file: safetensors only, no code of the model's own.
+    """Put a pipeline together: safetensors and GGUF only, no code of the model's own.
+
+    Args:
+        parts: where they lie.
+        options: what is done with them.
+        model: what is known of it.
+        device: where it computes, ``auto`` for the best there is.
 
     Raises:
-        GeneratorError: it cannot be loaded.
+        GeneratorError: a part cannot be loaded, or does not fit the others.
     """
     import diffusers
 
     try:
-        chosen, dtype = Placement(device=device, precision=precision, batch_size=None).resolve()
-        with _quietly(diffusers), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            inner = _read(diffusers, place, task, dtype)
-            if scheduler is not None:
-                kind = getattr(diffusers, scheduler)
-                inner.scheduler = kind.from_config(inner.scheduler.config)
-            if lora is not None:
-                _add_lora(inner, lora, lora_scale)
+        placement = Placement(device=device, precision=options.precision, batch_size=None)
+        chosen, dtype = placement.resolve()
     except EmbedderError as error:
         raise GeneratorError(str(error)) from error
-    # The loaders raise errors of several libraries besides their own.
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise GeneratorError(f"the model {place} cannot be loaded: {reason[:400]}") from error
-    inner.set_progress_bar_config(disable=True)
-    inner.to(chosen)
-    if slice_attention:
-        inner.enable_attention_slicing()
-    return Pipeline(inner, str(chosen), family or _family_of(inner))
-
-
-def _family_of(inner: Any) -> Family | None:
-    """Of a single file, which tells its family only once it is read."""
-    return FAMILIES.get(type(inner).__name__)
+    with quietly(diffusers), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _blaming("the model", options.model):
+            inner = _read(parts, options, model, dtype)
+            if options.scheduler is not None:
+                replace_scheduler(inner, options.scheduler)
+        _add_loras(inner, parts.loras)
+        if parts.adapter is not None and options.adapter is not None:
+            with _blaming("the adapter", options.adapter.model):
+                _add_adapter(inner, parts.adapter, options.adapter, dtype)
+        inner.set_progress_bar_config(disable=True)
+        with _blaming("the model", options.model):
+            _place(inner, chosen, options)
+    return Pipeline(inner, str(chosen), model.family or FAMILIES.get(type(inner).__name__))
 
 
 @contextmanager
-def _quietly(diffusers: Any) -> Iterator[None]:
-    """Without the library's notes and bars, which afterwards are what they were."""
-    log = diffusers.utils.logging
-    level, has_bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
+def _blaming(what: str, name: str) -> Iterator[None]:
+    """Turn whatever the loaders of several libraries raise into one sentence."""
     try:
         yield
-    finally:
-        log.set_verbosity(level)
-        if has_bars:
-            log.enable_progress_bar()
+    except GeneratorError:
+        raise
+    except Exception as error:
+        raise GeneratorError(f"{what} {name} cannot be loaded: {_reason(error)}") from error
 
 
-def _read(diffusers: Any, place: Path, task: Task, dtype: Any) -> Any:
-    if place.is_dir():
-        return getattr(diffusers, _PIPELINES[task]).from_pretrained(
-            place,
-            torch_dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-        )
-    kind = diffusers.StableDiffusionXLPipeline
-    try:
-        inner = kind.from_single_file(str(place), torch_dtype=dtype, local_files_only=True)
-    except Exception:  # noqa: BLE001 - a checkpoint tells its kind by which loader takes it
-        kind = diffusers.StableDiffusionPipeline
-        inner = kind.from_single_file(str(place), torch_dtype=dtype, local_files_only=True)
-    return inner if task == "text" else getattr(diffusers, _PIPELINES[task]).from_pipe(inner)
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())[:400]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _add_lora(inner: Any, lora: Path, scale: float) -> None:
-    folder = lora.parent if lora.is_file() else lora
-    name = {"weight_name": lora.name} if lora.is_file() else {}
-    inner.load_lora_weights(
-        str(folder), **name, adapter_name="sweep", local_files_only=True, use_safetensors=True
-    )
-    inner.set_adapters(["sweep"], [scale])
-
-
-def locate_model(model: str, *, local_files_only: bool) -> Path:
-    """The folder or file of a model, fetched from the hub if need be.
-
-    Raises:
-        GeneratorError: it is neither here nor to be had.
-    """
-    place = Path(model)
-    if place.is_dir():
-        if not (place / "model_index.json").is_file():
-            raise GeneratorError(f"{model} is no diffusers model: it has no model_index.json.")
-        return place
-    if place.is_file():
-        if place.suffix != ".safetensors":
-            raise GeneratorError(f"{model} should be a .safetensors file: others may hold code.")
-        return place
-    if place.is_absolute() or model.count("/") != 1 or model.startswith("."):
-        raise GeneratorError(f"there is no model at {model}: mend the path.")
-    return _from_hub(model, local_files_only=local_files_only)
-
-
-def _from_hub(model: str, *, local_files_only: bool) -> Path:
-    """What the pipeline reads and no more: one variant of the weights, templates included."""
+def _read(parts: Parts, options: DiffusionOptions, model: Model, dtype: Any) -> Any:
     import diffusers
 
-    def download(**how: Any) -> Path:
-        with _quietly(diffusers):
-            return Path(
-                diffusers.DiffusionPipeline.download(
-                    model, use_safetensors=True, trust_remote_code=False, **how
-                )
+    if parts.model.is_file():
+        inner = read_single_file(parts.model, parts.config, dtype)
+        if options.task == "text":
+            return inner
+        return getattr(diffusers, _PIPELINES[options.task]).from_pipe(inner)
+    more: dict[str, Any] = {}
+    if "XL" in (model.pipeline or ""):
+        # Else there is a mark in the images wherever a certain package happens to be.
+        more["add_watermarker"] = False
+    if options.quantisation is not None:
+        more["quantization_config"] = diffusers.PipelineQuantizationConfig(**options.quantisation)
+    if parts.transformer is not None:
+        more |= _own_transformer(parts, dtype)
+    if parts.control is not None:
+        more["controlnet"] = _control(parts.control, dtype)
+    return _loader(options.task, model).from_pretrained(
+        parts.model,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        **more,
+    )
+
+
+def _loader(task: Task, model: Model) -> Any:
+    """Pipelines that diffusers knows by no task are loaded as what they are."""
+    import diffusers
+    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+
+    known = {kind.__name__ for kind in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()}
+    if task == "text" and model.pipeline not in known and model.pipeline not in FAMILIES:
+        return diffusers.DiffusionPipeline
+    return getattr(diffusers, _PIPELINES[task])
+
+
+def _own_transformer(parts: Parts, dtype: Any) -> Mapping[str, Any]:
+    import diffusers
+
+    index = diffusers.DiffusionPipeline.load_config(parts.model)
+    name = "transformer" if "transformer" in index else "unet"
+    how: dict[str, Any] = {"torch_dtype": dtype, "config": str(parts.model), "subfolder": name}
+    if str(parts.transformer).endswith(".gguf"):
+        how["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
+    kind = getattr(diffusers, index[name][1])
+    return {name: kind.from_single_file(str(parts.transformer), local_files_only=True, **how)}
+
+
+def _control(place: Path, dtype: Any) -> Any:
+    import diffusers
+
+    name = diffusers.ControlNetModel.load_config(place).get("_class_name", "ControlNetModel")
+    return getattr(diffusers, name).from_pretrained(
+        place, torch_dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+
+
+def _add_loras(inner: Any, loras: Sequence[tuple[Path, float]]) -> None:
+    """Weights of another family are passed over by the loaders without an error."""
+    if not loras:
+        return
+    names = [f"lora_{number}" for number in range(len(loras))]
+    for name, (file, _) in zip(names, loras, strict=True):
+        with _blaming("the LoRA weights", str(file)):
+            inner.load_lora_weights(
+                str(file.parent),
+                weight_name=file.name,
+                adapter_name=name,
+                local_files_only=True,
+                use_safetensors=True,
             )
-
-    try:
-        return download(local_files_only=True)
-    except Exception as error:
-        if local_files_only or is_offline():
+        if name not in {known for own in inner.get_list_adapters().values() for known in own}:
             raise GeneratorError(
-                f"the model {model} is not in the local cache and no hub may be asked: fetch it "
-                f"where there is a network with `hf download {model}`, or give a local folder."
-            ) from error
-    try:
-        return download()
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise GeneratorError(
-            f"the model {model} is not in the local cache and cannot be fetched ({reason}): check "
-            "its name and the network, or give a local folder."
-        ) from error
+                f"the LoRA weights {file} do not fit {type(inner).__name__}: they are of another "
+                "family of models."
+            )
+    with _blaming("the LoRA weights", ", ".join(str(file) for file, _ in loras)):
+        inner.set_adapters(names, [scale for _, scale in loras])
 
 
-@cache
-def scheduler_names() -> tuple[str, ...]:
-    """The schedulers that diffusers has."""
-    import diffusers
+def _add_adapter(inner: Any, place: Path, adapter: ImageAdapter, dtype: Any) -> None:
+    parameters = inspect.signature(inner.load_ip_adapter).parameters
+    how: dict[str, Any] = {"subfolder": adapter.subfolder, "weight_name": adapter.weight}
+    if "image_encoder_pretrained_model_name_or_path" in parameters:  # FLUX.1
+        own = place / adapter.image_encoder
+        how["image_encoder_pretrained_model_name_or_path"] = str(
+            own if own.is_dir() else adapter.image_encoder
+        )
+        how["image_encoder_dtype"] = dtype
+    else:
+        how["image_encoder_folder"] = adapter.image_encoder
+    inner.load_ip_adapter(str(place), local_files_only=True, **how)
 
-    return tuple(
-        name for name in dir(diffusers) if name.endswith("Scheduler") and "Flax" not in name
-    )
+
+def _place(inner: Any, device: Any, options: DiffusionOptions) -> None:
+    """Move it to where it computes, and save memory as the options say."""
+    if options.offload == "none":
+        inner.to(device)
+    elif options.offload == "model":
+        inner.enable_model_cpu_offload(device=device)
+    else:
+        inner.enable_sequential_cpu_offload(device=device)
+    if options.attention == "slicing":
+        inner.enable_attention_slicing()
+    decoder = getattr(inner, "vae", None)
+    if options.decoding != "whole":
+        name = "enable_slicing" if options.decoding == "slices" else "enable_tiling"
+        if not hasattr(decoder, name):
+            raise GeneratorError(
+                f"the decoder of {options.model} cannot work in {options.decoding}: drop decoding."
+            )
+        getattr(decoder, name)()
+    if options.torch_compile:
+        (inner.transformer if hasattr(inner, "transformer") else inner.unet).compile()

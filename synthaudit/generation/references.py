@@ -43,6 +43,11 @@ class References:
             raise GeneratorError(f"there are no reference images in {source}: mend references.")
         return entries
 
+    def classes_of(self, source: str) -> Sequence[str]:
+        """The classes that there are references of, sorted."""
+        entries = self._open(source).entries
+        return sorted({entry.label for entry in entries if entry.label is not None})
+
     def pick(self, source: str, job: Job, *, masks: str | None = None) -> ImageEntry:
         """The reference of a job.
 
@@ -64,13 +69,27 @@ class References:
         return digest.hexdigest()
 
     def open(
-        self, source: str, job: Job, *, masks: str | None, sides: tuple[int, int] | None
+        self,
+        source: str,
+        job: Job,
+        *,
+        masks: str | None,
+        sides: tuple[int, int] | None,
+        multiple: int = 8,
     ) -> tuple[Image.Image, Image.Image | None]:
-        """Reference and mask of a job, cut and resized alike."""
+        """Reference and mask of a job, cut and resized alike.
+
+        Args:
+            source: where it is from.
+            job: for which.
+            masks: folder of masks; None for none.
+            sides: width and height; None for those of the reference, 512 at most.
+            multiple: of which those then are.
+        """
         entry = self.pick(source, job, masks=masks)
         image = self.decode(entry)
         if sides is None:
-            sides = (_EDGE, _EDGE) if min(image.size) >= _EDGE else _whole_eights(image.size)
+            sides = (_EDGE, _EDGE) if min(image.size) >= _EDGE else _whole(image.size, multiple)
         mask = None
         if masks is not None and (file := self._mask(masks, entry)) is not None:
             mask = ImageOps.fit(open_image(io.BytesIO(file.read_bytes())).convert("L"), sides)
@@ -109,6 +128,6 @@ class References:
         )
 
 
-def _whole_eights(size: tuple[int, int]) -> tuple[int, int]:
-    width, height = (max(side // 8 * 8, 8) for side in size)
+def _whole(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    width, height = (max(side // multiple * multiple, multiple) for side in size)
     return width, height

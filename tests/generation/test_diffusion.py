@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -62,38 +61,6 @@ def test_an_image_does_not_depend_on_its_batch(
     together = pixels(generator, jobs_of(4, model=model))
     alone = np.concatenate([pixels(generator, [job]) for job in jobs_of(4, model=model)])
     assert np.abs(together - alone).max() <= 1
-
-
-@pytest.mark.parametrize("name", ["sd", "sdxl"])
-@pytest.mark.parametrize("guidance", [None, 1.0, 8.0])
-@pytest.mark.parametrize("negative", [None, "blurry"])
-def test_images_are_those_of_diffusers(
-    generator: DiffusionGenerator,
-    models: dict[str, Path],
-    name: str,
-    guidance: float | None,
-    negative: str | None,
-) -> None:
-    """Without a negative prompt SDXL has zeros in its place, not the embedding of no words."""
-    import diffusers
-    import torch
-
-    chosen: dict[str, Any] = {} if guidance is None else {"guidance_scale": guidance}
-    chosen |= {} if negative is None else {"negative_prompt": negative}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pipeline = diffusers.AutoPipelineForText2Image.from_pretrained(models[name])
-        pipeline.set_progress_bar_config(disable=True)
-        expected = pipeline(
-            "a photo of a dog",
-            num_inference_steps=2,
-            height=16,
-            width=16,
-            generator=torch.Generator("cpu").manual_seed(100),
-            **chosen,
-        ).images[0]
-    found = pixels(generator, jobs_of(1, model=str(models[name]), **chosen))[0]
-    assert np.abs(found - np.asarray(expected)).max() == 0
 
 
 @pytest.mark.parametrize(
@@ -213,7 +180,7 @@ def test_memory_that_runs_out_halves_the_batch(
         ({"guidance": 3}, PlanError, "did you mean 'guidance_scale'"),
         ({"size": 20}, PlanError, "multiple of 8"),
         ({"scheduler": "EulerDiscreteSchedule"}, PlanError, "did you mean 'EulerDiscrete"),
-        ({"lora": "/nowhere"}, GeneratorError, "no LoRA weights"),
+        ({"lora": "/nowhere"}, GeneratorError, "there are no weights at /nowhere"),
         ({"masks": "/nowhere"}, PlanError, "masks need references"),
         ({"masks": "/nowhere", "references": "real"}, GeneratorError, "no mask for"),
         ({"steps": 0}, PlanError, "greater than or equal to 1"),

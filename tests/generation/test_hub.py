@@ -21,7 +21,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from diffusers import DiffusionPipeline
-from synthaudit.generation.pipelines import locate_model
+from synthaudit.generation.fetching import locate_model
 
 def listed(place):
     return sorted(str(f.relative_to(place)) for f in Path(place).rglob("*") if f.is_file())
