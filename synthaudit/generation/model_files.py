@@ -53,6 +53,7 @@ class ModelFiles:
             transformer=None if own is None else self._weights(own, options, (".gguf",)),
             loras=[(self._weights(lora.file, options), lora.scale) for lora in options.loras],
             adapter=None if options.adapter is None else self._adapter(options.adapter, options),
+            encoder=None if options.adapter is None else self._encoder(options.adapter, options),
             control=None
             if control is None
             else self._once(
@@ -74,9 +75,8 @@ class ModelFiles:
         if parts.loras:
             found["lora"] = [(self._digest(file), scale) for file, scale in parts.loras]
         if parts.adapter is not None and options.adapter is not None:
-            found["adapter"] = self._digest(
-                parts.adapter, *_files_of(parts.adapter, options.adapter)
-            )
+            weight = parts.adapter / options.adapter.subfolder / options.adapter.weight
+            found["adapter"] = [self._digest(weight), self._digest(parts.encoder or weight)]
         return found
 
     def count_cut_words(self, prompt: str) -> int:
@@ -140,8 +140,21 @@ class ModelFiles:
             raise PlanError(f"the adapter {adapter.model} has no {weight}: mend its weight.")
         return place
 
-    def _digest(self, place: Path, *files: Path) -> str:
-        return self._once(("digest", place, *files), lambda: _digest_of(place, files))
+    def _encoder(self, adapter: ImageAdapter, options: DiffusionOptions) -> Path:
+        """In the adapter's own folder, or else a folder or repository by itself."""
+        own = self._adapter(adapter, options) / _encoder_of(adapter)
+        if own.is_dir():
+            return own
+        patterns = ["*config.json", "model*.safetensors*"]
+        return self._once(
+            ("encoder", adapter.image_encoder),
+            lambda: locate_folder(
+                adapter.image_encoder, patterns, local_files_only=options.local_files_only
+            ),
+        )
+
+    def _digest(self, place: Path) -> str:
+        return self._once(("digest", place), lambda: _digest_of(place))
 
     def _once(self, key: tuple[Any, ...], find: Callable[[], Found]) -> Found:
         if key not in self._known:
@@ -157,19 +170,13 @@ def _encoder_of(adapter: ImageAdapter) -> str:
     return "/".join(filter(None, (adapter.subfolder, adapter.image_encoder)))
 
 
-def _files_of(place: Path, adapter: ImageAdapter) -> list[Path]:
-    encoder = place / _encoder_of(adapter)
-    own = [file for file in encoder.rglob("*") if file.suffix in _DECIDING]
-    return [place / adapter.subfolder / adapter.weight, *own]
-
-
-def _digest_of(place: Path, files: tuple[Path, ...]) -> str:
-    """One digest of a file, of some files of a folder, or of all weights and settings in it."""
+def _digest_of(place: Path) -> str:
+    """One digest of a file, or of all weights and settings in a folder."""
     if place.is_file():
         return file_digest(place)
     chosen: Mapping[str, Path] = {
         str(file.relative_to(place)): file
-        for file in files or place.rglob("*")
+        for file in place.rglob("*")
         if file.suffix in _DECIDING and file.is_file()
     }
     digest = hashlib.sha256()

@@ -34,7 +34,8 @@ class Parts:
         config: folder of the configurations of a single file; None for what diffusers knows.
         transformer: file in the place of the model's own; None for that.
         loras: files with their strengths.
-        adapter: root folder of an IP-Adapter; None for none.
+        adapter: root folder of an IP-Adapter; None for none. ``encoder`` is the folder of what
+            reads its images.
         control: folder of a ControlNet; None for none.
     """
 
@@ -43,6 +44,7 @@ class Parts:
     transformer: Path | None = None
     loras: Sequence[tuple[Path, float]] = field(default_factory=tuple)
     adapter: Path | None = None
+    encoder: Path | None = None
     control: Path | None = None
 
 
@@ -135,7 +137,7 @@ def load_pipeline(
         _add_loras(inner, parts.loras)
         if parts.adapter is not None and options.adapter is not None:
             with _blaming("the adapter", options.adapter.model):
-                _add_adapter(inner, parts.adapter, options.adapter, dtype)
+                _add_adapter(inner, parts, options.adapter, dtype)
         inner.set_progress_bar_config(disable=True)
         with _blaming("the model", options.model):
             _place(inner, chosen, options)
@@ -241,18 +243,18 @@ def _add_loras(inner: Any, loras: Sequence[tuple[Path, float]]) -> None:
         inner.set_adapters(names, [scale for _, scale in loras])
 
 
-def _add_adapter(inner: Any, place: Path, adapter: ImageAdapter, dtype: Any) -> None:
+def _add_adapter(inner: Any, parts: Parts, adapter: ImageAdapter, dtype: Any) -> None:
     parameters = inspect.signature(inner.load_ip_adapter).parameters
     how: dict[str, Any] = {"subfolder": adapter.subfolder, "weight_name": adapter.weight}
     if "image_encoder_pretrained_model_name_or_path" in parameters:  # FLUX.1
-        own = place / adapter.image_encoder
-        how["image_encoder_pretrained_model_name_or_path"] = str(
-            own if own.is_dir() else adapter.image_encoder
-        )
+        how["image_encoder_pretrained_model_name_or_path"] = str(parts.encoder)
         how["image_encoder_dtype"] = dtype
+    elif hasattr(inner, "transformer"):
+        # Stable Diffusion 3 looks for the folder in the working directory (diffusers 0.42).
+        how["image_encoder_folder"] = str(Path(str(parts.encoder)).absolute())
     else:
         how["image_encoder_folder"] = adapter.image_encoder
-    inner.load_ip_adapter(str(place), local_files_only=True, **how)
+    inner.load_ip_adapter(str(parts.adapter), local_files_only=True, **how)
 
 
 def _place(inner: Any, device: Any, options: DiffusionOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,9 @@ _KINDS: Final[Mapping[str, str]] = {
     "flux-2-dev": "Flux2Pipeline",
 }
 """What diffusers calls a checkpoint to its pipeline."""
+
+
+_UNREACHABLE: Final = re.compile("Offline|LocalEntryNotFound|[Cc]onnect|resolve")
 
 
 class _Shapes(Mapping[str, Any]):
@@ -104,7 +108,7 @@ def read_single_file(file: Path, config: Path | None, dtype: Any) -> Any:
         return getattr(diffusers, name).from_single_file(str(file), **how)
     # What the loaders raise is of many kinds; these two are told apart by their texts.
     except Exception as error:
-        if config is None and "onnect" in f"{type(error).__name__} {error}":
+        if config is None and _UNREACHABLE.search(f"{type(error).__name__}: {error}"):
             raise GeneratorError(
                 f"the configurations of {file} are not in the local cache and the hub cannot be "
                 "asked: give config, the folder of a model of the same family."
