@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.embedding.hub import is_offline
 from synthaudit.errors import GeneratorError
+from synthaudit.leftovers import scratch_folder
 from synthaudit.progress import LOGGER
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _WEIGHTS: Final = ".safetensors"
 _PLAIN_WEIGHTS: Final = re.compile(r"[^.]+(-\d+-of-\d+)?\.safetensors")
 _LORA_FILE: Final = "pytorch_lora_weights.safetensors"
-_GIGABYTE: Final = 1e9
+_UNITS: Final = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def locate_model(model: str, *, local_files_only: bool) -> Path:
@@ -147,7 +148,11 @@ def _pipeline_from_hub(model: str, *, local_files_only: bool) -> Path:
             )
 
     try:
-        return download(local_files_only=True)
+        place = download(local_files_only=True)
+        # Of a download that was cut short, diffusers takes what there is for the whole.
+        if _is_whole(place):
+            return place
+        raise FileNotFoundError(place)
     except Exception as error:
         if local_files_only or is_offline():
             raise _not_here(model) from error
@@ -186,7 +191,9 @@ def _pipeline_files(model: str) -> tuple[int, str]:
     from huggingface_hub import HfApi, hf_hub_download
 
     info = HfApi().model_info(model, files_metadata=True)
-    index = json.loads(Path(hf_hub_download(model, "model_index.json")).read_text("utf-8"))
+    with scratch_folder() as scratch:
+        copy = Path(hf_hub_download(model, "model_index.json", local_dir=scratch))
+        index = json.loads(copy.read_text("utf-8"))
     chosen = set()
     for sibling in info.siblings or []:
         folder, _, file = sibling.rfilename.rpartition("/")
@@ -194,6 +201,26 @@ def _pipeline_files(model: str) -> tuple[int, str]:
         if folder in index and (not is_weight or _PLAIN_WEIGHTS.fullmatch(file)):
             chosen.add(sibling.rfilename)
     return _missing(model, info, chosen)
+
+
+def _is_whole(place: Path) -> bool:
+    """Whether all parts that an index names are there, with all shards of their weights."""
+    index = json.loads((place / "model_index.json").read_text("utf-8"))
+    for name, part in index.items():
+        if not isinstance(part, list) or None in part:
+            continue
+        files = {file.name for file in (place / name).glob("*")}
+        shards = {
+            shard
+            for file in files
+            if file.endswith(f"{_WEIGHTS}.index.json")
+            for shard in json.loads((place / name / file).read_text("utf-8"))["weight_map"].values()
+        }
+        has_weights = any(file.endswith(_WEIGHTS) for file in files)
+        is_model = "config.json" in files
+        if not files or (is_model and not has_weights) or shards - files:
+            return False
+    return True
 
 
 def _missing(model: str, info: Any, chosen: set[str]) -> tuple[int, str]:
@@ -226,10 +253,20 @@ def _announce(model: str, found: tuple[int, str]) -> None:
     free = shutil.disk_usage(there).free
     if free < size:
         raise GeneratorError(
-            f"{model} needs {size / _GIGABYTE:,.1f} GB in {place}, which has "
-            f"{free / _GIGABYTE:,.1f} GB left: free some space, or set HF_HOME to another disk."
+            f"{model} needs {_amount(size)} in {place}, which has {_amount(free)} left: free some "
+            "space, or set HF_HOME to another disk."
         )
-    LOGGER.info("fetching %s: %.1f GB to %s, licence %s.", model, size / _GIGABYTE, place, licence)
+    LOGGER.info("fetching %s: %s to %s, licence %s.", model, _amount(size), place, licence)
+
+
+def _amount(size: int) -> str:
+    """Bytes as people read them.
+
+    >>> _amount(5_450_000_000), _amount(12_000)
+    ('5.5 GB', '12.0 kB')
+    """
+    unit, name = next((one for one in _UNITS if size >= one[0]), _UNITS[-1])
+    return f"{size / unit:,.1f} {name}"
 
 
 @contextmanager

@@ -18,19 +18,37 @@ import pytest
 
 COMMIT = "c" * 40
 SCRIPT = """
-import json, sys
+import json, logging, shutil, sys
 from pathlib import Path
+from types import SimpleNamespace
 from diffusers import DiffusionPipeline
-from synthaudit.generation.fetching import locate_model
+from synthaudit.errors import GeneratorError
+from synthaudit.generation.fetching import locate_model, locate_weights
 
 def listed(place):
     return sorted(str(f.relative_to(place)) for f in Path(place).rglob("*") if f.is_file())
 
-own = listed(locate_model("somebody/tiny", local_files_only=False))
+logging.basicConfig(level=logging.WARNING, format="%(message)s")
+logging.getLogger("synthaudit").setLevel(logging.INFO)
+usage, shutil.disk_usage = shutil.disk_usage, lambda _: SimpleNamespace(free=1000)
+try:
+    locate_model("somebody/tiny", local_files_only=False)
+except GeneratorError as error:
+    full = str(error)
+shutil.disk_usage = usage
+place = locate_model("somebody/tiny", local_files_only=False)
+own = listed(place)
+(place / "vae/diffusion_pytorch_model.safetensors").unlink()
+try:
+    locate_model("somebody/tiny", local_files_only=True)
+except GeneratorError as error:
+    cut = str(error)
+assert listed(locate_model("somebody/tiny", local_files_only=False)) == own
 print("-- once more", file=sys.stderr, flush=True)
 assert listed(locate_model("somebody/tiny", local_files_only=True)) == own
 oracle = DiffusionPipeline.download("somebody/tiny", use_safetensors=True, cache_dir=sys.argv[1])
-print(json.dumps([own, listed(oracle)]))
+lora = locate_weights("somebody/tiny/extras/lora.safetensors", local_files_only=False)
+print(json.dumps([own, listed(oracle), full, cut, str(lora)]))
 """
 
 
@@ -47,6 +65,7 @@ def files_like_stable_diffusion(folder: Path) -> dict[str, bytes]:
             files[f"{stem}.fp16{dot}{suffix}"] = b"half" * 100
             files[f"{stem}.non_ema{dot}{suffix}"] = b"other" * 100
             files[f"{stem}.bin"] = files[f"{stem}.fp16.bin"] = b"pickle" * 100
+    files["extras/lora.safetensors"] = b"lora" * 10
     files |= {"v1-5-pruned.safetensors": b"whole" * 999, "v1-5-pruned.ckpt": b"whole" * 999}
     return files | {"README.md": b"---\nlicense: openrail\n---\n", "v1-inference.yaml": b"a: 1"}
 
@@ -75,8 +94,9 @@ class Hub(BaseHTTPRequestHandler):
             ]
             self._send(json.dumps(tree).encode(), with_body=with_body)
         elif path.startswith("/api/models/somebody/tiny"):
-            siblings = [{"rfilename": name} for name in self.files]
+            siblings = [{"rfilename": name, "size": len(data)} for name, data in self.files.items()]
             about = {"id": "somebody/tiny", "sha": COMMIT, "siblings": siblings, "tags": []}
+            about["cardData"] = {"license": "openrail"}
             self._send(json.dumps(about).encode(), with_body=with_body)
         else:
             self._send_file(path.split("/resolve/", 1)[-1].partition("/")[2], with_body=with_body)
@@ -127,7 +147,7 @@ def test_only_what_the_pipeline_reads_is_fetched(hub: str, tmp_path: Path) -> No
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    own, oracle = json.loads(done.stdout.splitlines()[-1])
+    own, oracle, full, cut, lora = json.loads(done.stdout.splitlines()[-1])
     assert own == oracle
     assert [name for name in own if name.endswith(".safetensors")] == [
         "text_encoder/model.safetensors",
@@ -136,5 +156,12 @@ def test_only_what_the_pipeline_reads_is_fetched(hub: str, tmp_path: Path) -> No
     ]
     heavy = (".ckpt", ".bin", ".fp16.safetensors", "pruned.safetensors", ".non_ema.safetensors")
     assert not [name for name in Hub.asked if name.endswith(heavy)]
-    # Once by us and once by the oracle: the second look found everything in its place.
+    assert "is not in the local cache and no hub may be asked" in cut
+    # Once by us and once by the oracle: the second look found everything in its place, and where
+    # there was no room, nothing was fetched.
     assert Hub.asked.count("vae/diffusion_pytorch_model.safetensors") == 2
+    assert "1.0 kB left: free some space" in full
+    size = sum(len(Hub.files[name]) for name in own if "/" in name) / 1e6
+    assert f"fetching somebody/tiny: {size:,.1f} MB to " in done.stderr
+    assert "licence openrail." in done.stderr
+    assert Path(lora).read_bytes() == Hub.files["extras/lora.safetensors"]
