@@ -17,7 +17,7 @@ from scipy.stats import ttest_ind
 
 import synthaudit
 from synthaudit.measures.comparison.evidence import MEASURES, ArmEvidence, gather_evidence
-from synthaudit.measures.comparison.paired_permutation import compare_arms, holm
+from synthaudit.measures.comparison.permutation import compare_arms, holm
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from synthaudit.errors import GeneratorError
-from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, Traits, parse_options
 from synthaudit.generation.references import References
 from synthaudit.images.folders import IMAGE_SUFFIXES
 from synthaudit.leftovers import scratch_folder
@@ -33,6 +33,7 @@ class CommandOptions(GeneratorOptions):
         command: the program and its arguments.
         seconds: time limit of one call.
         batch_size: jobs a call.
+        price: what an image costs, for ``budget: {money: ...}``.
         version: change it when the program changes, so that its images are made anew.
         options: anything the program should know; an axis may be a key of it.
     """
@@ -40,6 +41,7 @@ class CommandOptions(GeneratorOptions):
     command: list[str] = Field(min_length=1)
     seconds: float = Field(default=600.0, gt=0.0)
     batch_size: int = Field(default=8, ge=1)
+    price: float | None = Field(default=None, ge=0.0)
     version: str | int | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -68,6 +70,10 @@ class CommandGenerator:
         """The command with its version."""
         options = self._options(job)
         return {"command": options.command, "version": options.version}
+
+    def traits(self, job: Job) -> Traits:
+        """What it costs; a time limit decides nothing of an image."""
+        return Traits(price=self._options(job).price, passing=("price", "seconds"))
 
     def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
         """Run the program, batch by batch."""
@@ -102,6 +108,8 @@ class CommandGenerator:
             start = time.perf_counter()
             done = self._call(options, json.dumps(asked))
             facts: dict[str, Any] = {"seconds": round((time.perf_counter() - start) / len(jobs), 4)}
+            if options.price is not None:
+                facts["money"] = options.price
             if done.stderr.strip():
                 facts["stderr"] = done.stderr.strip()[-_SHOWN:]
             for place, job in enumerate(jobs):

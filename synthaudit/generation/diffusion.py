@@ -17,7 +17,7 @@ from synthaudit.generation.adaptive_scale import AdaptiveScales
 from synthaudit.generation.diffusion_options import DiffusionOptions
 from synthaudit.generation.families import Family
 from synthaudit.generation.ineffective import refuse_without_effect
-from synthaudit.generation.jobs import Job, Made, parse_options
+from synthaudit.generation.jobs import Job, Made, Traits, parse_options
 from synthaudit.generation.memory_peak import MemoryPeak
 from synthaudit.generation.model_files import ModelFiles
 from synthaudit.generation.pipelines import Pipeline, load_pipeline
@@ -38,18 +38,26 @@ class DiffusionGenerator:
 
     Args:
         references: the real images.
-        device: where it computes, in the place of what plans say; None for what they say.
     """
 
     name = "diffusers"
     known_options = tuple(DiffusionOptions.model_fields)
 
-    def __init__(self, references: References, device: str | None = None) -> None:
-        self._references, self._device = references, device
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._device: str | None = None
         self._files = ModelFiles()
         self._loaded: tuple[Any, Pipeline] | None = None
         self._batch: int | None = None
         self._scales: dict[tuple[str, bool], AdaptiveScales] = {}
+
+    def use_device(self, device: str) -> None:
+        """Compute there, whatever plans say."""
+        self._device = device
+
+    def traits(self, job: Job) -> Traits:  # noqa: ARG002 - alike for all
+        """A model is the same wherever it was fetched from."""
+        return Traits(passing=("local_files_only",))
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, missing packages, models, weights, references and masks."""

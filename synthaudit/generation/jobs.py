@@ -42,12 +42,15 @@ class Made:
     Attributes:
         image: the picture; None when the generator refused or failed to make it.
         data: the file as it is, where it need not be encoded anew.
-        facts: what is worth knowing: seconds, why there is no picture.
+        facts: what is worth knowing: seconds, money, why there is no picture.
+        error: why it could not be made now; nothing is kept of it, those beside it are, and then
+            the sweep ends with it.
     """
 
     image: Image.Image | None
     data: bytes | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    error: GeneratorError | None = None
 
     def refuse_broken(self, job: Job, whose: str) -> None:
         """Refuse the file of an image that does not decode: such an image was not made.
@@ -71,8 +74,29 @@ class Made:
             ) from error
 
 
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What is special about how a generator makes images.
+
+    Attributes:
+        is_seeded: whether images of one seed have something in common whatever the prompt, which
+            makes the images of a slot pairs.
+        is_batched: whether the last bits of an image may depend on its batch.
+        price: what an image costs; None where nobody has said.
+        passing: options that decide nothing of an image.
+    """
+
+    is_seeded: bool = True
+    is_batched: bool = True
+    price: float | None = None
+    passing: Sequence[str] = ()
+
+
 class Generator(Protocol):
-    """Makes images."""
+    """Makes images.
+
+    One with ``traits(job)`` says by it what is special about it; the others are as ``Traits()``.
+    """
 
     @property
     def name(self) -> str:
@@ -100,6 +124,13 @@ class Generator(Protocol):
         """How many tokens of a prompt the model would not see."""
 
 
+def traits_of(generator: Generator, job: Job) -> Traits:
+    """What is special about how a job is done."""
+    own = getattr(generator, "traits", None)
+    found = Traits() if own is None else own(job)
+    return found if isinstance(found, Traits) else Traits()
+
+
 def seed_of(seed: int, subject: str | None, number: int) -> int:
     """The seed of an image: the same in every arm, so that arms differ by the prompt alone."""
     text = f"{seed}\0{subject or ''}\0{number}"
@@ -108,13 +139,14 @@ def seed_of(seed: int, subject: str | None, number: int) -> int:
 
 def recipe_of(job: Job, generator: Generator, codec: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that decides the bytes of an image."""
+    passing = traits_of(generator, job).passing
     return {
         "generator": generator.name,
         "prompt": job.prompt,
         "subject": job.subject,
         "number": job.number,
         "seed": job.seed,
-        "options": dict(job.options),
+        "options": {name: value for name, value in job.options.items() if name not in passing},
         "identity": dict(generator.identity(job)),
         "codec": dict(codec),
     }

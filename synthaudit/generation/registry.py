@@ -16,6 +16,8 @@ GENERATORS: Final[Registry[Callable[[References], Generator]]] = Registry(
     {
         "diffusers": "synthaudit.generation.diffusion:DiffusionGenerator",
         "folder": "synthaudit.generation.existing:ExistingImages",
+        "openai": "synthaudit.generation.openai_server:OpenAIGenerator",
+        "comfyui": "synthaudit.generation.comfyui_server:ComfyGenerator",
         "command": "synthaudit.generation.command:CommandGenerator",
         "augment": "synthaudit.generation.augmentation:AugmentationGenerator",
         "gaussian": "synthaudit.generation.gaussian:GaussianGenerator",

@@ -6,23 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthaudit.errors import GeneratorError
-from synthaudit.generation.jobs import Generator, Job, Made
+from synthaudit.generation.jobs import Generator, Job, Made, Traits, traits_of
 from synthaudit.generation.references import References
 from synthaudit.generation.registry import GENERATORS
 
 
-def make_generator(name: str, references: References) -> Generator:
+def make_generator(name: str, references: References, *, device: str | None = None) -> Generator:
     """The generator of that name.
 
     Args:
         name: as a plan has it.
         references: the real images.
+        device: where it computes, if that is told it from outside; None for what the plan says.
 
     Raises:
         PlanError: there is none, or its package fails to make one.
     """
     with GENERATORS.blaming(name):
         generator = GENERATORS.load(name)(references)
+        use_device = getattr(generator, "use_device", None)
+        if device is not None and use_device is not None:
+            use_device(device)
         return generator if name in GENERATORS.own else VerifiedGenerator(name, generator)
 
 
@@ -67,6 +71,11 @@ class VerifiedGenerator:
                 )
             found.refuse_broken(job, f"the generator {self._registered!r}")
             yield found
+
+    def traits(self, job: Job) -> Traits:
+        """As ``Generator``."""
+        with GENERATORS.blaming(self._registered):
+            return traits_of(self._generator, job)
 
     def count_cut_words(self, prompt: str) -> int:
         """As ``Generator``."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from synthaudit.arrays import Floats
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEvidence
-from synthaudit.measures.comparison.paired_permutation import (
+from synthaudit.measures.comparison.permutation import (
     Difference,
     compare_arms,
     holm,
@@ -102,26 +102,38 @@ def interactions_of(
             if any(corner is None for corner in corners):
                 continue
             a, b, c, d = (int(corner or 0) for corner in corners)
-            per_slot = evidence.fakeness[a] - evidence.fakeness[b]
-            per_slot = per_slot - evidence.fakeness[c] + evidence.fakeness[d]
+            corners_of = [evidence.fakeness[number] for number in (a, b, c, d)]
             label = f"{arm.labels[one]} x {arm.labels[other]}"
             found.append(
-                (f"{one} x {other}", label, 1, {"unrealistic": _paired(per_slot, confidence)})
+                (
+                    f"{one} x {other}",
+                    label,
+                    1,
+                    {"unrealistic": _crossed(corners_of, evidence, confidence)},
+                )
             )
     return _corrected(found[:_INTERACTIONS], measures=("unrealistic",))
 
 
-def _paired(per_slot: Floats, confidence: float) -> Difference:
-    from scipy.stats import ttest_1samp
+def _crossed(corners: Sequence[Floats], evidence: ArmEvidence, confidence: float) -> Difference:
+    """A difference of differences, with Student's t, or Welch's where slots are no pairs."""
+    from scipy.stats import t as student
 
-    test = ttest_1samp(per_slot, 0.0)
-    interval = test.confidence_interval(confidence)
-    p_value = float(test.pvalue)
+    signs = (1.0, -1.0, -1.0, 1.0)
+    slots = evidence.shape[1]
+    value = sum(sign * float(own.mean()) for sign, own in zip(signs, corners, strict=True))
+    if evidence.strata is None:
+        per_slot = sum(sign * own for sign, own in zip(signs, corners, strict=True))
+        parts = [float(np.var(per_slot, ddof=1)) / slots]
+    else:
+        parts = [float(np.var(own, ddof=1)) / slots for own in corners]
+    spread = float(np.sqrt(sum(parts)))
+    squares = sum(part**2 for part in parts)
+    freedom = (slots - 1) * (sum(parts) ** 2 / squares if squares else 1.0)
+    width = float(student.ppf(0.5 + confidence / 2.0, freedom)) * spread
+    p_value = 2.0 * float(student.sf(abs(value) / spread, freedom)) if spread else 1.0
     return Difference(
-        value=float(per_slot.mean()),
-        low=float(interval.low),
-        high=float(interval.high),
-        p_value=1.0 if np.isnan(p_value) else max(p_value, 1e-12),
+        value=value, low=value - width, high=value + width, p_value=max(p_value, 1e-12)
     )
 
 

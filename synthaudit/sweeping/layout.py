@@ -10,9 +10,11 @@ from typing import Final
 
 import numpy as np
 
+from synthaudit.arrays import Integers
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.sources import refuse_too_many_unreadable
 from synthaudit.errors import DataError
+from synthaudit.generation.jobs import Job
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
 from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
@@ -96,9 +98,21 @@ def common_slots(laid: Sequence[LaidOutArm]) -> list[int]:
 
 
 def measure_together(
-    real: Collection, laid: Sequence[LaidOutArm], slots: Sequence[int], reader: ImageReader
+    real: Collection,
+    laid: Sequence[LaidOutArm],
+    slots: Sequence[int],
+    reader: ImageReader,
+    *,
+    is_paired: bool,
 ) -> ArmEvidence:
     """The evidence of some slots of several arms.
+
+    Args:
+        real: what they are compared with.
+        laid: the arms.
+        slots: of which all arms have an image.
+        reader: embeds them.
+        is_paired: whether the images of a slot share their seed, and not only their subject.
 
     Raises:
         DataError: too few images of them, or of the real ones, can be read.
@@ -124,9 +138,16 @@ def measure_together(
         own.vectors,
         [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
         patterns=None if look is None else look.patterns,
+        strata=None if is_paired else _subjects([laid[0].arm.jobs[slots[at]] for at in kept]),
         false_alarms=settings.false_alarms,
         false_discoveries=settings.false_discoveries,
         folds=settings.folds,
         repeats=settings.repeats,
         seed=settings.seed,
     )
+
+
+def _subjects(jobs: Sequence[Job]) -> Integers:
+    """(S,) the number of the subject of each slot."""
+    names = [str(job.subject) for job in jobs]
+    return np.unique(names, return_inverse=True)[1]

@@ -14,7 +14,7 @@ from synthaudit.registry import nearest_name
 from synthaudit.sweeping.yaml_text import read_yaml
 from synthaudit.validation import explain
 
-AxisValue = str | int | float | None | Mapping[str, Any]
+AxisValue = str | int | float | None | Mapping[str, Any] | list[Any]
 Design = Literal["grid", "one-factor", "fractional"]
 
 SUBJECT: Final = "subject"
@@ -47,10 +47,17 @@ class GeneratorPlan(BaseModel):
 
 
 class Budget(_Part):
-    """What the whole sweep may cost; it stops cleanly when either is used up."""
+    """What the whole sweep may cost; it stops cleanly when any of it is used up.
+
+    Attributes:
+        images: of one run.
+        hours: of one run.
+        money: of all runs together, at the ``price`` of the generator.
+    """
 
     images: int | None = Field(default=None, ge=1)
     hours: float | None = Field(default=None, gt=0.0)
+    money: float | None = Field(default=None, gt=0.0)
 
 
 class Plan(_Part):

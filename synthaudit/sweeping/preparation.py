@@ -10,7 +10,7 @@ import numpy as np
 
 from synthaudit.auditing.route import check_measures
 from synthaudit.errors import PlanError
-from synthaudit.generation.jobs import Generator
+from synthaudit.generation.jobs import Generator, traits_of
 from synthaudit.generation.references import References
 from synthaudit.generation.verification import make_generator
 from synthaudit.images.collection import Collection
@@ -36,16 +36,29 @@ class Prepared:
         real: the real images that every arm is compared with.
         arms: with their jobs.
         generator: checked against every arm.
+        references: the real images that a generator may start from.
         codec: of the real set.
-        settings: of the audits.
+        settings: of the audits, on the first of the devices.
+        devices: on which the images are made; None for what the plan says.
+        is_paired: whether the images of a slot have a seed in common, in all arms.
     """
 
     plan: Plan
     real: Collection
     arms: Sequence[Arm]
     generator: Generator
+    references: References
     codec: Codec
     settings: Settings
+    devices: Sequence[str] | None
+    is_paired: bool
+
+    @property
+    def price(self) -> float | None:
+        """What an image costs at most; None where nobody has said."""
+        prices = [traits_of(self.generator, arm.jobs[0]).price for arm in self.arms]
+        known = [price for price in prices if price is not None]
+        return max(known) if known else None
 
 
 def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> Prepared:
@@ -68,7 +81,10 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         raise PlanError(f"real should be images, but {plan.real} holds vectors.")
     subjects = plan.subjects or sorted({e.label for e in opened.entries if e.label is not None})
     references = References(opened, max_pixels=settings.max_pixels)
-    generator = make_generator(plan.generator.name, references)
+    devices = _devices(plan, settings)
+    generator = make_generator(
+        plan.generator.name, references, device=None if devices is None else devices[0]
+    )
     arms = expand(plan, subjects, generator.known_options)
     for arm in arms if asks_generator else ():
         checked: set[str] = set()
@@ -78,15 +94,50 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
             if key not in checked:
                 checked.add(key)
                 generator.check(job)
+    if plan.budget.money is not None:
+        _refuse_without_price(generator, arms)
     embedder = plan.embedder if settings.embedder == "auto" else settings.embedder
     return Prepared(
         plan=plan,
         real=_sample(opened, plan.real_images, plan.seed),
         arms=arms,
         generator=generator,
+        references=references,
         codec=_codec_of(opened),
-        settings=settings.model_copy(update={"embedder": embedder, "seed": plan.seed}),
+        settings=settings.model_copy(
+            update={
+                "embedder": embedder,
+                "seed": plan.seed,
+                "device": settings.device if devices is None else devices[0],
+            }
+        ),
+        devices=devices,
+        is_paired=all(traits_of(generator, arm.jobs[0]).is_seeded for arm in arms),
     )
+
+
+def _devices(plan: Plan, settings: Settings) -> list[str] | None:
+    """Where images are made: several devices always, a single one unless the plan names another."""
+    devices = [name.strip() for name in settings.device.split(",")]
+    if len(devices) == 1:
+        own = plan.generator.options.get("device", "auto")
+        return None if settings.device == "auto" or own != "auto" else devices
+    for name in devices:
+        if not name or name == "auto":
+            raise PlanError(
+                f"--device should be one device or several by name, such as cuda:0,cuda:1, not "
+                f"{settings.device!r}."
+            )
+    return devices
+
+
+def _refuse_without_price(generator: Generator, arms: Sequence[Arm]) -> None:
+    for arm in arms:
+        if traits_of(generator, arm.jobs[0]).price is None:
+            raise PlanError(
+                f"budget.money needs to know what an image costs, which arm {arm.name} does not "
+                "say: give the generator a price, or drop money."
+            )
 
 
 def _sample(real: Collection, images: int, seed: int) -> Collection:

@@ -7,18 +7,21 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synthaudit.errors import GeneratorError, StorageError
-from synthaudit.generation.jobs import Generator, Job, Made, recipe_digest, recipe_of
+from synthaudit.generation.jobs import Generator, Made, recipe_digest, recipe_of, traits_of
 from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.progress import Progress
 from synthaudit.sweeping.arms import Arm
+from synthaudit.sweeping.engine import Engine, ImageSlot, ThisProcess
 from synthaudit.sweeping.plan import Budget
 from synthaudit.sweeping.store import Codec, Store, Stored, codec_facts
 
 _CHUNK = 16
+_CHUNK_OF_SERVERS = 64
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +37,12 @@ class Shard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSlot:
-    """One image of an arm: its job, and the digest of its recipe."""
+class _Batch:
+    """A batch of an arm, and which of it are wanted: what exists stays as it is."""
 
-    job: Job
-    digest: str
+    arm: str
+    slots: Sequence[ImageSlot]
+    wanted: frozenset[str]
 
 
 class Production:
@@ -46,7 +50,8 @@ class Production:
 
     Args:
         arms: with their jobs.
-        generator: makes them.
+        generator: knows them.
+        engine: makes them; None for the generator itself, in this process.
         store: keeps them.
         codec: how they are kept.
         budget: when to stop.
@@ -64,7 +69,9 @@ class Production:
         budget: Budget,
         shard: Shard,
         progress: Progress,
+        engine: Engine | None = None,
     ) -> None:
+        self.engine = engine or ThisProcess(generator)
         self.generator, self.store, self.codec = generator, store, codec
         self.budget, self.shard, self.progress = budget, shard, progress
         facts = codec_facts(codec)
@@ -77,6 +84,7 @@ class Production:
         }
         self._started = time.monotonic()
         self.made = 0
+        self.spent = store.money()
         self.is_spent = False
 
     def done(self, arm: str) -> Mapping[int, Stored]:
@@ -86,40 +94,84 @@ class Production:
         return {n: found[slot.digest] for n, slot in enumerate(slots) if slot.digest in found}
 
     def make(self, arms: Sequence[str], images: int) -> None:
-        """Make the first images of some arms, so far as they are missing and the budget lasts."""
-        for arm in arms:
-            slots = self.slots[arm][:images]
-            found = self.store.find(slot.digest for slot in slots)
-            self.progress.advance(len([slot for slot in slots if slot.digest in found]))
-            for chunk in _chunks(slots):
-                if self.is_spent:
-                    return
-                try:
-                    self._make_chunk([slot for slot in chunk if slot.digest not in found], chunk)
-                except GeneratorError as error:
-                    raise GeneratorError(f"arm {arm}: {error}") from error
+        """Make the first images of some arms, so far as they are missing and the budget lasts.
 
-    def _make_chunk(self, missing: Sequence[ImageSlot], chunk: Sequence[ImageSlot]) -> None:
-        """Make what a chunk lacks.
-
-        The chunk is made as a whole, for the last bits of an image may depend on its batch; what
-        exists stays as it is.
+        Raises:
+            GeneratorError: one cannot be made; those that were made beside it are kept.
         """
-        own = {slot.digest for slot in missing if self.shard.has(slot.digest)}
-        if not own:
+        batches = [batch for arm in arms for batch in self._batches(arm, images)]
+        if self.is_spent or not batches:
             return
-        mine = [slot for slot in chunk if self.shard.has(slot.digest)]
-        made = self.generator.make([slot.job for slot in mine])
-        for slot, image in zip(mine, made, strict=True):
-            if slot.digest not in own:
-                continue
-            self.keep(slot, image)
-            own.discard(slot.digest)
-            self.made += 1
-            self.progress.advance(1)
-            self._watch_budget()
-            if self.is_spent:
-                return
+        batches, is_cut = self._within_budget(batches)
+        failed: tuple[str, GeneratorError] | None = None
+        run = self.engine.run([batch.slots for batch in batches])
+        try:
+            for number, place, made in run:
+                batch = batches[number]
+                if made.error is not None:
+                    failed = failed or (batch.arm, made.error)
+                    continue
+                slot = batch.slots[place]
+                if slot.digest in batch.wanted and not self._take(slot, made):
+                    return
+        finally:
+            run.close()
+        if failed is not None:
+            raise GeneratorError(f"arm {failed[0]}: {failed[1]}") from failed[1]
+        self.is_spent = is_cut
+
+    def _batches(self, arm: str, images: int) -> Iterator[_Batch]:
+        """What an arm lacks, in batches.
+
+        A batch is made as a whole where the last bits of an image may depend on it.
+        """
+        slots = self.slots[arm][:images]
+        found = self.store.find(slot.digest for slot in slots)
+        self.progress.advance(len([slot for slot in slots if slot.digest in found]))
+        is_whole = not slots or traits_of(self.generator, slots[0].job).is_batched
+        if not is_whole:
+            slots = [slot for slot in slots if slot.digest not in found]
+        size = _CHUNK if is_whole else _CHUNK_OF_SERVERS
+        for start in range(0, len(slots), size):
+            mine = [slot for slot in slots[start : start + size] if self.shard.has(slot.digest)]
+            wanted = frozenset(slot.digest for slot in mine if slot.digest not in found)
+            if wanted:
+                yield _Batch(arm=arm, slots=mine, wanted=wanted)
+
+    def _within_budget(self, batches: Sequence[_Batch]) -> tuple[list[_Batch], bool]:
+        """What of some batches can be paid for, and whether that is less than all.
+
+        Of batches that are made as a whole no part is left out; the budget ends them on the way.
+        """
+        kept: list[_Batch] = []
+        left = None if self.budget.images is None else self.budget.images - self.made
+        money = None if self.budget.money is None else self.budget.money - self.spent
+        for batch in batches:
+            traits = traits_of(self.generator, batch.slots[0].job)
+            most = len(batch.slots)
+            if money is not None and traits.price:
+                most = min(most, int(money / traits.price + _ROUNDING))
+            if left is not None and not traits.is_batched:
+                most = min(most, left)
+            if most <= 0:
+                return kept, True
+            own = batch.slots[:most]
+            wanted = batch.wanted & {slot.digest for slot in own}
+            kept.append(replace(batch, slots=own, wanted=wanted))
+            left = None if left is None else left - len(wanted)
+            money = None if money is None else money - len(own) * (traits.price or 0.0)
+            if most < len(batch.slots):
+                return kept, True
+        return kept, False
+
+    def _take(self, slot: ImageSlot, made: Made) -> bool:
+        """Keep an image; whether the budget lasts."""
+        self.keep(slot, made)
+        self.made += 1
+        self.spent += float(made.facts.get("money", 0.0))
+        self.progress.advance(1)
+        self._watch_budget()
+        return not self.is_spent
 
     def keep(self, slot: ImageSlot, made: Made) -> Stored:
         """Put an image into the store under its recipe."""
@@ -130,12 +182,8 @@ class Production:
         hours = (time.monotonic() - self._started) / 3600.0
         images, limit = self.budget.images, self.budget.hours
         over = (images is not None and self.made >= images) or (limit is not None and hours > limit)
-        self.is_spent = over
-
-
-def _chunks(slots: Sequence[ImageSlot]) -> Iterator[Sequence[ImageSlot]]:
-    for start in range(0, len(slots), _CHUNK):
-        yield slots[start : start + _CHUNK]
+        money = self.budget.money
+        self.is_spent = over or (money is not None and self.spent >= money - _ROUNDING)
 
 
 def lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Path, int]]:

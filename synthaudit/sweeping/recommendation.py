@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from synthaudit.measures.comparison.evidence import MEASURES
-from synthaudit.measures.comparison.paired_permutation import pareto_front
+from synthaudit.measures.comparison.permutation import pareto_front
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparison import Effect, Ranking
 from synthaudit.sweeping.result import ArmResult, Recommendation

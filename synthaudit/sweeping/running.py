@@ -17,6 +17,7 @@ from synthaudit.result.audit import Audit
 from synthaudit.result.writing import refuse_beside, refuse_folders
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
+from synthaudit.sweeping.engine import Engine, WorkerPlan
 from synthaudit.sweeping.layout import (
     LEAST_SLOTS,
     LaidOutArm,
@@ -28,10 +29,12 @@ from synthaudit.sweeping.layout import (
 from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, default_out, prepare
 from synthaudit.sweeping.production import Production, Shard
+from synthaudit.sweeping.ray_actors import RayActors
 from synthaudit.sweeping.reading import has_other_plan
 from synthaudit.sweeping.result import SWEEP_FILES, Sweep, remove_results
 from synthaudit.sweeping.store import Store
 from synthaudit.sweeping.summary import MeasuredArms, Summary
+from synthaudit.sweeping.worker_processes import WorkerProcesses
 
 _MENDING = "mend it (of command change the version too, or raise images_per_arm) and start again."
 _RACE_SHARES = (0.25, 0.5, 1.0)
@@ -121,6 +124,20 @@ def _refuse_among_the_real(folder: Path, plan: Plan) -> None:
         )
 
 
+def _engine_of(prepared: Prepared) -> Engine | None:
+    """Where images are made; None for this process."""
+    plan = WorkerPlan(
+        generator=prepared.plan.generator.name,
+        references=prepared.references,
+        codec=prepared.codec,
+    )
+    if prepared.settings.engine == "ray":
+        return RayActors(plan)
+    if prepared.devices is not None and len(prepared.devices) > 1:
+        return WorkerProcesses(plan, prepared.devices)
+    return None
+
+
 class _Runner:
     """One run of a sweep."""
 
@@ -145,6 +162,7 @@ class _Runner:
             budget=self.plan.budget,
             shard=shard,
             progress=self.progress,
+            engine=_engine_of(prepared),
         )
         self.dropped_at: dict[str, int] = {}
 
@@ -175,12 +193,13 @@ class _Runner:
             self._refuse_too_few(racing, len(slots))
         self.progress.start("comparing arms", 0)
         real = self.prepared.real
-        evidence = measure_together(real, racing, slots, self.reader)
+        how = {"is_paired": self.prepared.is_paired}
+        evidence = measure_together(real, racing, slots, self.reader, **how)
         whole = None
         if len(everywhere) >= LEAST_SLOTS:
             whole = evidence
             if self.dropped_at:
-                whole = measure_together(real, laid, everywhere, self.reader)
+                whole = measure_together(real, laid, everywhere, self.reader, **how)
         measured = MeasuredArms(
             laid=laid,
             everywhere=everywhere,
@@ -236,7 +255,7 @@ class _Runner:
         names = [arm.name for arm in self.arms]
         self.progress.start("making images", len(names) * images)
         stages = [images]
-        if self.plan.race or self.plan.budget.images or self.plan.budget.hours:
+        if self.plan.race or any(self.plan.budget.model_dump().values()):
             # Arms grow alike, so that what is there when the budget ends can be compared.
             stages = sorted({max(round(share * images), LEAST_SLOTS) for share in _RACE_SHARES})
         for stage in stages:
@@ -260,7 +279,13 @@ class _Runner:
         if len(laid) < 2 or len(slots) < LEAST_SLOTS:
             return
         lost = excluded_by_race(
-            measure_together(self.prepared.real, laid, slots, self.reader),
+            measure_together(
+                self.prepared.real,
+                laid,
+                slots,
+                self.reader,
+                is_paired=self.prepared.is_paired,
+            ),
             goal=self.plan.goal,
             comparisons=rounds * max(len(self.arms) - 1, 1),
             seed=self.plan.seed,

@@ -105,6 +105,13 @@ class Store:
                     found[digest] = Stored(file=file, seconds=seconds, refused=refused)
         return found | self._adopt([digest for digest in wanted if digest not in noted])
 
+    def money(self) -> float:
+        """What all its images have cost together."""
+        rows = self._ask(
+            "SELECT COALESCE(SUM(json_extract(facts, '$.money')), 0.0) FROM images", ()
+        )
+        return float(rows[0][0])
+
     def keep(self, digest: str, made: Made, recipe: Mapping[str, Any], codec: Codec) -> Stored:
         """Write an image and note it; the note comes last.
 

@@ -170,6 +170,11 @@ class Summary:
         if refused:
             notes.append(f"{refused:,} images were refused by the generator and not scored.")
         notes += [f"Arm {arm} is left out: {why}." for arm, why in self.measured.left_out.items()]
+        if not self.prepared.is_paired:
+            notes.append(
+                "The generator takes no seeds: arms are compared as independent samples, subject by "
+                "subject, and not image by image."
+            )
         if self.measured.dropped_at:
             count = len(self.measured.dropped_at)
             notes.append(

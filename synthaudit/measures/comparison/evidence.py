@@ -52,6 +52,8 @@ class ArmEvidence:
         repeat_radius: cosine distance below which two images of an arm are repeats.
         patterns: of light of all images, arm after arm; None without.
         pattern_radius: cosine distance of patterns up to which two images are repeats, too.
+        strata: (S,) what the images of a slot are of, where those of one slot share no more than
+            that; None where they share their seed as well, and are pairs.
     """
 
     fakeness: Floats
@@ -61,6 +63,7 @@ class ArmEvidence:
     repeat_radius: float
     patterns: Patterns | None
     pattern_radius: float
+    strata: Integers | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -93,6 +96,7 @@ class ArmEvidence:
         return ArmEvidence(
             patterns=None if self.patterns is None else self.patterns.take(kept),
             pattern_radius=self.pattern_radius,
+            strata=None if self.strata is None else self.strata[:slots],
             fakeness=self.fakeness[:, :slots],
             is_copy=self.is_copy[:, :slots],
             covers=[covers[:slots] for covers in self.covers],
@@ -122,6 +126,7 @@ def gather_evidence(
     arms: Sequence[Vectors],
     *,
     patterns: Patterns | None = None,
+    strata: Integers | None = None,
     false_alarms: float = 0.005,
     false_discoveries: float = 0.05,
     folds: int = 5,
@@ -134,6 +139,7 @@ def gather_evidence(
         real: (N, d) embeddings of the real images.
         arms: A arrays (S, d), slot s of each made for the same subject with the same seed.
         patterns: of light of the real images and then of the arms, one after the other.
+        strata: see ``ArmEvidence``.
         false_alarms: budget of the duplicate radius.
         false_discoveries: share of fresh images among discovered copies.
         folds: of the detector; the images of a slot are never parted.
@@ -168,6 +174,7 @@ def gather_evidence(
             for number, copied in enumerate(is_copy)
         ],
         vectors=arms,
+        strata=strata,
         repeat_radius=_repeat_radius(found.radius, slots),
         patterns=None if patterns is None else patterns.take(is_synthetic),
         pattern_radius=_pattern_radius(patterns, count, slots, false_alarms),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthaudit.measures.comparison.evidence import MEASURES, ArmEvidence, gather_evidence
-from synthaudit.measures.comparison.paired_permutation import compare_arms, holm, pareto_front
+from synthaudit.measures.comparison.permutation import compare_arms, holm, pareto_front
 
 
 def evidence_of(seed: int, shifts: list[float], slots: int = 60, width: int = 8) -> ArmEvidence:

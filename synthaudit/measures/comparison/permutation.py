@@ -1,4 +1,4 @@
-"""Are two arms different? Exchange their images slot by slot: under the null nothing changes."""
+"""Are two arms different? Exchange their images at random: under the null nothing changes."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ def compare_arms(
 
     If the two arms of every pair come from one process, exchanging their images in any slot leaves
     the joint distribution as it is; the differences after random exchanges are the null. The
-    exchanges are the same for all pairs, for slots share their seeds. Where fewer than ten
-    exchanges reach the difference, the tail of Student's t at their spread gives the p-value.
+    exchanges are the same for all pairs, for slots share their seeds. Where the images of a slot
+    share nothing (``evidence.strata``), all images of a stratum are dealt out to the two arms anew
+    instead. Where fewer than ten exchanges reach the difference, the tail of Student's t at their
+    spread gives the p-value.
 
     Args:
         evidence: of all arms.
@@ -57,57 +59,87 @@ def compare_arms(
         By measure, and ``overall``, the ``Difference``.
     """
     slots = evidence.shape[1]
-    swaps = stream(seed, "exchange").integers(0, 2, (exchanges + 1, slots)).astype(np.float64)
-    swaps[0] = 0.0  # as it is
+    place = deal(evidence, exchanges, seed)
     found = {name: np.zeros(exchanges + 1) for name in (*MEASURES, OVERALL)}
     for one, other in pairs:
-        for name, values in _differences(evidence, one, other, swaps).items():
+        for name, values in _differences(evidence, one, other, place).items():
             found[name] += values / len(pairs)
     return {
         name: _judge(values, slots=slots, confidence=confidence) for name, values in found.items()
     }
 
 
+def deal(evidence: ArmEvidence, exchanges: int, seed: int) -> Floats:
+    """Which images of two arms change places.
+
+    Args:
+        evidence: with its slots, and the strata of images that share nothing within a slot.
+        exchanges: E.
+        seed: of the exchanges.
+
+    Returns:
+        (E + 1, 2 S) of the images of the first arm and then of the second, 1 where one counts for
+        the second; in the first row all are where they were.
+    """
+    slots = evidence.shape[1]
+    rng = stream(seed, "exchange")
+    if evidence.strata is None:
+        swaps = rng.integers(0, 2, (exchanges + 1, slots)).astype(np.float64)
+        place = np.concatenate([swaps, 1.0 - swaps], axis=1)
+    else:
+        place = np.zeros((exchanges + 1, 2 * slots))
+        for stratum in np.unique(evidence.strata):
+            own = np.flatnonzero(evidence.strata == stratum)
+            both = np.concatenate([own, slots + own])
+            order = np.argsort(rng.random((exchanges + 1, len(both))), axis=1)
+            np.put_along_axis(place, both[order[:, len(own) :]], 1.0, axis=1)
+    place[0] = np.repeat([0.0, 1.0], slots)
+    return place
+
+
 def _differences(
-    evidence: ArmEvidence, one: int, other: int, swaps: Floats
+    evidence: ArmEvidence, one: int, other: int, place: Floats
 ) -> Mapping[str, Floats]:
     """(E,) differences of two arms after each exchange."""
-    signs = 1.0 - 2.0 * swaps
-    slots = swaps.shape[1]
-    copied = evidence.is_copy.astype(float)
+    signs = 1.0 - 2.0 * place
+    slots = evidence.shape[1]
+
+    def mean_difference(values: Floats) -> Floats:
+        pooled = np.concatenate([values[one], values[other]])
+        return np.asarray(signs @ pooled / slots, np.float64)
+
     found = {
-        "unrealistic": signs @ (evidence.fakeness[one] - evidence.fakeness[other]) / slots,
-        "uncovered": _uncovered(evidence, one, other, swaps)
-        - _uncovered(evidence, one, other, 1.0 - swaps),
-        "unvaried": _unvaried(evidence, one, other, swaps),
-        "unoriginal": signs @ (copied[one] - copied[other]) / slots,
+        "unrealistic": mean_difference(evidence.fakeness),
+        "uncovered": _uncovered(evidence, one, other, 1.0 - place)
+        - _uncovered(evidence, one, other, place),
+        "unvaried": _unvaried(evidence, one, other, place),
+        "unoriginal": mean_difference(evidence.is_copy.astype(float)),
     }
-    badness = signs @ (evidence.badness[one] - evidence.badness[other]) / slots
+    badness = mean_difference(evidence.badness)
     others = found["uncovered"] + found["unvaried"] + found["unoriginal"]
     return {**found, OVERALL: (badness + others) / len(MEASURES)}
 
 
-def _uncovered(evidence: ArmEvidence, one: int, other: int, swaps: Floats) -> Floats:
-    """(E,) share of real images that the first arm does not cover after each exchange."""
+def _uncovered(evidence: ArmEvidence, one: int, other: int, counts: Floats) -> Floats:
+    """(E,) share of real images that the images that count leave uncovered."""
     first, second = evidence.covers[one], evidence.covers[other]
-    covered, count = np.zeros(len(swaps)), first.shape[1]
+    slots, count = first.shape
+    covered = np.zeros(len(counts))
     for block in blocks(count, _BLOCK):
-        hits = (1.0 - swaps) @ first[:, block].astype(np.float32)
-        hits += swaps @ second[:, block].astype(np.float32)
+        hits = counts[:, :slots] @ first[:, block].astype(np.float32)
+        hits += counts[:, slots:] @ second[:, block].astype(np.float32)
         covered += (hits > 0).sum(axis=1)
     return np.asarray(1.0 - covered / count, np.float64)
 
 
-def _unvaried(evidence: ArmEvidence, one: int, other: int, swaps: Floats) -> Floats:
+def _unvaried(evidence: ArmEvidence, one: int, other: int, places: Floats) -> Floats:
     """(E,) difference of the shares of repeats after each exchange."""
-    slots = swaps.shape[1]
+    slots = evidence.shape[1]
     first, second = evidence.near_pairs(one, other)
-    difference = np.zeros(len(swaps))
+    difference = np.zeros(len(places))
     if len(first) == 0:
         return difference
-    # Which arm each of the 2 S images is in after an exchange.
-    for number, swap in enumerate(swaps):
-        place = np.concatenate([swap, 1.0 - swap])
+    for number, place in enumerate(places):
         together = place[first] == place[second]
         flagged = np.zeros(2 * slots, bool)
         flagged[first[together]] = flagged[second[together]] = True

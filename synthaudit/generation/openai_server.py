@@ -1,0 +1,194 @@
+"""Images from any server with OpenAI's ``/images/generations``: clouds, vLLM-Omni, SGLang."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, Final
+
+from pydantic import Field
+
+from synthaudit.errors import GeneratorError, PlanError
+from synthaudit.generation.jobs import Job, Made, Traits, parse_options
+from synthaudit.generation.references import References
+from synthaudit.generation.servers import ServerOptions, in_parallel, judged, without_key
+
+_MOST_BYTES: Final = 100_000_000
+_REFUSALS: Final = ("content_policy_violation", "moderation_blocked", "content_filter")
+
+
+class OpenAIOptions(ServerOptions):
+    """Options of the generator ``openai``.
+
+    Attributes:
+        base_url: of the server, with its ``/v1``.
+        model: as the server calls it.
+        takes_seed: whether the server heeds a ``seed``; if not, arms are compared as independent
+            samples and not slot by slot.
+        version: change it when the server's model has changed, so that its images are made anew.
+        options: further fields of the request, such as ``quality``; an axis may be a key of it.
+    """
+
+    model: str = Field(min_length=1)
+    takes_seed: bool = False
+    version: str | int | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class OpenAIGenerator:
+    """Asks for an image a job, several at once."""
+
+    name = "openai"
+    known_options = tuple(OpenAIOptions.model_fields)
+
+    def __init__(self, references: References | None = None) -> None:  # noqa: ARG002
+        """It starts from no real images."""
+        self._clients: dict[str, Any] = {}
+
+    def check(self, job: Job) -> None:
+        """Refuse wrong options, a missing package and a missing key; the server is not asked."""
+        options = self._options(job)
+        if find_spec("openai") is None:
+            raise GeneratorError(
+                "the generator openai needs its extra: in a checkout, pip install '.[openai]'."
+            )
+        if not job.prompt:
+            raise PlanError("the generator openai needs a prompt: write one.")
+        own = {"prompt", "model", "size", "n", "seed"} & set(options.options)
+        if own:
+            raise PlanError(
+                f"options of the generator openai should be further fields of the request, not "
+                f"{', '.join(sorted(own))}, which has a place of its own: drop it."
+            )
+        options.read_key()
+
+    def identity(self, job: Job) -> Mapping[str, Any]:
+        """Nothing that its options do not say; what the server says is with each image."""
+        return {"version": self._options(job).version}
+
+    def traits(self, job: Job) -> Traits:
+        """Its price, and whether arms are pairs."""
+        options = self._options(job)
+        return options.traits(is_seeded=options.takes_seed)
+
+    def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
+        """Ask the server."""
+        if jobs:
+            options = self._options(jobs[0])
+            yield from in_parallel(jobs, partial(self._make, options), options.parallel)
+
+    def count_cut_words(self, prompt: str) -> int:  # noqa: ARG002 - its own affair
+        """Unknown: the server reads the prompt."""
+        return 0
+
+    def _options(self, job: Job) -> OpenAIOptions:
+        return parse_options(OpenAIOptions, self.name, job.options)
+
+    def _client(self, options: OpenAIOptions, key: str | None) -> Any:
+        import openai
+
+        known = options.model_dump_json(exclude={"options", "size", "model"})
+        if known not in self._clients:
+            self._clients[known] = openai.OpenAI(
+                base_url=options.base_url,
+                # Without one the client would send whatever key the environment holds.
+                api_key=key or "none",
+                timeout=options.seconds,
+                max_retries=options.retries,
+            )
+        return self._clients[known]
+
+    def _make(self, options: OpenAIOptions, job: Job) -> Made:
+        import openai
+
+        key = options.read_key()
+        asked: dict[str, Any] = {"model": options.model, "prompt": job.prompt, "n": 1}
+        if options.sides is not None:
+            asked["size"] = "{}x{}".format(*options.sides)
+        more = dict(options.options)
+        if options.takes_seed:
+            more["seed"] = job.seed % 2**31  # many servers read 32 bits with a sign
+        start = time.perf_counter()
+        try:
+            raw = self._client(options, key).images.with_raw_response.generate(
+                **asked, extra_body=more
+            )
+            found = raw.parse()
+            data = _bytes_of(found, options)
+        except openai.APIStatusError as error:
+            if str(getattr(error, "code", "")) in _REFUSALS:
+                said = without_key(str(error.message), key)
+                return Made(image=None, facts={"refused": f"the server refused it: {said}"})
+            raise GeneratorError(_sentence(error, options, key)) from None
+        except openai.APITimeoutError:
+            raise GeneratorError(
+                f"{options.base_url} gave no answer within {options.seconds:g} s, asked "
+                f"{options.retries + 1} times: raise seconds, or lower parallel."
+            ) from None
+        except (openai.OpenAIError, OSError, ValueError) as error:
+            said = without_key(f"{type(error).__name__}: {error.__cause__ or error}", key)
+            raise GeneratorError(
+                f"{options.base_url} cannot be asked ({said}): is the server running?"
+            ) from None
+        facts: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 4)}
+        facts |= _about(raw, found, key)
+        return judged(data, options, facts, options.base_url)
+
+
+def _bytes_of(found: Any, options: OpenAIOptions) -> bytes:
+    """The image of an answer: in the answer itself, or at an address of its own."""
+    images = getattr(found, "data", None) or []
+    if not images:
+        raise GeneratorError(f"{options.base_url} answered without an image: it is at fault.")
+    if images[0].b64_json:
+        try:
+            return base64.b64decode(images[0].b64_json, validate=True)
+        except binascii.Error as error:
+            raise GeneratorError(
+                f"{options.base_url} sent what is no image ({error}): it is at fault."
+            ) from error
+    url = str(images[0].url or "")
+    if not url.startswith(("http://", "https://")):
+        raise GeneratorError(f"{options.base_url} answered without an image: it is at fault.")
+    request = urllib.request.Request(url, headers={"User-Agent": "synthaudit"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=options.seconds) as answer:  # noqa: S310
+        data: bytes = answer.read(_MOST_BYTES + 1)
+    return data
+
+
+def _about(raw: Any, found: Any, key: str | None) -> dict[str, Any]:
+    """What the server says of itself and of what it made."""
+    said = {
+        "server": raw.headers.get("server"),
+        "server_version": raw.headers.get("openai-version"),
+        "model": getattr(found, "model", None),
+        "created": getattr(found, "created", None),
+        "revised_prompt": getattr(found.data[0], "revised_prompt", None),
+    }
+    return {
+        name: without_key(value, key) if isinstance(value, str) else value
+        for name, value in said.items()
+        if value is not None
+    }
+
+
+def _sentence(error: Any, options: OpenAIOptions, key: str | None) -> str:
+    said = without_key(str(error.message), key)
+    if error.status_code in (401, 403):
+        what = f"the key in {options.key}" if options.key else "requests without a key"
+        return f"{options.base_url} refuses {what} ({said}): check key and base_url."
+    if error.status_code == 404:
+        return f"{options.base_url} has no model {options.model} ({said}): mend model or base_url."
+    if error.status_code == 429 or error.status_code >= 500:
+        return (
+            f"{options.base_url} still answers {error.status_code} when asked "
+            f"{options.retries + 1} times ({said}): wait, lower parallel, or raise retries."
+        )
+    if options.takes_seed and "seed" in said:
+        return f"{options.base_url} takes no seed ({said}): set takes_seed: false."
+    return f"{options.base_url} refuses the request ({error.status_code}: {said}): mend options."

@@ -1,0 +1,142 @@
+"""What all servers of images have in common: keys, prices, requests in parallel, sizes."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from PIL import Image
+from pydantic import Field, field_validator
+
+from synthaudit.errors import GeneratorError, PlanError
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, Traits
+from synthaudit.images.decoding import UnreadableImage, open_rgb
+
+PASSING: Final = ("key", "parallel", "retries", "seconds", "price")
+"""Options of every server that decide nothing of an image."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_MOST_BYTES: Final = 100_000_000
+_SHOWN: Final = 300
+
+
+class ServerOptions(GeneratorOptions):
+    """Options of every server.
+
+    Attributes:
+        key: name of the environment variable that holds the key; the key itself is in no plan, file
+            or log.
+        size: of the images: one number or ``[width, height]``; None for what the server makes.
+        parallel: requests at once.
+        retries: how often a request is made again that the server could not answer (429, 5xx), with
+            growing waits.
+        seconds: without an answer for so long, a request has failed.
+        price: what an image costs, for ``budget: {money: ...}``.
+    """
+
+    base_url: str
+    key: str | None = None
+    size: int | tuple[int, int] | None = None
+    parallel: int = Field(default=4, ge=1, le=64)
+    retries: int = Field(default=5, ge=0, le=20)
+    seconds: float = Field(default=180.0, gt=0.0)
+    price: float | None = Field(default=None, ge=0.0)
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _names_a_variable(cls, key: Any) -> Any:
+        # The message does not repeat it: it may be the key itself.
+        if key is not None and not (isinstance(key, str) and _VARIABLE.fullmatch(key)):
+            raise ValueError("key should be the name of an environment variable, not a key")
+        return key
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _is_an_address(cls, url: Any) -> Any:
+        try:
+            parts = urlsplit(str(url))
+            is_plain = not (parts.username or parts.password)
+            is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            is_plain = is_web = False
+        if not (is_plain and is_web):
+            raise ValueError("base_url should be an http address without a name or key in it")
+        return url
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Width and height."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def traits(self, *, is_seeded: bool) -> Traits:
+        """How its images are made."""
+        return Traits(is_seeded=is_seeded, is_batched=False, price=self.price, passing=PASSING)
+
+    def read_key(self) -> str | None:
+        """The key.
+
+        Raises:
+            PlanError: the variable is not set.
+        """
+        if self.key is None:
+            return None
+        found = os.environ.get(self.key, "").strip()
+        if not found:
+            raise PlanError(f"the environment variable {self.key} holds no key: set it.")
+        return found
+
+
+def in_parallel(jobs: Sequence[Job], make: Callable[[Job], Made], parallel: int) -> Iterator[Made]:
+    """Make images, several at once; one that fails does not take the others with it."""
+
+    def guarded(job: Job) -> Made:
+        try:
+            return make(job)
+        except GeneratorError as error:
+            return Made(image=None, error=error)
+
+    with ThreadPoolExecutor(parallel, thread_name_prefix="synthaudit-server") as pool:
+        begun = [pool.submit(guarded, job) for job in jobs]
+        try:
+            for future in begun:
+                yield future.result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+
+def judged(data: bytes, options: ServerOptions, facts: dict[str, Any], whose: str) -> Made:
+    """An answer as an image of the size that was asked for.
+
+    Raises:
+        GeneratorError: it is none.
+    """
+    if len(data) > _MOST_BYTES:
+        raise GeneratorError(f"{whose} sent {len(data):,} bytes as one image: it is at fault.")
+    try:
+        open_rgb(data)
+        size = Image.open(io.BytesIO(data)).size
+    except (UnreadableImage, OSError) as error:
+        raise GeneratorError(f"{whose} sent what is no image ({error}): it is at fault.") from error
+    if options.sides is not None and size != tuple(options.sides):
+        asked = "{} x {}".format(*options.sides)
+        raise GeneratorError(
+            f"{whose} made an image of {size[0]} x {size[1]} pixels where {asked} were asked for: "
+            "give a size that it can make, or drop size."
+        )
+    if options.price is not None:
+        facts = {**facts, "money": options.price}
+    return Made(image=None, data=data, facts=facts)
+
+
+def without_key(text: str, key: str | None) -> str:
+    """What a server says, in one line, without the key that some repeat in it."""
+    line = " ".join(text.split())
+    if key:
+        line = line.replace(key, "***")
+    return line[:_SHOWN].rstrip(".")
