@@ -46,9 +46,8 @@ class OpenAIGenerator:
     name = "openai"
     known_options = tuple(OpenAIOptions.model_fields)
 
-    def __init__(self, references: References | None = None) -> None:  # noqa: ARG002
+    def __init__(self, references: References | None = None) -> None:
         """It starts from no real images."""
-        self._clients: dict[str, Any] = {}
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, a missing package and a missing key; the server is not asked."""
@@ -78,9 +77,20 @@ class OpenAIGenerator:
 
     def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
         """Ask the server."""
-        if jobs:
-            options = self._options(jobs[0])
-            yield from in_parallel(jobs, partial(self._make, options), options.parallel)
+        import openai
+
+        if not jobs:
+            return
+        options = self._options(jobs[0])
+        with openai.OpenAI(
+            base_url=options.base_url,
+            # Without one the client would send whatever key the environment holds.
+            api_key=options.read_key() or "none",
+            timeout=options.seconds,
+            max_retries=options.retries,
+        ) as client:
+            make = partial(self._make, client, options)
+            yield from in_parallel(jobs, make, options.parallel)
 
     def count_cut_words(self, prompt: str) -> int:  # noqa: ARG002 - its own affair
         """Unknown: the server reads the prompt."""
@@ -89,21 +99,7 @@ class OpenAIGenerator:
     def _options(self, job: Job) -> OpenAIOptions:
         return parse_options(OpenAIOptions, self.name, job.options)
 
-    def _client(self, options: OpenAIOptions, key: str | None) -> Any:
-        import openai
-
-        known = options.model_dump_json(exclude={"options", "size", "model"})
-        if known not in self._clients:
-            self._clients[known] = openai.OpenAI(
-                base_url=options.base_url,
-                # Without one the client would send whatever key the environment holds.
-                api_key=key or "none",
-                timeout=options.seconds,
-                max_retries=options.retries,
-            )
-        return self._clients[known]
-
-    def _make(self, options: OpenAIOptions, job: Job) -> Made:
+    def _make(self, client: Any, options: OpenAIOptions, job: Job) -> Made:
         import openai
 
         key = options.read_key()
@@ -115,9 +111,7 @@ class OpenAIGenerator:
             more["seed"] = job.seed % 2**31  # many servers read 32 bits with a sign
         start = time.perf_counter()
         try:
-            raw = self._client(options, key).images.with_raw_response.generate(
-                **asked, extra_body=more
-            )
+            raw = client.images.with_raw_response.generate(**asked, extra_body=more)
             found = raw.parse()
             data = _bytes_of(found, options)
         except openai.APIStatusError as error:

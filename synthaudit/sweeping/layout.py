@@ -35,6 +35,9 @@ class LaidOutArm:
         refused: how many images the generator refused to make.
         reason: why it refused one of them, in its own words; None where it refused none.
         seconds: what the images took.
+        seconds_per_image: the median; None where nobody has measured it.
+        peak_memory: bytes at most; None likewise.
+        money: what the images cost; None where nobody has said what one costs.
     """
 
     arm: Arm
@@ -43,6 +46,9 @@ class LaidOutArm:
     refused: int
     reason: str | None
     seconds: float
+    seconds_per_image: float | None
+    peak_memory: int | None
+    money: float | None
 
     @property
     def is_whole(self) -> bool:
@@ -67,6 +73,9 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
         )
         for place, slot in lay_out(root, arm, done)
     }
+    times = [stored.seconds for stored in done.values() if stored.seconds > 0.0]
+    peaks = [stored.memory for stored in done.values() if stored.memory]
+    prices = [stored.money for stored in done.values() if stored.money is not None]
     refused = [stored.refused for stored in done.values() if stored.file is None]
     return LaidOutArm(
         arm=arm,
@@ -75,6 +84,9 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
         refused=len(refused),
         reason=next(iter(refused), None),
         seconds=float(sum(stored.seconds for stored in done.values())),
+        seconds_per_image=float(np.median(times)) if times else None,
+        peak_memory=max(peaks, default=None),
+        money=round(sum(prices), 6) if prices else None,
     )
 
 

@@ -104,6 +104,7 @@ class Production:
             return
         batches, is_cut = self._within_budget(batches)
         failed: tuple[str, GeneratorError] | None = None
+        taken: set[str] = set()
         run = self.engine.run([batch.slots for batch in batches])
         try:
             for number, place, made in run:
@@ -112,8 +113,11 @@ class Production:
                     failed = failed or (batch.arm, made.error)
                     continue
                 slot = batch.slots[place]
-                if slot.digest in batch.wanted and not self._take(slot, made):
-                    return
+                # A batch whose worker died comes again from its start.
+                if slot.digest in batch.wanted - taken:
+                    taken.add(slot.digest)
+                    if not self._take(slot, made):
+                        return
         finally:
             run.close()
         if failed is not None:

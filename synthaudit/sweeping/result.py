@@ -41,6 +41,10 @@ class ArmResult:
         by_subject: by subject, the mean probability of being synthetic.
         verdict: on its own audit, ``fit`` (None: undecided) and ``text``.
         seconds: what its images took to make.
+        seconds_per_image: of those that were made, the median; None where nobody has measured it.
+        peak_memory: bytes that making them took at most, on the GPU where there is one, and else of
+            the whole process; None where nobody has measured it.
+        money: what its images cost; None where nobody has said what one costs.
         is_pareto: whether no other arm beats it in all measures.
     """
 
@@ -57,6 +61,9 @@ class ArmResult:
     by_subject: Mapping[str, float]
     verdict: Mapping[str, Any]
     seconds: float
+    seconds_per_image: float | None
+    peak_memory: int | None
+    money: float | None
     is_pareto: bool
 
 
@@ -148,6 +155,9 @@ class Sweep:
                     "images": arm.images,
                     "refused": arm.refused,
                     "seconds": arm.seconds,
+                    "seconds_per_image": arm.seconds_per_image,
+                    "peak_memory": arm.peak_memory,
+                    "money": arm.money,
                     **arm.scores,
                     **{f"compared_{name}": value for name, value in arm.measures.items()},
                     "usefulness": arm.usefulness,

@@ -49,11 +49,21 @@ class Codec:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """An image of the store: its file, None where the generator refused to make it."""
+    """An image of the store, and what it took.
+
+    Attributes:
+        file: None where the generator refused to make it.
+        seconds: what it took; 0 where that is not known.
+        refused: why there is none.
+        memory: bytes at most; None where that is not known.
+        money: what it cost; None where nobody has said.
+    """
 
     file: Path | None
     seconds: float
     refused: str | None
+    memory: int | None = None
+    money: float | None = None
 
 
 class Store:
@@ -94,15 +104,18 @@ class Store:
             part = wanted[start : start + _ASKED_AT_ONCE]
             marks = ",".join("?" * len(part))
             rows = self._ask(
-                "SELECT digest, file, seconds, refused, bytes FROM images "  # noqa: S608 - marks only
+                "SELECT digest, file, seconds, refused, bytes, json_extract(facts, '$.memory'), "  # noqa: S608 - marks only
+                "json_extract(facts, '$.money') FROM images "
                 f"WHERE digest IN ({marks})",
                 part,
             )
-            for digest, name, seconds, refused, size in rows:
+            for digest, name, seconds, refused, size, memory, money in rows:
                 noted.add(digest)
                 file = None if name is None else self.folder / name
                 if file is None or _has_size(file, size):
-                    found[digest] = Stored(file=file, seconds=seconds, refused=refused)
+                    found[digest] = Stored(
+                        file=file, seconds=seconds, refused=refused, memory=memory, money=money
+                    )
         return found | self._adopt([digest for digest in wanted if digest not in noted])
 
     def money(self) -> float:

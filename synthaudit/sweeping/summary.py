@@ -172,8 +172,8 @@ class Summary:
         notes += [f"Arm {arm} is left out: {why}." for arm, why in self.measured.left_out.items()]
         if not self.prepared.is_paired:
             notes.append(
-                "The generator takes no seeds: arms are compared as independent samples, subject by "
-                "subject, and not image by image."
+                "The generator takes no seeds: arms are compared as independent samples, subject "
+                "by subject, and not image by image."
             )
         if self.measured.dropped_at:
             count = len(self.measured.dropped_at)
@@ -207,6 +207,9 @@ class Summary:
             by_subject={str(name): float(value) for name, value in by_subject.items()},
             verdict=asdict(audit.verdict),
             seconds=round(item.seconds, 3),
+            seconds_per_image=item.seconds_per_image,
+            peak_memory=item.peak_memory,
+            money=item.money,
             is_pareto=False,
         )
 

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,10 +25,16 @@ from synthaudit.embedding.builtin import BuiltinEmbedder
 from synthaudit.embedding.cache import VectorCache
 from synthaudit.embedding.extraction import extract
 from synthaudit.errors import EmbedderError, UsageError
+from synthaudit.generation.jobs import Job, recipe_digest, recipe_of
+from synthaudit.generation.references import References
+from synthaudit.generation.verification import make_generator
 from synthaudit.images.folders import open_folder
 from synthaudit.measures.search import neighbours
 from synthaudit.progress import NoProgress
 from synthaudit.settings import Settings
+from synthaudit.sweeping.engine import ImageSlot, ThisProcess, WorkerPlan
+from synthaudit.sweeping.ray_actors import RayActors
+from synthaudit.sweeping.store import Codec, codec_facts
 from tests.pictures import encoded, picture
 
 ray: Any = pytest.importorskip("ray")
@@ -83,6 +90,48 @@ def test_a_cluster_gives_the_same_scores(cluster: Any, sides: tuple[Path, Path])
     assert there.images.equals(here.images)
     assert list(there.unreadable["path"]) == ["broken.png"]
     assert there.counts["synthetic"] == 64
+
+
+PROGRAM = """
+import json, os, random, signal, sys
+from pathlib import Path
+from PIL import Image
+asked, mark = json.load(sys.stdin), Path(sys.argv[1])
+if not mark.exists():
+    mark.touch()
+    os.kill(os.getppid(), signal.SIGKILL)
+for job in asked["jobs"]:
+    pixels = random.Random(job["seed"]).randbytes(64)
+    Image.frombytes("L", (8, 8), pixels).save(f"{asked['folder']}/{job['file']}.png")
+"""
+
+
+def test_images_are_made_on_the_cluster_as_here(
+    cluster: Any, sides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """One actor dies with its first batch; what other versions would make otherwise is refused."""
+    real = open_folder(sides[0], "real")
+    plan = WorkerPlan(
+        generator="command",
+        references=References(real, max_pixels=10**7),
+        codec=Codec(format="PNG"),
+    )
+    options = {"command": [sys.executable, "-c", PROGRAM, str(tmp_path / "died")]}
+    jobs = [
+        Job(prompt="a dog", subject="dog", number=n, seed=n, options=options) for n in range(12)
+    ]
+    generator = make_generator("command", plan.references)
+    digests = [recipe_digest(recipe_of(job, generator, codec_facts(plan.codec))) for job in jobs]
+    slots = [ImageSlot(job=job, digest=name) for job, name in zip(jobs, digests, strict=True)]
+    batches = [slots[start : start + 3] for start in range(0, 12, 3)]
+    there = {answer[:2]: answer[2].data for answer in RayActors(plan).run(batches)}
+    assert (tmp_path / "died").exists()
+    here = {answer[:2]: answer[2].data for answer in ThisProcess(generator).run(batches)}
+    assert there == here
+    assert len(set(here.values())) == 12
+    other = [replace(slot, digest="0" * 64) for slot in slots[:3]]
+    found = list(RayActors(plan).run([other]))
+    assert "other versions of libraries, models or files" in str(found[0][2].error)
 
 
 def test_permutations_and_resamples_on_the_cluster_are_the_same(cluster: Any) -> None:
