@@ -59,7 +59,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test --group docs --editable .[fast,generate,mlflow,ray,s3,tensorboard,wandb]
+	$(UV) $(BIN)/python --group check --group test --group docs --editable .[fast,generate,mlflow,openai,ray,s3,tensorboard,wandb]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml

@@ -98,7 +98,7 @@ class AdaptiveScales:
                 "how clearly each shows its class: give a number instead."
             )
         embedder = self._load()
-        pixels = fit_to_frame(np.asarray(image), embedder.frame)
+        pixels = fit_to_frame(np.array(image), embedder.frame)
         try:
             texts = embedder.encode_text([f"a photo of a {name}" for name in classes])
         except EmbedderError as error:

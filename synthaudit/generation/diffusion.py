@@ -55,9 +55,11 @@ class DiffusionGenerator:
         """Compute there, whatever plans say."""
         self._device = device
 
-    def traits(self, job: Job) -> Traits:  # noqa: ARG002 - alike for all
-        """A model is the same wherever it was fetched from."""
-        return Traits(passing=("local_files_only",))
+    def traits(self, job: Job) -> Traits:
+        """Its reference; a model is the same wherever it was fetched from."""
+        source = self._options(job).references
+        reference = None if source is None else self._references.pick(source, job)
+        return Traits(passing=("local_files_only",), reference=reference)
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, missing packages, models, weights, references and masks."""

@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from synthaudit.errors import GeneratorError, PlanError
+from synthaudit.images.collection import ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.validation import explain
 
@@ -84,12 +85,14 @@ class Traits:
         is_batched: whether the last bits of an image may depend on its batch.
         price: what an image costs; None where nobody has said.
         passing: options that decide nothing of an image.
+        reference: the real image that it is made from; None where there is none.
     """
 
     is_seeded: bool = True
     is_batched: bool = True
     price: float | None = None
     passing: Sequence[str] = ()
+    reference: ImageEntry | None = None
 
 
 class Generator(Protocol):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -148,7 +149,21 @@ def _arm(plan: Plan, number: int, values: Mapping[str, int], subjects: Sequence[
 
 def _label(value: AxisValue) -> str:
     plain = _plain(value)
+    if isinstance(plain, list):
+        return " + ".join(_label_of_part(part) for part in plain)
     return "" if plain is None else str(plain)
+
+
+def _label_of_part(part: Any) -> str:
+    """A part of a list of values; of weights with their file and scale.
+
+    >>> _label_of_part({"file": "lora/frog.safetensors", "scale": 0.7})
+    'frog 0.7'
+    """
+    if not isinstance(part, Mapping):
+        return str(part)
+    texts = [Path(text).stem if name == "file" else str(text) for name, text in part.items()]
+    return " ".join(texts)
 
 
 def _slug(label: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -107,6 +109,22 @@ def remove_other_arms(folder: Path, arms: Sequence[Arm]) -> int:
 def common_slots(laid: Sequence[LaidOutArm]) -> list[int]:
     """Slots that every arm has."""
     return sorted(set.intersection(*(set(item.entries) for item in laid)))
+
+
+def identical_arms(laid: Sequence[LaidOutArm], slots: Sequence[int]) -> list[tuple[str, str]]:
+    """Pairs of arms, by name, whose images are the same byte for byte."""
+    files = {item.arm.name: [item.root / item.entries[n].path for n in slots] for item in laid}
+    sizes: dict[tuple[int, ...], list[str]] = {}
+    for name, own in files.items() if slots else ():
+        sizes.setdefault(tuple(file.stat().st_size for file in own), []).append(name)
+    return [
+        (one, other)
+        for names in sizes.values()
+        for one, other in itertools.combinations(names, 2)
+        if all(
+            filecmp.cmp(*pair, shallow=False) for pair in zip(files[one], files[other], strict=True)
+        )
+    ]
 
 
 def measure_together(

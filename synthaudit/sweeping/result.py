@@ -46,6 +46,8 @@ class ArmResult:
             the whole process; None where nobody has measured it.
         money: what its images cost; None where nobody has said what one costs.
         is_pareto: whether no other arm beats it in all measures.
+        reference_similarity: see ``likeness``; None where nothing was made from references.
+        perceptual_diversity: see ``likeness``; None where it cannot be measured.
     """
 
     arm: str
@@ -65,6 +67,8 @@ class ArmResult:
     peak_memory: int | None
     money: float | None
     is_pareto: bool
+    reference_similarity: float | None = None
+    perceptual_diversity: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +162,8 @@ class Sweep:
                     "seconds_per_image": arm.seconds_per_image,
                     "peak_memory": arm.peak_memory,
                     "money": arm.money,
+                    "reference_similarity": arm.reference_similarity,
+                    "perceptual_diversity": arm.perceptual_diversity,
                     **arm.scores,
                     **{f"compared_{name}": value for name, value in arm.measures.items()},
                     "usefulness": arm.usefulness,

@@ -6,22 +6,27 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.scoring import score_collections
+from synthaudit.generation.jobs import traits_of
+from synthaudit.images.collection import ImageEntry
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.result.audit import Audit
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparison import Ranking, effects_of, interactions_of
 from synthaudit.sweeping.contact_sheet import contact_sheet
-from synthaudit.sweeping.layout import LaidOutArm
+from synthaudit.sweeping.layout import LaidOutArm, identical_arms
+from synthaudit.sweeping.likeness import lacking, perceptual_diversity, reference_similarity
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.preparation import Prepared
 from synthaudit.sweeping.recommendation import best_by_subject, mark_pareto, recommend
 from synthaudit.sweeping.result import ArmResult, Sweep
+
+_TOLD: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +175,15 @@ class Summary:
         if refused:
             notes.append(f"{refused:,} images were refused by the generator and not scored.")
         notes += [f"Arm {arm} is left out: {why}." for arm, why in self.measured.left_out.items()]
+        same = identical_arms(self.measured.laid, self.measured.everywhere)
+        notes += [
+            f"Arms {one} and {other} are the same images byte for byte: what they differ in has no "
+            "effect on this model."
+            for one, other in same[:_TOLD]
+        ]
+        missing = lacking()
+        if missing is not None and self._has_references():
+            notes.append(f"LPIPS between images of a class is not measured: {missing}.")
         if not self.prepared.is_paired:
             notes.append(
                 "The generator takes no seeds: arms are compared as independent samples, subject "
@@ -181,6 +195,9 @@ class Summary:
                 f"The race dropped {count} arms early; effects are from images that all arms have."
             )
         return notes
+
+    def _has_references(self) -> bool:
+        return any(self._references(item.arm, [0]) for item in self.measured.laid)
 
     def _arm_result(
         self, item: LaidOutArm, slots: Sequence[int], measures: dict[str, float]
@@ -211,7 +228,22 @@ class Summary:
             peak_memory=item.peak_memory,
             money=item.money,
             is_pareto=False,
+            reference_similarity=reference_similarity(
+                item, slots, self._references(item.arm, slots), self.reader
+            ),
+            perceptual_diversity=perceptual_diversity(
+                [item.root / item.entries[slot].path for slot in slots],
+                [item.arm.jobs[slot] for slot in slots],
+                self.plan.seed,
+            ),
         )
+
+    def _references(self, arm: Arm, slots: Sequence[int]) -> dict[int, ImageEntry]:
+        """By slot, the real image that it was made from."""
+        found = {
+            slot: traits_of(self.prepared.generator, arm.jobs[slot]).reference for slot in slots
+        }
+        return {slot: entry for slot, entry in found.items() if entry is not None}
 
     def _audit(self, item: LaidOutArm, slots: Sequence[int]) -> Audit:
         audit = score_collections(self.prepared.real, item.collection(slots), self.reader)
