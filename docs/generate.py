@@ -25,6 +25,7 @@ import synthaudit
 from synthaudit.auditing.route import image_columns
 from synthaudit.commands.application import COMMANDS
 from synthaudit.gating.schema import VerdictFile
+from synthaudit.generation.models.families import FAMILIES
 from synthaudit.result.schema import ScoresFile
 from synthaudit.result.tables import FIRST_COLUMNS
 from synthaudit.settings import CONDITIONS, Settings, flag_of
@@ -34,6 +35,10 @@ from synthaudit.sweeping.schema import SweepFile
 PROJECT = Path(__file__).resolve().parents[1]
 MADE = ["<!-- Made by docs/generate.py: change the code, then `make generate`. -->", ""]
 KINDS = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
+FAMILY_COLUMNS = (
+    "| family | pipeline | steps | guidance | negative prompt counts with | starts from "
+    "| sides are multiples of | tokens | IP-Adapter |"
+)
 # Python takes more than the command line does.
 WIDER = {
     "embedder": "str | Embedder | tuple[torch.nn.Module, Transform]",
@@ -292,6 +297,35 @@ def docstring(text: str) -> str:
     return '"""' + "\n".join(textwrap.wrap(text, 93, break_on_hyphens=False)) + '"""'
 
 
+def families_page() -> str:
+    """The families of diffusion models that the generator knows, from their table."""
+    lines = [
+        *MADE,
+        "# Families of diffusion models",
+        "",
+        "What the generator `diffusers` knows of a model by the class that its `model_index.json`",
+        "names. Sizes, and whether guidance was distilled into the weights, are read from the",
+        "model's own files; a pipeline without a row runs by its signature. See [](generators.md).",
+        "",
+        FAMILY_COLUMNS,
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, family in FAMILIES.items():
+        if "Img2Img" in name or "Inpaint" in name:
+            continue
+        starts = {"text": "text", "image": "references", "inpaint": "masks"}
+        scale = family.true_guidance if family.guidance is None else family.guidance
+        own = "true_cfg_scale" if family.guidance is None else "guidance_scale"
+        lines.append(
+            f"| {family.name} | `{name}` | {family.steps} | `{own}` {scale:g} | "
+            + (f"`{family.contrast}` above 1" if family.contrast else "never")
+            + f" | {', '.join(starts[task] for task in family.tasks)}"
+            + f" | {family.multiple if family.patch is None else 8 * family.patch}"
+            + f" | {family.tokens:,} | {'yes' if family.adapters else 'no'} |"
+        )
+    return "\n".join([*lines, ""])
+
+
 def generated() -> Iterator[tuple[Path, str]]:
     """Every file that is made, and what it should hold."""
     yield PROJECT / "synthaudit" / "options.py", options_module()
@@ -300,6 +334,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield reference / "settings.md", settings_page()
     yield reference / "files.md", files_page()
     yield reference / "python.md", python_page()
+    yield reference / "families.md", families_page()
     for name, model in SCHEMAS.items():
         yield reference / "schemas" / name, schema_text(model)
 

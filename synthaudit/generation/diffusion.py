@@ -15,12 +15,12 @@ from PIL import Image
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.adaptive_scale import AdaptiveScales
 from synthaudit.generation.diffusion_options import DiffusionOptions
-from synthaudit.generation.families import Family
-from synthaudit.generation.ineffective import refuse_without_effect
 from synthaudit.generation.jobs import Job, Made, Traits, parse_options
 from synthaudit.generation.memory_peak import MemoryPeak
-from synthaudit.generation.model_files import ModelFiles
-from synthaudit.generation.pipelines import Pipeline, load_pipeline
+from synthaudit.generation.models.families import Family
+from synthaudit.generation.models.ineffective import refuse_without_effect
+from synthaudit.generation.models.model_files import ModelFiles
+from synthaudit.generation.models.pipelines import Pipeline, load_pipeline
 from synthaudit.generation.references import References
 from synthaudit.progress import LOGGER
 

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from synthaudit.generation.families import Task
 from synthaudit.generation.jobs import GeneratorOptions
+from synthaudit.generation.models.families import Task
 
 _POINTLESS_WITHOUT: Final = {
     "strength": "references",

@@ -31,6 +31,7 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
     if found.effects:
         console.print(Text("\nWhat the axis values change (against the first of each)", "bold"))
         console.print(_effects_table([*found.effects, *found.interactions]))
+    _print_costs(found, console)
     for note in found.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
     _print_recommendation(found, console)
@@ -79,6 +80,22 @@ def _effects_table(effects: list[Effect]) -> Table:
     return table
 
 
+def _print_costs(found: Sweep, console: Console) -> None:
+    """What the images took and cost, all arms together."""
+    parts = [f"{sum(arm.seconds for arm in found.arms):,.0f} s"]
+    times = [arm.seconds_per_image for arm in found.arms if arm.seconds_per_image is not None]
+    if times:
+        parts.append(f"{min(times):.3g} to {max(times):.3g} s an image by arm")
+    peaks = [arm.peak_memory for arm in found.arms if arm.peak_memory]
+    if peaks:
+        parts.append(f"{max(peaks) / 1e9:,.1f} GB of memory at most")
+    money = [arm.money for arm in found.arms if arm.money is not None]
+    if money:
+        parts.append(f"{sum(money):,.2f} of money")
+    if times or money:
+        console.print(Text(f"\nMaking the images took {', '.join(parts)}."), soft_wrap=True)
+
+
 def _print_recommendation(found: Sweep, console: Console) -> None:
     best = found.recommended
     arms = [asdict(arm) for arm in found.arms]
@@ -103,6 +120,14 @@ def print_estimate(found: CostEstimate, console: Console, *, plan_images: int) -
         )
         if found.bytes_needed > found.bytes_free:
             console.print(Text("There is not enough room on the disk.", style="bold red3"))
+    if found.memory:
+        console.print(f"Making one took {found.memory / 1e9:,.1f} GB of memory at most.")
+    if found.money is not None:
+        spent = f", beside {found.spent:,.2f} spent already" if found.spent else ""
+        console.print(f"The images cost {found.money:,.2f} at the plan's price{spent}.")
+    if not found.is_paired:
+        text = "The generator takes no seeds: arms are compared as independent samples."
+        console.print(Text(text, style="dark_orange3"), soft_wrap=True)
     for prompt, count in found.cut:
         text = f"Cut: the model would not see the last {count} tokens of {prompt!r}."
         console.print(Text(text, style="dark_orange3"), soft_wrap=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthaudit.generation.jobs import traits_of
 from synthaudit.leftovers import scratch_folder
 from synthaudit.progress import NoProgress
 from synthaudit.sweeping.plan import Budget
@@ -36,6 +37,11 @@ class CostEstimate:
         seconds: what they would take, by one image made for the purpose; None without one.
         bytes_needed: what they would fill, likewise.
         bytes_free: what the disk has.
+        memory: bytes that making an image takes at most, on the GPU or else of this process; None
+            where that is not known.
+        money: what they would cost; None where nobody has said what one costs.
+        spent: what those that are there have cost.
+        is_paired: whether arms are compared image by image.
         cut: prompts that are too long for the model, with how many tokens it would not see.
     """
 
@@ -44,6 +50,10 @@ class CostEstimate:
     seconds: float | None
     bytes_needed: int | None
     bytes_free: int
+    memory: int | None
+    money: float | None
+    spent: float
+    is_paired: bool
     cut: Sequence[tuple[str, int]]
 
 
@@ -78,21 +88,25 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Cos
         calibrate: make a few images to learn how long one takes.
     """
     if calibrate or has_begun(folder):
-        states, missing, seconds, size = _count(prepared, folder, calibrate=calibrate)
+        states, missing, sample, spent = _count(prepared, folder, calibrate=calibrate)
     else:
         states = [
             ArmState(arm=arm.name, done=0, wanted=len(arm.jobs), prompt=arm.jobs[0].prompt)
             for arm in prepared.arms
         ]
-        missing, seconds, size = sum(state.wanted for state in states), None, None
+        missing, sample, spent = sum(state.wanted for state in states), None, 0.0
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     prompts = list(dict.fromkeys(job.prompt for arm in prepared.arms for job in arm.jobs))
     counted = [(prompt, prepared.generator.count_cut_words(prompt)) for prompt in prompts]
     return CostEstimate(
         arms=states,
         missing=missing,
-        seconds=None if seconds is None else seconds * missing,
-        bytes_needed=None if size is None else size * missing,
+        seconds=None if sample is None else sample.seconds * missing,
+        bytes_needed=None if sample is None else sample.bytes * missing,
+        memory=None if sample is None else sample.memory,
+        money=None if prepared.price is None else prepared.price * missing,
+        spent=spent,
+        is_paired=prepared.is_paired,
         bytes_free=shutil.disk_usage(there).free,
         cut=[(prompt, count) for prompt, count in counted if count],
     )
@@ -103,10 +117,19 @@ def has_begun(folder: Path) -> bool:
     return (folder / "store").is_dir()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    """What one image took: seconds, bytes of its file, bytes of memory."""
+
+    seconds: float
+    bytes: int
+    memory: int | None
+
+
 def _count(
     prepared: Prepared, folder: Path, *, calibrate: bool
-) -> tuple[list[ArmState], int, float | None, int | None]:
-    """How far the arms are, what is missing, and seconds and bytes of an image."""
+) -> tuple[list[ArmState], int, _Sample | None, float]:
+    """How far the arms are, what is missing, what one image takes, and what has been spent."""
     with scratch_folder() as elsewhere:
         store = Store((folder if has_begun(folder) else elsewhere) / "store")
         try:
@@ -114,12 +137,11 @@ def _count(
             wanted = {slot.digest for slots in production.slots.values() for slot in slots}
             missing = len(wanted) - len(store.find(wanted))
             states = _states(prepared, production)
-            seconds, size = None, None
-            if calibrate:
-                seconds, size = _calibrate(production, prepared.arms[0].name)
+            spent = store.money()
+            sample = _calibrate(production, prepared.arms[0].name) if calibrate else None
         finally:
             store.close()
-    return states, missing, seconds, size
+    return states, missing, sample, spent
 
 
 def _production(prepared: Prepared, store: Store) -> Production:
@@ -134,13 +156,22 @@ def _production(prepared: Prepared, store: Store) -> Production:
     )
 
 
-def _calibrate(production: Production, arm: str) -> tuple[float | None, int | None]:
-    """Seconds and bytes of an image: the second of two calls, for the first one loads the model."""
-    found: tuple[float | None, int | None] = (None, None)
-    for slot in production.slots[arm][:2]:
+def _calibrate(production: Production, arm: str) -> _Sample | None:
+    """What an image takes: the second of two calls, for the first one loads the model.
+
+    Images that cost money are not made for this.
+    """
+    slots = production.slots[arm][:2]
+    if traits_of(production.generator, slots[0].job).price:
+        return None
+    found = None
+    for slot in slots:
         start = time.perf_counter()
         made = next(iter(production.generator.make([slot.job])))
         seconds = time.perf_counter() - start
+        if made.error is not None:
+            raise made.error
         stored = production.keep(slot, made)
-        found = (seconds, 0 if stored.file is None else stored.file.stat().st_size)
+        size = 0 if stored.file is None else stored.file.stat().st_size
+        found = _Sample(seconds=seconds, bytes=size, memory=made.facts.get("memory"))
     return found

@@ -15,7 +15,7 @@ from synthaudit.generation.jobs import Generator, Made, recipe_digest, recipe_of
 from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.progress import Progress
 from synthaudit.sweeping.arms import Arm
-from synthaudit.sweeping.engine import Engine, ImageSlot, ThisProcess
+from synthaudit.sweeping.engines.this_process import Engine, ImageSlot, ThisProcess
 from synthaudit.sweeping.plan import Budget
 from synthaudit.sweeping.store import Codec, Store, Stored, codec_facts
 

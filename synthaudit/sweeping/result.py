@@ -41,11 +41,11 @@ class ArmResult:
         by_subject: by subject, the mean probability of being synthetic.
         verdict: on its own audit, ``fit`` (None: undecided) and ``text``.
         seconds: what its images took to make.
+        is_pareto: whether no other arm beats it in all measures.
         seconds_per_image: of those that were made, the median; None where nobody has measured it.
         peak_memory: bytes that making them took at most, on the GPU where there is one, and else of
             the whole process; None where nobody has measured it.
         money: what its images cost; None where nobody has said what one costs.
-        is_pareto: whether no other arm beats it in all measures.
         reference_similarity: see ``likeness``; None where nothing was made from references.
         perceptual_diversity: see ``likeness``; None where it cannot be measured.
     """
@@ -63,10 +63,10 @@ class ArmResult:
     by_subject: Mapping[str, float]
     verdict: Mapping[str, Any]
     seconds: float
-    seconds_per_image: float | None
-    peak_memory: int | None
-    money: float | None
     is_pareto: bool
+    seconds_per_image: float | None = None
+    peak_memory: int | None = None
+    money: float | None = None
     reference_similarity: float | None = None
     perceptual_diversity: float | None = None
 

@@ -17,7 +17,9 @@ from synthaudit.result.audit import Audit
 from synthaudit.result.writing import refuse_beside, refuse_folders
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
-from synthaudit.sweeping.engine import Engine, WorkerPlan
+from synthaudit.sweeping.engines.ray_actors import RayActors
+from synthaudit.sweeping.engines.this_process import Engine, WorkerPlan
+from synthaudit.sweeping.engines.worker_processes import WorkerProcesses
 from synthaudit.sweeping.layout import (
     LEAST_SLOTS,
     LaidOutArm,
@@ -29,12 +31,10 @@ from synthaudit.sweeping.layout import (
 from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, default_out, prepare
 from synthaudit.sweeping.production import Production, Shard
-from synthaudit.sweeping.ray_actors import RayActors
 from synthaudit.sweeping.reading import has_other_plan
 from synthaudit.sweeping.result import SWEEP_FILES, Sweep, remove_results
 from synthaudit.sweeping.store import Store
 from synthaudit.sweeping.summary import MeasuredArms, Summary
-from synthaudit.sweeping.worker_processes import WorkerProcesses
 
 _MENDING = "mend it (of command change the version too, or raise images_per_arm) and start again."
 _RACE_SHARES = (0.25, 0.5, 1.0)

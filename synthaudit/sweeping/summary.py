@@ -128,6 +128,7 @@ class Summary:
                 "embedder": self.reader.embedder.name,
                 "settings": settings.deciding(),
                 "codec": vars(self.prepared.codec),
+                "paired": self.prepared.is_paired,
             },
         )
 

@@ -32,8 +32,8 @@ from synthaudit.images.folders import open_folder
 from synthaudit.measures.search import neighbours
 from synthaudit.progress import NoProgress
 from synthaudit.settings import Settings
-from synthaudit.sweeping.engine import ImageSlot, ThisProcess, WorkerPlan
-from synthaudit.sweeping.ray_actors import RayActors
+from synthaudit.sweeping.engines.ray_actors import RayActors
+from synthaudit.sweeping.engines.this_process import ImageSlot, ThisProcess, WorkerPlan
 from synthaudit.sweeping.store import Codec, codec_facts
 from tests.pictures import encoded, picture
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from synthaudit.errors import GeneratorError, PlanError
-from synthaudit.generation.families import FAMILIES, describe
-from synthaudit.generation.schedulers import replace_scheduler, scheduler_names
+from synthaudit.generation.models.families import FAMILIES, describe
+from synthaudit.generation.models.schedulers import replace_scheduler, scheduler_names
 from tests.generation.equality import (
     CASES,
     Answer,

@@ -13,9 +13,9 @@ import pytest
 
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.diffusion import DiffusionGenerator
-from synthaudit.generation.families import FAMILIES, describe
 from synthaudit.generation.jobs import Job
-from synthaudit.generation.pipelines import Pipeline
+from synthaudit.generation.models.families import FAMILIES, describe
+from synthaudit.generation.models.pipelines import Pipeline
 from synthaudit.generation.references import References
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import open_source

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from diffusers import DiffusionPipeline
 from synthaudit.errors import GeneratorError
-from synthaudit.generation.fetching import locate_model, locate_weights
+from synthaudit.generation.models.fetching import locate_model, locate_weights
 
 def listed(place):
     return sorted(str(f.relative_to(place)) for f in Path(place).rglob("*") if f.is_file())

@@ -19,10 +19,10 @@ from synthaudit.generation.jobs import Job, Made
 from synthaudit.generation.references import References
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import open_source
-from synthaudit.sweeping.engine import Answer, ImageSlot, ThisProcess, WorkerPlan
+from synthaudit.sweeping.engines.this_process import Answer, ImageSlot, ThisProcess, WorkerPlan
+from synthaudit.sweeping.engines.worker_processes import WorkerProcesses
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.store import Codec
-from synthaudit.sweeping.worker_processes import WorkerProcesses
 from tests.sweeping.test_sweep import images_of
 
 CRASHING = "import json,os,sys; json.load(sys.stdin); os.kill(os.getppid(), 9)"
@@ -175,8 +175,8 @@ def test_a_device_that_is_not_at_hand(two_sides: tuple[Path, Path], tmp_path: Pa
 
 def test_which_engine_makes_the_images(two_sides: tuple[Path, Path]) -> None:
     from synthaudit.settings import Settings
+    from synthaudit.sweeping.engines.ray_actors import RayActors
     from synthaudit.sweeping.preparation import prepare
-    from synthaudit.sweeping.ray_actors import RayActors
     from synthaudit.sweeping.running import _engine_of
 
     plan = plan_of(two_sides[0], {"name": "augment"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import Any, Final
 
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL
@@ -12,6 +13,50 @@ from synthaudit.reporting.interpretation import lead_of_sweep
 from synthaudit.sweeping.reading import SweepFiles
 
 _NO_SUBJECT: Final = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extra:
+    """A column of the arms that is there where it was measured.
+
+    Attributes:
+        field: of ``ArmResult``.
+        title: of the column.
+        unit: how much of the field is 1 in the column.
+        digits: after the point.
+        meaning: for the note below the table.
+    """
+
+    field: str
+    title: str
+    meaning: str
+    unit: float = 1.0
+    digits: int = 2
+
+
+EXTRAS: Final = (
+    Extra(field="seconds_per_image", title="s/image", meaning="median seconds to make one"),
+    Extra(
+        field="peak_memory",
+        title="GB",
+        unit=1e9,
+        meaning="most memory while making them, of the GPU or else of the process",
+    ),
+    Extra(field="money", title="money", meaning="what its images cost, at the plan's price"),
+    Extra(
+        field="reference_similarity",
+        title="like reference",
+        digits=3,
+        meaning="mean cosine similarity to the real images that it started from (CLIP-I where the "
+        "embedder is CLIP)",
+    ),
+    Extra(
+        field="perceptual_diversity",
+        title="LPIPS",
+        digits=3,
+        meaning="mean LPIPS distance between images of a class, higher is more diverse",
+    ),
+)
 
 
 def sweep_html(files: SweepFiles) -> str:
@@ -35,7 +80,9 @@ def sweep_html(files: SweepFiles) -> str:
         measures=MEASURES,
         columns=(OVERALL, *MEASURES),
         has_usefulness=any(arm["usefulness"] is not None for arm in arms),
-        is_seeded=found["provenance"]["plan"]["generator"]["name"] != "folder",
+        is_seeded=found["provenance"]["plan"]["generator"]["name"] != "folder"
+        and found["provenance"].get("paired", True),
+        extras=[extra for extra in EXTRAS if any(arm.get(extra.field) is not None for arm in arms)],
         subjects=len(found["best_by_subject"]),
         best=next(arm for arm in arms if arm["arm"] == found["recommended"]["arm"]),
         pictures=len(files.thumbnails),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from synthaudit.errors import GeneratorError
-from synthaudit.generation.families import Model, by_name, describe
+from synthaudit.generation.models.families import Model, by_name, describe
 
 _KINDS: Final[Mapping[str, str]] = {
     "v1": "StableDiffusionPipeline",

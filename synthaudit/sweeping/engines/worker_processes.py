@@ -14,7 +14,7 @@ from typing import Any, Final
 from synthaudit.errors import GeneratorError, SynthauditError
 from synthaudit.generation.jobs import Made
 from synthaudit.progress import LOGGER
-from synthaudit.sweeping.engine import Answer, Answers, Batch, Worker, WorkerPlan
+from synthaudit.sweeping.engines.this_process import Answer, Answers, Batch, Worker, WorkerPlan
 
 _MOST_DEATHS: Final = 2
 _PATIENCE_SECONDS: Final = 10.0

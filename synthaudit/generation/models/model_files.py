@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 from synthaudit.embedding.hub import file_digest
 from synthaudit.errors import PlanError
 from synthaudit.generation.diffusion_options import DiffusionOptions, ImageAdapter
-from synthaudit.generation.families import Model, describe
-from synthaudit.generation.fetching import locate_folder, locate_model, locate_weights
-from synthaudit.generation.pipelines import Parts
-from synthaudit.generation.prompt_length import PromptReader
-from synthaudit.generation.single_files import describe_file
+from synthaudit.generation.models.families import Model, describe
+from synthaudit.generation.models.fetching import locate_folder, locate_model, locate_weights
+from synthaudit.generation.models.pipelines import Parts
+from synthaudit.generation.models.prompt_length import PromptReader
+from synthaudit.generation.models.single_files import describe_file
 
 # Templates of chats and tokenizers decide what a text encoder is given.
 _DECIDING: Final = (".safetensors", ".json", ".txt", ".model", ".jinja", ".spm", ".gguf")

@@ -9,7 +9,7 @@ from synthaudit.backends.ray_cluster import connect
 from synthaudit.errors import GeneratorError, SynthauditError
 from synthaudit.generation.jobs import Made
 from synthaudit.progress import LOGGER
-from synthaudit.sweeping.engine import Answer, Answers, Batch, Worker, WorkerPlan
+from synthaudit.sweeping.engines.this_process import Answer, Answers, Batch, Worker, WorkerPlan
 
 _MOST_LOSSES: Final = 2
 _CPUS_OF_ACTOR: Final = 0.5

@@ -13,10 +13,10 @@ from typing import Any, Final
 from synthaudit.embedding.torch_model import Placement
 from synthaudit.errors import EmbedderError, GeneratorError
 from synthaudit.generation.diffusion_options import DiffusionOptions, ImageAdapter
-from synthaudit.generation.families import FAMILIES, Family, Model, Task
-from synthaudit.generation.fetching import quietly
-from synthaudit.generation.schedulers import replace_scheduler
-from synthaudit.generation.single_files import read_single_file
+from synthaudit.generation.models.families import FAMILIES, Family, Model, Task
+from synthaudit.generation.models.fetching import quietly
+from synthaudit.generation.models.schedulers import replace_scheduler
+from synthaudit.generation.models.single_files import read_single_file
 
 _PIPELINES: Final = {
     "text": "AutoPipelineForText2Image",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from synthaudit.errors import PlanError
-from synthaudit.generation.families import Family, Model
-from synthaudit.generation.schedulers import refuse_scheduler
+from synthaudit.generation.models.families import Family, Model
+from synthaudit.generation.models.schedulers import refuse_scheduler
 
 if TYPE_CHECKING:
     from synthaudit.generation.diffusion_options import DiffusionOptions

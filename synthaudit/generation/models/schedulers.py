@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from synthaudit.errors import PlanError
-from synthaudit.generation.families import Model
+from synthaudit.generation.models.families import Model
 from synthaudit.registry import nearest_name
 
 _OF_FLOWS: Final = ("FlowMatchEulerDiscreteScheduler", "FlowMatchLCMScheduler")
