@@ -77,7 +77,9 @@ def _able(model: Model) -> tuple[str, ...]:
     from diffusers.schedulers import KarrasDiffusionSchedulers
 
     if not model.is_flow:
-        usual = (kind.name for kind in KarrasDiffusionSchedulers)
+        # Those of EDM scale what the model sees, which only models of that kind are used to.
+        names = (kind.name for kind in KarrasDiffusionSchedulers)
+        usual = (name for name in names if not name.startswith("EDM"))
         return tuple(sorted({*usual, *_OF_FEW_STEPS}))
     if model.family is None or model.family.hands_sigmas:
         return _OF_FLOWS
