@@ -31,9 +31,9 @@ class Shard:
     own: int = 1
     count: int = 1
 
-    def has(self, digest: str) -> bool:
-        """Whether an image is of this part; every image is of just one."""
-        return int(digest[:12], 16) % self.count == self.own - 1
+    def has(self, batch: int) -> bool:
+        """Whether a batch is of this part, whole, as an undivided run would make it."""
+        return batch % self.count == self.own - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,15 +132,23 @@ class Production:
         slots = self.slots[arm][:images]
         found = self.store.find(slot.digest for slot in slots)
         self.progress.advance(len([slot for slot in slots if slot.digest in found]))
-        is_whole = not slots or traits_of(self.generator, slots[0].job).is_batched
-        if not is_whole:
-            slots = [slot for slot in slots if slot.digest not in found]
-        size = _CHUNK if is_whole else _CHUNK_OF_SERVERS
-        for start in range(0, len(slots), size):
-            mine = [slot for slot in slots[start : start + size] if self.shard.has(slot.digest)]
-            wanted = frozenset(slot.digest for slot in mine if slot.digest not in found)
+        first = list(self.slots).index(arm)
+        chunks = [
+            slots[start : start + _CHUNK]
+            for start in range(0, len(slots), _CHUNK)
+            if self.shard.has(first + start // _CHUNK)
+        ]
+        if slots and not traits_of(self.generator, slots[0].job).is_batched:
+            # Each by itself, so that only what is missing is asked for, and much of it at once.
+            alone = [slot for chunk in chunks for slot in chunk if slot.digest not in found]
+            chunks = [
+                alone[start : start + _CHUNK_OF_SERVERS]
+                for start in range(0, len(alone), _CHUNK_OF_SERVERS)
+            ]
+        for chunk in chunks:
+            wanted = frozenset(slot.digest for slot in chunk if slot.digest not in found)
             if wanted:
-                yield _Batch(arm=arm, slots=mine, wanted=wanted)
+                yield _Batch(arm=arm, slots=chunk, wanted=wanted)
 
     def _within_budget(self, batches: Sequence[_Batch]) -> tuple[list[_Batch], bool]:
         """What of some batches can be paid for, and whether that is less than all.

@@ -59,14 +59,16 @@ def files_like_stable_diffusion(folder: Path) -> dict[str, bytes]:
         for file in folder.rglob("*")
         if file.is_file()
     }
-    for name in list(files):
-        stem, dot, suffix = name.rpartition(".")
-        if suffix == "safetensors":
-            files[f"{stem}.fp16{dot}{suffix}"] = b"half" * 100
-            files[f"{stem}.non_ema{dot}{suffix}"] = b"other" * 100
-            files[f"{stem}.bin"] = files[f"{stem}.fp16.bin"] = b"pickle" * 100
+    weights = [name for name in files if name.endswith(".safetensors")]
+    total = sum(len(files[name]) for name in weights)
+    for name in weights:
+        stem, size = name.removesuffix(".safetensors"), len(files[name])
+        files[f"{stem}.fp16.safetensors"] = files[f"{stem}.fp16.bin"] = b"h" * (size // 2)
+        files[f"{stem}.non_ema.safetensors"] = b"o" * size
+        files[f"{stem}.bin"] = b"p" * size
     files["extras/lora.safetensors"] = b"lora" * 10
-    files |= {"v1-5-pruned.safetensors": b"whole" * 999, "v1-5-pruned.ckpt": b"whole" * 999}
+    for name, share in (("v1-5-pruned", 1.4), ("v1-5-pruned-emaonly", 0.78)):
+        files[f"{name}.safetensors"] = files[f"{name}.ckpt"] = b"w" * int(share * total)
     return files | {"README.md": b"---\nlicense: openrail\n---\n", "v1-inference.yaml": b"a: 1"}
 
 
@@ -154,7 +156,14 @@ def test_only_what_the_pipeline_reads_is_fetched(hub: str, tmp_path: Path) -> No
         "unet/diffusion_pytorch_model.safetensors",
         "vae/diffusion_pytorch_model.safetensors",
     ]
-    heavy = (".ckpt", ".bin", ".fp16.safetensors", "pruned.safetensors", ".non_ema.safetensors")
+    heavy = (
+        ".ckpt",
+        ".bin",
+        ".fp16.safetensors",
+        "pruned.safetensors",
+        "emaonly.safetensors",
+        ".non_ema.safetensors",
+    )
     assert not [name for name in Hub.asked if name.endswith(heavy)]
     assert "is not in the local cache and no hub may be asked" in cut
     # Once by us and once by the oracle: the second look found everything in its place, and where
