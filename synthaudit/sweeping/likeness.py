@@ -89,7 +89,7 @@ def lacking() -> str | None:
     if find_spec("torchmetrics") is None or find_spec("torchvision") is None:
         return "the package torchmetrics is not installed"
     weights = _weights()
-    return None if weights.is_file() else f"AlexNet's weights are not at {weights}"
+    return None if weights.is_file() else f"AlexNet's {weights.name} is not in torch's cache"
 
 
 def _weights() -> Path:

@@ -74,7 +74,7 @@ def test_diversity_is_lpips_over_the_pairs_of_a_class(tmp_path: Path) -> None:
 
 def test_what_lpips_lacks_is_said() -> None:
     likeness.lacking.cache_clear()
-    assert "AlexNet's weights are not at" in str(likeness.lacking())
+    assert "is not in torch's cache" in str(likeness.lacking())
     assert likeness.perceptual_diversity([Path("a.png")] * 2, [job_of("cat", 0)] * 2, 0) is None
 
 

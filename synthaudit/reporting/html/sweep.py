@@ -35,12 +35,12 @@ class Extra:
 
 
 EXTRAS: Final = (
-    Extra(field="seconds_per_image", title="s/image", meaning="median seconds to make one"),
+    Extra(field="seconds_per_image", title="s an image", digits=3, meaning="the median"),
     Extra(
         field="peak_memory",
-        title="GB",
+        title="GB of memory",
         unit=1e9,
-        meaning="most memory while making them, of the GPU or else of the process",
+        meaning="the most while making them, of the GPU or else of the process",
     ),
     Extra(field="money", title="money", meaning="what its images cost, at the plan's price"),
     Extra(
