@@ -199,7 +199,8 @@ def workers(plan: Path, out: Path) -> Path:
         time.sleep(0.02)
         own = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         children = own.read_text().split() if own.exists() and images_of(out) else []
-        spawned = [c for c in children if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text()]
+        commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
+        spawned = [c for c, text in commands.items() if "loky" in text and "tracker" not in text]
         if spawned:
             os.kill(int(spawned[0]), signal.SIGKILL)
             break

@@ -118,7 +118,11 @@ class AdaptiveScales:
             try:
                 found = choose_embedder(settings)
             except EmbedderError as error:
-                raise GeneratorError(f"adapter_scale: adaptive cannot be used: {error}") from error
+                reason = str(error).partition(": ")[0].rstrip(".")
+                raise GeneratorError(
+                    f"adapter_scale: adaptive needs a CLIP model to judge references by, but "
+                    f"{reason}: give judge, such as clip:local-dir:FOLDER, or a number."
+                ) from error
             if not isinstance(found, TextEmbedder):
                 raise GeneratorError(
                     f"judge should be a CLIP embedder, which reads texts, not {self._judge}."

@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +20,20 @@ from synthaudit.embedding.hub import file_digest
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.jobs import Job, Made, Traits, parse_options
 from synthaudit.generation.references import References
-from synthaudit.generation.servers import ServerOptions, in_parallel, judged, without_key
+from synthaudit.generation.servers import (
+    ServerOptions,
+    in_parallel,
+    judged,
+    read_whole,
+    without_key,
+)
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _LOOKS_EVERY_SECONDS: Final = 0.25
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 30.0
-_MOST_BYTES: Final = 100_000_000
+_PART: Final = 65_536
+_NUMBER: Final = re.compile(r"[\w.-]{1,200}", re.ASCII)
 
 
 class ComfyOptions(ServerOptions):
@@ -116,8 +124,6 @@ class ComfyGenerator:
         number = server.queue(filled)
         image = server.wait_for(number)
         facts: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 4)}
-        if image is None:
-            return Made(image=None, facts={**facts, "refused": "the workflow saved no image"})
         query = urllib.parse.urlencode(image)
         data = server.ask(f"/view?{query}")
         facts["server_version"] = server.version()
@@ -185,31 +191,28 @@ class _Server:
 
     def queue(self, workflow: Any) -> str:
         """Put a workflow into the queue; its number there."""
-        answer = self._json("/prompt", {"prompt": workflow})
-        number = answer.get("prompt_id") if isinstance(answer, dict) else None
-        if not isinstance(number, str):
-            raise GeneratorError(f"{self.url} answered without a number in its queue: is it Comfy?")
+        number = _named(self._json("/prompt", {"prompt": workflow}), "prompt_id")
+        if not isinstance(number, str) or not _NUMBER.fullmatch(number):
+            raise GeneratorError(f"{self.url} answers without a number in its queue: is it Comfy?")
         return number
 
-    def wait_for(self, number: str) -> Mapping[str, Any] | None:
-        """The first image that a workflow has saved; None where it saves none."""
+    def wait_for(self, number: str) -> Mapping[str, str]:
+        """The first image that a workflow saves."""
         end = time.monotonic() + self.options.seconds
         while time.monotonic() < end:
-            found = self._json(f"/history/{number}")
-            own = found.get(number) if isinstance(found, dict) else None
-            if isinstance(own, dict):
-                status = own.get("status") or {}
-                if status.get("status_str") == "error":
-                    raise GeneratorError(f"the workflow fails on {self.url}: {_failure(status)}.")
-                images = [
-                    image
-                    for output in (own.get("outputs") or {}).values()
-                    for image in output.get("images", ())
-                ]
-                saved = [image for image in images if image.get("type") == "output"] or images
-                if saved or status.get("completed"):
-                    names = ("filename", "subfolder", "type")
-                    return {n: saved[0].get(n, "") for n in names} if saved else None
+            own = _named(self._json(f"/history/{number}"), number)
+            status = _named(own, "status")
+            if _named(status, "status_str") == "error":
+                said = without_key(_failure(_named(status, "messages")), self.key)
+                raise GeneratorError(f"the workflow fails on {self.url}: {said}.")
+            images = _images_of(_named(own, "outputs"))
+            saved = [image for image in images if image["type"] == "output"] or images
+            if saved:
+                return saved[0]
+            if _named(status, "completed") is True:
+                raise GeneratorError(
+                    f"{self.options.workflow} saves no image on {self.url}: end it with SaveImage."
+                )
             time.sleep(_LOOKS_EVERY_SECONDS)
         raise GeneratorError(
             f"{self.url} made no image within {self.options.seconds:g} s: raise seconds, or lower "
@@ -219,10 +222,10 @@ class _Server:
     def version(self) -> str:
         """What the server says that it is."""
         try:
-            system = self._json("/system_stats").get("system", {})
+            found = _named(_named(self._json("/system_stats"), "system"), "comfyui_version")
         except GeneratorError:
             return "unknown"
-        return without_key(str(system.get("comfyui_version", "unknown")), self.key)
+        return without_key(str(found), self.key) if isinstance(found, str) else "unknown"
 
     def ask(self, path: str, body: Any = None) -> bytes:
         """An answer, whole.
@@ -237,7 +240,13 @@ class _Server:
             except urllib.error.HTTPError as error:
                 if (error.code != 429 and error.code < 500) or not left:
                     raise GeneratorError(self._sentence(error)) from None
-            except (OSError, ValueError) as error:
+            except TimeoutError:
+                if not left:
+                    raise GeneratorError(
+                        f"{self.url} gave no whole answer within {self.options.seconds:g} s: raise "
+                        "seconds, or lower parallel."
+                    ) from None
+            except (OSError, ValueError, HTTPException) as error:
                 reason = without_key(str(getattr(error, "reason", error)), self.key)
                 if not left:
                     raise GeneratorError(
@@ -253,9 +262,9 @@ class _Server:
             headers["Authorization"] = f"Bearer {self.key}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=self.options.seconds) as answer:  # noqa: S310
-            found: bytes = answer.read(_MOST_BYTES + 1)
-        return found
+        start = time.monotonic()
+        with _OPENER.open(request, timeout=self.options.seconds) as answer:
+            return read_whole(iter(partial(answer.read1, _PART), b""), self.options, start)
 
     def _json(self, path: str, body: Any = None) -> Any:
         try:
@@ -265,6 +274,8 @@ class _Server:
 
     def _sentence(self, error: urllib.error.HTTPError) -> str:
         said = without_key(error.read(2000).decode("utf-8", "replace"), self.key)
+        if 300 <= error.code < 400:
+            return f"{self.url} sends requests on to another address: give that as base_url."
         if error.code in (401, 403):
             what = f"the key in {self.options.key}" if self.key else "requests without a key"
             return f"{self.url} refuses {what} ({error.code}): check key and base_url."
@@ -276,10 +287,36 @@ class _Server:
         return f"{self.url} refuses the workflow ({error.code}: {said}): mend it."
 
 
-def _failure(status: Mapping[str, Any]) -> str:
-    for message in status.get("messages") or ():
+def _named(answer: Any, name: str) -> Any:
+    """A part of an answer; None where it is not there, or the answer is of another kind."""
+    return answer.get(name) if isinstance(answer, dict) else None
+
+
+def _images_of(outputs: Any) -> list[dict[str, str]]:
+    """The images among what a workflow has put out."""
+    found = []
+    for output in outputs.values() if isinstance(outputs, dict) else ():
+        images = _named(output, "images")
+        for image in images if isinstance(images, list) else ():
+            own = {name: _named(image, name) for name in ("filename", "subfolder", "type")}
+            if isinstance(own["filename"], str) and own["filename"].isprintable():
+                found.append({name: str(value or "") for name, value in own.items()})
+    return found
+
+
+def _failure(messages: Any) -> str:
+    for message in messages if isinstance(messages, list) else ():
         if isinstance(message, list) and len(message) == 2 and message[0] == "execution_error":
-            own = message[1] if isinstance(message[1], dict) else {}
-            said = f"{own.get('node_type', 'a node')}: {own.get('exception_message', '')}"
-            return without_key(said, None)
+            kind = _named(message[1], "node_type") or "a node"
+            return f"{kind}: {_named(message[1], 'exception_message')}"
     return "it does not say why"
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The key is for one server alone."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: the answer is an error."""
+
+
+_OPENER: Final = urllib.request.build_opener(_NoRedirects)

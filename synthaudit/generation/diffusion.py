@@ -47,6 +47,7 @@ class DiffusionGenerator:
         self._references = references
         self._device: str | None = None
         self._files = ModelFiles()
+        self._told: set[str] = set()
         self._loaded: tuple[Any, Pipeline] | None = None
         self._batch: int | None = None
         self._scales: dict[tuple[str, bool], AdaptiveScales] = {}
@@ -72,7 +73,8 @@ class DiffusionGenerator:
             raise PlanError("the generator diffusers needs a prompt: write one.")
         model = self._files.model(options)
         refuse_without_effect(model, options)
-        if not model.is_listed and model.pipeline is not None:
+        if not model.is_listed and model.pipeline is not None and options.model not in self._told:
+            self._told.add(options.model)
             LOGGER.info(
                 "%s is a %s, of which nothing is known here but its signature: its own defaults "
                 "hold.",
@@ -84,6 +86,12 @@ class DiffusionGenerator:
             self._references.pick(options.references, job, masks=options.masks)
         if options.control is not None:
             self._references.pick(options.control.images, job)
+            classes = self._references.classes_of(options.control.images)
+            if classes and job.subject is not None and job.subject not in classes:
+                raise PlanError(
+                    f"{options.control.images} has no control images of {job.subject!r}, only of "
+                    f"{', '.join(classes[:5])}: add a folder of them."
+                )
         self._scale(options, job)
 
     def identity(self, job: Job) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +15,8 @@ from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.images.collection import ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.validation import explain
+
+_MOST_SIDE: Final = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +161,23 @@ def recipe_digest(recipe: Mapping[str, Any]) -> str:
     """The name of an image by its recipe."""
     text = json.dumps(recipe, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_size(size: Any) -> Any:
+    """Refuse what is no size of an image: one number, or width and height.
+
+    Raises:
+        ValueError: in words.
+    """
+    sides = [size] if isinstance(size, int) else size
+    if size is not None and (
+        len(sides) not in (1, 2) or any(not 1 <= side <= _MOST_SIDE for side in sides)
+    ):
+        raise ValueError(
+            f"size should be one number or [width, height], each from 1 to {_MOST_SIDE:,}, not "
+            f"{size}"
+        )
+    return size
 
 
 OptionsType = TypeVar("OptionsType", bound=BaseModel)

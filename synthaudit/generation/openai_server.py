@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from http.client import HTTPException
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -16,9 +17,15 @@ from pydantic import Field
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.jobs import Job, Made, Traits, parse_options
 from synthaudit.generation.references import References
-from synthaudit.generation.servers import ServerOptions, in_parallel, judged, without_key
+from synthaudit.generation.servers import (
+    ServerOptions,
+    in_parallel,
+    judged,
+    read_whole,
+    without_key,
+)
 
-_MOST_BYTES: Final = 100_000_000
+_PART: Final = 65_536
 _REFUSALS: Final = ("content_policy_violation", "moderation_blocked", "content_filter")
 
 
@@ -109,65 +116,83 @@ class OpenAIGenerator:
         more = dict(options.options)
         if options.takes_seed:
             more["seed"] = job.seed % 2**31  # many servers read 32 bits with a sign
-        start = time.perf_counter()
+        start = time.monotonic()
         try:
-            raw = client.images.with_raw_response.generate(**asked, extra_body=more)
-            found = raw.parse()
-            data = _bytes_of(found, options)
+            with client.images.with_streaming_response.generate(**asked, extra_body=more) as answer:
+                version = answer.headers.get("openai-version")
+                body = read_whole(answer.iter_bytes(), options, start)
+            found = _answer_of(body)
+            data = _image_of(found, options)
         except openai.APIStatusError as error:
             if str(getattr(error, "code", "")) in _REFUSALS:
                 said = without_key(str(error.message), key)
                 return Made(image=None, facts={"refused": f"the server refused it: {said}"})
             raise GeneratorError(_sentence(error, options, key)) from None
-        except openai.APITimeoutError:
+        except (openai.APITimeoutError, TimeoutError):
             raise GeneratorError(
-                f"{options.base_url} gave no answer within {options.seconds:g} s, asked "
-                f"{options.retries + 1} times: raise seconds, or lower parallel."
+                f"{options.base_url} gave no whole answer within {options.seconds:g} s: raise "
+                "seconds, or lower parallel."
             ) from None
-        except (openai.OpenAIError, OSError, ValueError) as error:
+        except (openai.OpenAIError, OSError, ValueError, HTTPException) as error:
             said = without_key(f"{type(error).__name__}: {error.__cause__ or error}", key)
             raise GeneratorError(
-                f"{options.base_url} cannot be asked ({said}): is the server running?"
+                f"{options.base_url} cannot be asked ({said}): is it the right address, and the "
+                "server running?"
             ) from None
-        facts: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 4)}
-        facts |= _about(raw, found, key)
+        facts: dict[str, Any] = {"seconds": round(time.monotonic() - start, 4)}
+        facts |= _about(found, version, key)
         return judged(data, options, facts, options.base_url)
 
 
-def _bytes_of(found: Any, options: OpenAIOptions) -> bytes:
+def _answer_of(body: bytes) -> dict[str, Any]:
+    """The first image of an answer, with what else it says.
+
+    Raises:
+        GeneratorError: there is none.
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise GeneratorError(
+            "the server answers with no JSON: does base_url end with its /v1?"
+        ) from error
+    images = answer.get("data") if isinstance(answer, dict) else None
+    first = images[0] if isinstance(images, list) and images else None
+    if not isinstance(first, dict):
+        raise GeneratorError("the server answers without an image: it is at fault.")
+    return {**answer, "data": first}
+
+
+def _image_of(found: dict[str, Any], options: OpenAIOptions) -> bytes:
     """The image of an answer: in the answer itself, or at an address of its own."""
-    images = getattr(found, "data", None) or []
-    if not images:
-        raise GeneratorError(f"{options.base_url} answered without an image: it is at fault.")
-    if images[0].b64_json:
+    own, url = found["data"].get("b64_json"), found["data"].get("url")
+    if isinstance(own, str) and own:
         try:
-            return base64.b64decode(images[0].b64_json, validate=True)
-        except binascii.Error as error:
+            return base64.b64decode(own, validate=True)
+        except ValueError as error:
             raise GeneratorError(
                 f"{options.base_url} sent what is no image ({error}): it is at fault."
             ) from error
-    url = str(images[0].url or "")
-    if not url.startswith(("http://", "https://")):
-        raise GeneratorError(f"{options.base_url} answered without an image: it is at fault.")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise GeneratorError(f"{options.base_url} answers without an image: it is at fault.")
     request = urllib.request.Request(url, headers={"User-Agent": "synthaudit"})  # noqa: S310
+    start = time.monotonic()
     with urllib.request.urlopen(request, timeout=options.seconds) as answer:  # noqa: S310
-        data: bytes = answer.read(_MOST_BYTES + 1)
-    return data
+        return read_whole(iter(partial(answer.read1, _PART), b""), options, start)
 
 
-def _about(raw: Any, found: Any, key: str | None) -> dict[str, Any]:
-    """What the server says of itself and of what it made."""
+def _about(found: dict[str, Any], version: str | None, key: str | None) -> dict[str, Any]:
+    """What the server says of itself and of what it made, where it is a text or a number."""
     said = {
-        "server": raw.headers.get("server"),
-        "server_version": raw.headers.get("openai-version"),
-        "model": getattr(found, "model", None),
-        "created": getattr(found, "created", None),
-        "revised_prompt": getattr(found.data[0], "revised_prompt", None),
+        "server_version": version,
+        "model": found.get("model"),
+        "created": found.get("created"),
+        "revised_prompt": found["data"].get("revised_prompt"),
     }
     return {
         name: without_key(value, key) if isinstance(value, str) else value
         for name, value in said.items()
-        if value is not None
+        if isinstance(value, str | int | float)
     }
 
 

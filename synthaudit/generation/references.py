@@ -56,6 +56,8 @@ class References:
         """
         entries = self.of_subject(source, job.subject)
         entry = entries[job.number % len(entries)]
+        if masks is not None and not Path(masks).is_dir():
+            raise GeneratorError(f"there is no folder of masks at {masks}: mend masks.")
         if masks is not None and self._mask(masks, entry) is None:
             raise GeneratorError(f"there is no mask for {entry.path} in {masks}: add it.")
         return entry
@@ -104,7 +106,7 @@ class References:
         try:
             return open_rgb(entry.location.read(), max_pixels=self.max_pixels)
         except (OSError, UnreadableImage) as error:
-            raise GeneratorError(f"the reference {entry.path} cannot be used: {error}.") from error
+            raise GeneratorError(f"the image {entry.path} cannot be used: {error}.") from error
 
     def _open(self, source: str) -> Collection:
         if source == "real":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,14 +15,17 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from synthaudit.errors import GeneratorError, PlanError
-from synthaudit.generation.jobs import GeneratorOptions, Job, Made, Traits
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, Traits, check_size
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 
 PASSING: Final = ("key", "parallel", "retries", "seconds", "price")
 """Options of every server that decide nothing of an image."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_MOST_BYTES: Final = 100_000_000
+_SENDABLE: Final = re.compile(r"[!-~]+")
+MOST_BYTES: Final = 150_000_000
+"""Of an answer; longer ones are not read to their end."""
+
 _SHOWN: Final = 300
 
 
@@ -41,11 +45,11 @@ class ServerOptions(GeneratorOptions):
 
     base_url: str
     key: str | None = None
-    size: int | tuple[int, int] | None = None
+    size: int | list[int] | None = None
     parallel: int = Field(default=4, ge=1, le=64)
     retries: int = Field(default=5, ge=0, le=20)
-    seconds: float = Field(default=180.0, gt=0.0)
-    price: float | None = Field(default=None, ge=0.0)
+    seconds: float = Field(default=180.0, gt=0.0, le=86_400.0)
+    price: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
 
     @field_validator("key", mode="before")
     @classmethod
@@ -60,7 +64,7 @@ class ServerOptions(GeneratorOptions):
     def _is_an_address(cls, url: Any) -> Any:
         try:
             parts = urlsplit(str(url))
-            is_plain = not (parts.username or parts.password)
+            is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
             is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
         except ValueError:
             is_plain = is_web = False
@@ -68,10 +72,18 @@ class ServerOptions(GeneratorOptions):
             raise ValueError("base_url should be an http address without a name or key in it")
         return url
 
+    @field_validator("size")
+    @classmethod
+    def _is_a_size(cls, size: Any) -> Any:
+        return check_size(size)
+
     @property
     def sides(self) -> tuple[int, int] | None:
         """Width and height."""
-        return (self.size, self.size) if isinstance(self.size, int) else self.size
+        if self.size is None:
+            return None
+        own = [self.size] if isinstance(self.size, int) else self.size
+        return own[0], own[-1]
 
     def traits(self, *, is_seeded: bool) -> Traits:
         """How its images are made."""
@@ -88,16 +100,29 @@ class ServerOptions(GeneratorOptions):
         found = os.environ.get(self.key, "").strip()
         if not found:
             raise PlanError(f"the environment variable {self.key} holds no key: set it.")
+        if not _SENDABLE.fullmatch(found):
+            raise PlanError(
+                f"the key in {self.key} has characters that cannot be sent, such as a line break "
+                "or an accent: set it anew."
+            )
         return found
 
 
 def in_parallel(jobs: Sequence[Job], make: Callable[[Job], Made], parallel: int) -> Iterator[Made]:
-    """Make images, several at once; one that fails does not take the others with it."""
+    """Make images, several at once.
+
+    One that fails does not take with it what has begun; nothing more is begun after it, and those
+    that are left have its error too.
+    """
+    failed: list[GeneratorError] = []
 
     def guarded(job: Job) -> Made:
+        if failed:
+            return Made(image=None, error=failed[0])
         try:
             return make(job)
         except GeneratorError as error:
+            failed.append(error)
             return Made(image=None, error=error)
 
     with ThreadPoolExecutor(parallel, thread_name_prefix="synthaudit-server") as pool:
@@ -110,14 +135,32 @@ def in_parallel(jobs: Sequence[Job], make: Callable[[Job], Made], parallel: int)
                 future.cancel()
 
 
+def read_whole(parts: Iterable[bytes], options: ServerOptions, started: float) -> bytes:
+    """An answer that comes in parts, within the time and size that one may have.
+
+    Raises:
+        TimeoutError: it takes longer than ``seconds`` from its start.
+        GeneratorError: it is too long.
+    """
+    found = bytearray()
+    for part in parts:
+        found += part
+        if len(found) > MOST_BYTES:
+            raise GeneratorError(
+                f"{options.base_url} answers with more than {MOST_BYTES // 10**6} MB: it is at "
+                "fault."
+            )
+        if time.monotonic() - started > options.seconds:
+            raise TimeoutError
+    return bytes(found)
+
+
 def judged(data: bytes, options: ServerOptions, facts: dict[str, Any], whose: str) -> Made:
     """An answer as an image of the size that was asked for.
 
     Raises:
         GeneratorError: it is none.
     """
-    if len(data) > _MOST_BYTES:
-        raise GeneratorError(f"{whose} sent {len(data):,} bytes as one image: it is at fault.")
     try:
         open_rgb(data)
         size = Image.open(io.BytesIO(data)).size

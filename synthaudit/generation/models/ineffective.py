@@ -46,11 +46,17 @@ def refuse_without_effect(model: Model, options: DiffusionOptions) -> None:
             "1.5, XL or 3 or of FLUX.1."
         )
     _refuse_scales(family, options)
+    steps = options.steps or family.steps
+    if options.starts_from_references and int(steps * options.strength) < 1:
+        raise PlanError(
+            f"strength {options.strength:g} of {steps} steps is less than one step, which repaints "
+            "nothing: raise strength or steps."
+        )
 
 
 def _refuse_sides(options: DiffusionOptions, multiple: int) -> None:
     for side in options.sides or ():
-        if side % multiple or side < multiple:
+        if side % multiple:
             raise PlanError(f"size should be a multiple of {multiple}, not {side}.")
 
 

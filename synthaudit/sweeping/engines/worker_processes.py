@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
+
+from loky.backend import get_context
 
 from synthaudit.errors import GeneratorError, SynthauditError
 from synthaudit.generation.jobs import Made
@@ -68,11 +69,15 @@ class _Run:
             self._begin(device)
 
     def stop(self) -> None:
+        """Let those that are idle end by themselves, which clears up after them."""
         for worker in self.workers:
-            worker.process.kill()
+            worker.pipe.close()
+            if worker.batch is not None:
+                worker.process.terminate()
         for worker in self.workers:
             worker.process.join(_PATIENCE_SECONDS)
-            worker.pipe.close()
+            if worker.process.is_alive():
+                worker.process.terminate()
 
     def answers(self) -> Iterator[Answer]:
         while any(worker.batch is not None for worker in self.workers):
@@ -99,8 +104,9 @@ class _Run:
         worker.come += 1
 
     def _begin(self, device: str) -> None:
-        # Forked processes cannot use a GPU that their parent has used.
-        context = get_context("spawn")
+        # Forked processes cannot use a GPU that their parent has used, and those of the standard
+        # library that are not run the caller's script again.
+        context = get_context("loky")
         own, other = context.Pipe()
         process = context.Process(target=_work, args=(self.plan, device, other), daemon=True)
         process.start()
