@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import synthaudit as package
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.comfyui_server import ComfyGenerator
 from synthaudit.generation.jobs import Job, Made, recipe_digest, recipe_of
@@ -209,23 +210,23 @@ def test_nothing_that_was_made_is_lost_and_the_key_is_in_no_file(
 
 
 def test_a_budget_of_money(
-    server: tuple[str, State], two_sides: tuple[Path, Path], tmp_path: Path, synthaudit: Run
+    server: tuple[str, State], two_sides: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """It holds for all runs together: 8 of 0.5 at first, then the rest."""
+    """It holds for all runs together: 16 at 0.5 from 8.3, then the rest from 10."""
     url, state = server
-    plan = write_plan(tmp_path, url, two_sides[0], budget={"money": 8.3})
-    arguments = ("sweep", plan, "--out", tmp_path / "out", "--quick")
-    done = synthaudit(*arguments)
-    assert (done.returncode, len(state.asked)) == (3, 16), done.stderr
-    done = synthaudit(*arguments)
-    assert (done.returncode, len(state.asked)) == (3, 16)
-    plan = write_plan(tmp_path, url, two_sides[0], budget={"money": 10.0})
-    done = synthaudit(*arguments)
-    assert (done.returncode, len(state.asked)) == (0, 20), done.stderr
+
+    def sweep(money: float) -> tuple[bool, int]:
+        plan = write_plan(tmp_path, url, two_sides[0], budget={"money": money})
+        cache = tmp_path / "cache"
+        found = package.sweep(plan, out=tmp_path / "out", quick=True, cache=cache)
+        return found.is_complete, len(state.asked)
+
+    assert sweep(8.3) == (False, 16)
+    assert sweep(8.3) == (False, 16)
+    assert sweep(10.0) == (True, 20)
     plan = write_plan(tmp_path, url, two_sides[0], generator={"price": None}, budget={"money": 1.0})
-    done = synthaudit("sweep", plan, "--out", tmp_path / "other", "--dry-run")
-    assert done.returncode == 2
-    assert "budget.money needs to know what an image costs" in done.stderr
+    with pytest.raises(PlanError, match=r"budget\.money needs to know what an image costs"):
+        package.sweep(plan, out=tmp_path / "other")
 
 
 # ComfyUI
