@@ -182,7 +182,7 @@ def test_memory_that_runs_out_halves_the_batch(
         ({"scheduler": "EulerDiscreteSchedule"}, PlanError, "did you mean 'EulerDiscrete"),
         ({"lora": "/nowhere"}, GeneratorError, "there are no weights at /nowhere"),
         ({"masks": "/nowhere"}, PlanError, "masks need references"),
-        ({"masks": "/nowhere", "references": "real"}, GeneratorError, "there is no folder of masks at"),
+        ({"masks": "/nowhere", "references": "real"}, GeneratorError, "no folder of masks"),
         ({"steps": 0}, PlanError, "greater than or equal to 1"),
     ],
 )  # fmt: skip
