@@ -45,6 +45,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/certainty.py --runs 200
 	$(BIN)/python benchmarks/selftest.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/performance.py
 	$(BIN)/python benchmarks/inverted_file.py

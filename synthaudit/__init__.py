@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from synthaudit.gating.comparing import Comparison, compare
     from synthaudit.gating.judging import Verdict, judge
     from synthaudit.gating.policy import Limit, Policy, read_policy
-    from synthaudit.generation.jobs import Generator, GeneratorOptions, Job, Made, parse_options
+    from synthaudit.generation.jobs import (
+        Generator,
+        GeneratorOptions,
+        Job,
+        Made,
+        Traits,
+        parse_options,
+    )
     from synthaudit.generation.references import References
     from synthaudit.images.decoding import Frame
     from synthaudit.inspecting.result import Inspection
@@ -94,6 +101,7 @@ _HOMES = {
     "Supporting": "measures.protocol",
     "Sweep": "sweeping.result",
     "SynthauditError": "errors",
+    "Traits": "generation.jobs",
     "Unfinished": "errors",
     "UsageError": "errors",
     "Verdict": "gating.judging",
@@ -152,6 +160,7 @@ __all__ = [
     "Supporting",
     "Sweep",
     "SynthauditError",
+    "Traits",
     "Unfinished",
     "UsageError",
     "Verdict",

@@ -7,13 +7,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+ALL_MERGES = 49152 - 256 - 2
+# Reading the whole vocabulary takes longer than all the rest of a tiny model.
+FEW_MERGES = 2000
+VOCABULARY = 2 * 256 + FEW_MERGES + 2
 
-def save_tokenizer(folder: Path) -> Path:
-    """CLIP's own tokenizer, rebuilt from the vocabulary that comes with open_clip."""
+
+def save_tokenizer(folder: Path, merges_read: int = ALL_MERGES) -> Path:
+    """CLIP's own tokenizer, rebuilt from the vocabulary that comes with open_clip.
+
+    With fewer merges it reads longer words in more pieces.
+    """
     import open_clip
 
     packed = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
-    merges = gzip.decompress(packed.read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
+    merges = gzip.decompress(packed.read_bytes()).decode().split("\n")[1 : merges_read + 1]
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     codes = printable + [256 + n for n in range(256 - len(printable))]
     letters = [chr(code) for code in codes]
@@ -41,16 +49,16 @@ def text_encoder(projection: bool = False, width: int = 32) -> Any:
 
     torch.manual_seed(0)
     config = CLIPTextConfig(
-        vocab_size=49408,
+        vocab_size=VOCABULARY,
         hidden_size=width,
         intermediate_size=37,
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=77,
         projection_dim=width,
-        bos_token_id=49406,
-        eos_token_id=49407,
-        pad_token_id=49407,
+        bos_token_id=VOCABULARY - 2,
+        eos_token_id=VOCABULARY - 1,
+        pad_token_id=VOCABULARY - 1,
     )
     return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config)
 
@@ -107,7 +115,7 @@ def save_stable_diffusion(folder: Path, *, inpaint: bool = False) -> Path:
     from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
     from transformers import CLIPTokenizer
 
-    tokenizer = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer"))
+    tokenizer = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer", FEW_MERGES))
     kind = StableDiffusionInpaintPipeline if inpaint else StableDiffusionPipeline
     pipeline = kind(
         vae=image_autoencoder(),
@@ -128,7 +136,7 @@ def save_stable_diffusion_xl(folder: Path) -> Path:
     from diffusers import StableDiffusionXLPipeline
     from transformers import CLIPTokenizer
 
-    tokenizer = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer"))
+    tokenizer = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer", FEW_MERGES))
     pipeline = StableDiffusionXLPipeline(
         vae=image_autoencoder(),
         text_encoder=text_encoder(),

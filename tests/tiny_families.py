@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.tiny_diffusion import (
+    FEW_MERGES,
     save_stable_diffusion,
     save_stable_diffusion_xl,
     save_tokenizer,
@@ -168,7 +169,7 @@ def stable_diffusion_3(folder: Path) -> Any:
     import diffusers
     from transformers import CLIPTokenizer
 
-    clip = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer"))
+    clip = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer", FEW_MERGES))
     return diffusers.StableDiffusion3Pipeline(
         transformer=_seeded(
             lambda: diffusers.SD3Transformer2DModel(
@@ -201,7 +202,7 @@ def flux_1(folder: Path, *, is_distilled: bool = False) -> Any:
     import diffusers
     from transformers import CLIPTokenizer
 
-    clip = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer"))
+    clip = CLIPTokenizer.from_pretrained(save_tokenizer(folder / "tokenizer", FEW_MERGES))
     return diffusers.FluxPipeline(
         scheduler=_flow(),
         vae=_autoencoder(latents=1, shift_factor=0.06, scaling_factor=1.5),

@@ -157,12 +157,19 @@ def test_image_prompts_are_never_mixed(
         assert (made[number] == call(pipeline, [job], ip_adapter_image=image)[0]).all()
     without = made_by(generator, jobs_of(model))
     assert np.abs(without.astype(int) - made).max() > 2
-    # Alone and among others, to the last two grey levels.
-    more = jobs_of(model, ["x", "y", "x", "y"], adapter=options, references="real", batch_size=4)
+
+
+def test_image_prompts_do_not_depend_on_their_batch(
+    generator: DiffusionGenerator, family: Callable[[str], Path], place: Path
+) -> None:
+    """Alone and among others, to two grey levels."""
+    model = family("sd1")
+    options = save_adapter(place / "adapter-batch", model)
+    how: dict[str, Any] = {"adapter": options, "references": "real"}
+    more = jobs_of(model, ["x", "y", "x", "y"], batch_size=4, **how)
     together = made_by(generator, more).astype(int)
-    for number, job in enumerate(more):
-        alone = made_by(generator_of(place), [job]).astype(int)
-        assert np.abs(together[number] - alone[0]).max() <= 2
+    alone = made_by(generator_of(place), jobs_of(model, ["x", "y", "x", "y"], batch_size=1, **how))
+    assert np.abs(together - alone.astype(int)).max() <= 2
 
 
 def test_image_prompts_are_part_of_the_recipe(

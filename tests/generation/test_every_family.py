@@ -79,12 +79,10 @@ def test_an_image_does_not_depend_on_its_batch(
     model = family(name)
     together = pixels(generator_of(pictures), jobs_of(model, prompts, batch_size=4)).astype(int)
     alone = pixels(generator_of(pictures), jobs_of(model, prompts, batch_size=1)).astype(int)
-    again = pixels(generator_of(pictures), jobs_of(model, prompts, batch_size=4)).astype(int)
     assert np.abs(together - alone).max() <= 2
-    assert (together == again).all()
 
 
-@pytest.mark.parametrize("name", ["sd1", "sd3", "flux1-dev", "sana", "auraflow", "cogview4"])
+@pytest.mark.parametrize("name", ["sd1", "sana", "cogview4"])
 def test_schedulers_that_are_taken_make_images(
     name: str, family: Callable[[str], Path], pictures: Path
 ) -> None:
