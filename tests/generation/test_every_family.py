@@ -70,7 +70,10 @@ def test_images_are_the_pipelines_own_or_refused(
     assert can_repaint == ("image" in known.tasks)
 
 
-@pytest.mark.parametrize("name", NAMES)
+# One of each kind of text encoder; benchmarks/generation.py tries all.
+@pytest.mark.parametrize(
+    "name", ["sd1", "sd3", "flux2-dev", "qwen-image", "z-image", "lumina2", "cogview4"]
+)
 def test_an_image_does_not_depend_on_its_batch(
     name: str, family: Callable[[str], Path], pictures: Path
 ) -> None:

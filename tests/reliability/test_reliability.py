@@ -20,7 +20,7 @@ from tests.reliability.fuzzing import judge, prepare
 
 YEAR = 365 * 86_400
 # Those that decode pictures start processes, and take seconds.
-_CASES = {"pictures": 1, "names": 1, "caches": 1, "stores": 1, "tar": 3, "manifests": 3}
+_CASES = {"pictures": 1, "names": 1, "caches": 1, "stores": 1, "tar": 2, "manifests": 2}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_or_a_sentence(kind: str, base: Path, forks: Forks) -> None:
     @settings(
-        max_examples=_CASES.get(kind, 4),
+        max_examples=_CASES.get(kind, 3),
         deadline=None,
         database=None,
         derandomize=True,
