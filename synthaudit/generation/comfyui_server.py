@@ -9,7 +9,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +23,7 @@ from synthaudit.generation.servers import (
     ServerOptions,
     in_parallel,
     judged,
-    read_whole,
+    read_answer,
     without_key,
 )
 
@@ -32,7 +31,6 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 _LOOKS_EVERY_SECONDS: Final = 0.25
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 30.0
-_PART: Final = 65_536
 _NUMBER: Final = re.compile(r"[\w.-]{1,200}", re.ASCII)
 
 
@@ -101,8 +99,7 @@ class ComfyGenerator:
     def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
         """Ask the server."""
         if jobs:
-            options = self._options(jobs[0])
-            yield from in_parallel(jobs, partial(self._make, options), options.parallel)
+            yield from in_parallel(jobs, self._make, self._options(jobs[0]).parallel)
 
     def count_cut_words(self, prompt: str) -> int:  # noqa: ARG002 - its own affair
         """Unknown: the workflow reads the prompt."""
@@ -117,7 +114,9 @@ class ComfyGenerator:
         found: Mapping[str, Any] = self._workflows[options.workflow]
         return found
 
-    def _make(self, options: ComfyOptions, job: Job) -> Made:
+    def _make(self, job: Job) -> Made:
+        # Of the job: an axis may have another value for its subject than for its neighbour's.
+        options = self._options(job)
         server = _Server(options)
         start = time.perf_counter()
         filled = fill_places(self._workflow(options), _values(options, job))
@@ -262,9 +261,8 @@ class _Server:
             headers["Authorization"] = f"Bearer {self.key}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310
-        start = time.monotonic()
         with _OPENER.open(request, timeout=self.options.seconds) as answer:
-            return read_whole(iter(partial(answer.read1, _PART), b""), self.options, start)
+            return read_answer(answer, self.options)
 
     def _json(self, path: str, body: Any = None) -> Any:
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from synthaudit.generation.jobs import GeneratorOptions, check_size
+from synthaudit.generation.jobs import GeneratorOptions, SizedOptions
 from synthaudit.generation.models.families import Task
 
 _POINTLESS_WITHOUT: Final = {
@@ -57,7 +57,7 @@ class Control(GeneratorOptions):
     scale: float = Field(default=1.0, ge=0.0, le=10.0)
 
 
-class DiffusionOptions(GeneratorOptions):
+class DiffusionOptions(SizedOptions):
     """Options of the generator ``diffusers``.
 
     Attributes:
@@ -101,7 +101,6 @@ class DiffusionOptions(GeneratorOptions):
     true_cfg_scale: float | None = Field(default=None, ge=0.0, le=100.0)
     negative_prompt: str | None = None
     scheduler: str | None = None
-    size: int | list[int] | None = None
     lora: str | list[LoraWeights] | None = None
     lora_scale: float = Field(default=1.0, ge=-10.0, le=10.0)
     references: str | None = None
@@ -136,19 +135,6 @@ class DiffusionOptions(GeneratorOptions):
         if self.adapter_scale != "adaptive" and not 0.0 <= self.adapter_scale <= 10.0:
             raise ValueError("adapter_scale should be a number from 0 to 10, or adaptive")
         return self
-
-    @field_validator("size")
-    @classmethod
-    def _is_a_size(cls, size: Any) -> Any:
-        return check_size(size)
-
-    @property
-    def sides(self) -> tuple[int, int] | None:
-        """Width and height."""
-        if self.size is None:
-            return None
-        own = [self.size] if isinstance(self.size, int) else self.size
-        return own[0], own[-1]
 
     @property
     def starts_from_references(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.images.collection import ImageEntry
@@ -163,23 +163,6 @@ def recipe_digest(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_size(size: Any) -> Any:
-    """Refuse what is no size of an image: one number, or width and height.
-
-    Raises:
-        ValueError: in words.
-    """
-    sides = [size] if isinstance(size, int) else size
-    if size is not None and (
-        len(sides) not in (1, 2) or any(not 1 <= side <= _MOST_SIDE for side in sides)
-    ):
-        raise ValueError(
-            f"size should be one number or [width, height], each from 1 to {_MOST_SIDE:,}, not "
-            f"{size}"
-        )
-    return size
-
-
 OptionsType = TypeVar("OptionsType", bound=BaseModel)
 
 
@@ -187,6 +170,37 @@ class GeneratorOptions(BaseModel):
     """Root of the options of a generator: unknown ones are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SizedOptions(GeneratorOptions):
+    """Options of a generator that is told the size of its images.
+
+    Attributes:
+        size: one number or ``[width, height]``; None for what is usual.
+    """
+
+    size: int | list[int] | None = None
+
+    @field_validator("size")
+    @classmethod
+    def _is_a_size(cls, size: int | list[int] | None) -> int | list[int] | None:
+        sides = [size] if isinstance(size, int) else size
+        if sides is not None and (
+            len(sides) not in (1, 2) or any(not 1 <= side <= _MOST_SIDE for side in sides)
+        ):
+            raise ValueError(
+                f"size should be one number or [width, height], each from 1 to {_MOST_SIDE:,}, not "
+                f"{size}"
+            )
+        return size
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Width and height."""
+        if self.size is None:
+            return None
+        own = [self.size] if isinstance(self.size, int) else self.size
+        return own[0], own[-1]
 
 
 def parse_options(

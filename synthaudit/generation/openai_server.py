@@ -21,11 +21,11 @@ from synthaudit.generation.servers import (
     ServerOptions,
     in_parallel,
     judged,
+    read_answer,
     read_whole,
     without_key,
 )
 
-_PART: Final = 65_536
 _REFUSALS: Final = ("content_policy_violation", "moderation_blocked", "content_filter")
 
 
@@ -89,15 +89,9 @@ class OpenAIGenerator:
         if not jobs:
             return
         options = self._options(jobs[0])
-        with openai.OpenAI(
-            base_url=options.base_url,
-            # Without one the client would send whatever key the environment holds.
-            api_key=options.read_key() or "none",
-            timeout=options.seconds,
-            max_retries=options.retries,
-        ) as client:
-            make = partial(self._make, client, options)
-            yield from in_parallel(jobs, make, options.parallel)
+        # Without a key the client would send whatever the environment holds.
+        with openai.OpenAI(base_url=options.base_url, api_key="none") as client:
+            yield from in_parallel(jobs, partial(self._make, client), options.parallel)
 
     def count_cut_words(self, prompt: str) -> int:  # noqa: ARG002 - its own affair
         """Unknown: the server reads the prompt."""
@@ -106,10 +100,18 @@ class OpenAIGenerator:
     def _options(self, job: Job) -> OpenAIOptions:
         return parse_options(OpenAIOptions, self.name, job.options)
 
-    def _make(self, client: Any, options: OpenAIOptions, job: Job) -> Made:
+    def _make(self, client: Any, job: Job) -> Made:
         import openai
 
+        # Of the job: an axis may have another value for its subject than for its neighbour's.
+        options = self._options(job)
         key = options.read_key()
+        own = client.with_options(
+            base_url=options.base_url,
+            api_key=key or "none",
+            timeout=options.seconds,
+            max_retries=options.retries,
+        )
         asked: dict[str, Any] = {"model": options.model, "prompt": job.prompt, "n": 1}
         if options.sides is not None:
             asked["size"] = "{}x{}".format(*options.sides)
@@ -118,7 +120,7 @@ class OpenAIGenerator:
             more["seed"] = job.seed % 2**31  # many servers read 32 bits with a sign
         start = time.monotonic()
         try:
-            with client.images.with_streaming_response.generate(**asked, extra_body=more) as answer:
+            with own.images.with_streaming_response.generate(**asked, extra_body=more) as answer:
                 version = answer.headers.get("openai-version")
                 body = read_whole(answer.iter_bytes(), options, start)
             found = _answer_of(body)
@@ -176,9 +178,8 @@ def _image_of(found: dict[str, Any], options: OpenAIOptions) -> bytes:
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise GeneratorError(f"{options.base_url} answers without an image: it is at fault.")
     request = urllib.request.Request(url, headers={"User-Agent": "synthaudit"})  # noqa: S310
-    start = time.monotonic()
     with urllib.request.urlopen(request, timeout=options.seconds) as answer:  # noqa: S310
-        return read_whole(iter(partial(answer.read1, _PART), b""), options, start)
+        return read_answer(answer, options)
 
 
 def _about(found: dict[str, Any], version: str | None, key: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from synthaudit.errors import GeneratorError, PlanError
-from synthaudit.generation.jobs import GeneratorOptions, Job, Made, Traits, check_size
+from synthaudit.generation.jobs import Job, Made, SizedOptions, Traits
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 
 PASSING: Final = ("key", "parallel", "retries", "seconds", "price")
@@ -26,10 +27,11 @@ _SENDABLE: Final = re.compile(r"[!-~]+")
 MOST_BYTES: Final = 150_000_000
 """Of an answer; longer ones are not read to their end."""
 
+_PART: Final = 65_536
 _SHOWN: Final = 300
 
 
-class ServerOptions(GeneratorOptions):
+class ServerOptions(SizedOptions):
     """Options of every server.
 
     Attributes:
@@ -45,7 +47,6 @@ class ServerOptions(GeneratorOptions):
 
     base_url: str
     key: str | None = None
-    size: int | list[int] | None = None
     parallel: int = Field(default=4, ge=1, le=64)
     retries: int = Field(default=5, ge=0, le=20)
     seconds: float = Field(default=180.0, gt=0.0, le=86_400.0)
@@ -71,19 +72,6 @@ class ServerOptions(GeneratorOptions):
         if not (is_plain and is_web):
             raise ValueError("base_url should be an http address without a name or key in it")
         return url
-
-    @field_validator("size")
-    @classmethod
-    def _is_a_size(cls, size: Any) -> Any:
-        return check_size(size)
-
-    @property
-    def sides(self) -> tuple[int, int] | None:
-        """Width and height."""
-        if self.size is None:
-            return None
-        own = [self.size] if isinstance(self.size, int) else self.size
-        return own[0], own[-1]
 
     def traits(self, *, is_seeded: bool) -> Traits:
         """How its images are made."""
@@ -133,6 +121,11 @@ def in_parallel(jobs: Sequence[Job], make: Callable[[Job], Made], parallel: int)
         finally:
             for future in begun:
                 future.cancel()
+
+
+def read_answer(answer: Any, options: ServerOptions) -> bytes:
+    """``read_whole`` of what ``urllib`` has opened."""
+    return read_whole(iter(partial(answer.read1, _PART), b""), options, time.monotonic())
 
 
 def read_whole(parts: Iterable[bytes], options: ServerOptions, started: float) -> bytes:

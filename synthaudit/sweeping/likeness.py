@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.measures.randomness import stream
 from synthaudit.sweeping.layout import LaidOutArm
 
+_ALEXNET: Final = "alexnet-owt-7be5be79.pth"
 _PAIRS: Final = 200
 _EDGE: Final = 64
 
@@ -93,11 +95,10 @@ def lacking() -> str | None:
 
 
 def _weights() -> Path:
-    import torch
-    from torchvision.models import AlexNet_Weights
-
-    name = str(AlexNet_Weights.IMAGENET1K_V1.url).rpartition("/")[2]
-    return Path(torch.hub.get_dir()) / "checkpoints" / name
+    """Where torch keeps AlexNet, told without importing torch, which few sweeps need otherwise."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", f"{cache}/torch")
+    return Path(home).expanduser() / "hub" / "checkpoints" / _ALEXNET
 
 
 def _distance(first: Sequence[Path], second: Sequence[Path]) -> float | None:

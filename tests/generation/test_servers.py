@@ -147,6 +147,16 @@ def test_options_that_are_refused(
     assert KEY not in str(caught.value)
 
 
+def test_every_job_has_options_of_its_own(server: tuple[str, State]) -> None:
+    """An axis may have one value for some subjects and another for others."""
+    url, state = server
+    jobs = jobs_of(url, 1, options={"quality": "low"}) + jobs_of(
+        url, 1, options={"quality": "high"}
+    )
+    made_by(jobs)
+    assert sorted(body["quality"] for body in state.asked) == ["high", "low"]
+
+
 def test_improper_prompts_are_refusals_and_no_failures(server: tuple[str, State]) -> None:
     url, state = server
     state.refuses = "dog 1"

@@ -35,8 +35,10 @@ def random_alexnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     import torchvision
 
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    name = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
     file = likeness._weights()
+    assert file == Path(torch.hub.get_dir()) / "checkpoints" / name
     file.parent.mkdir(parents=True)
     torch.manual_seed(0)
     torch.save(torchvision.models.alexnet().state_dict(), file)

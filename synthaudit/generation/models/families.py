@@ -80,6 +80,15 @@ _FLUX_1: Final = Family(
     tokens=512,
     hands_sigmas=True,
 )
+_FLUX_2: Final = Family(
+    name="FLUX.2",
+    steps=50,
+    guidance=4.0,
+    contrast=None,
+    patch=2,
+    tokens=512,
+    hands_sigmas=True,
+)
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusionPipeline": _STABLE_1,
@@ -90,24 +99,8 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "StableDiffusionXLInpaintPipeline": _STABLE_XL,
     "StableDiffusion3Pipeline": _STABLE_3,
     "FluxPipeline": _FLUX_1,
-    "Flux2Pipeline": Family(
-        name="FLUX.2",
-        steps=50,
-        guidance=4.0,
-        contrast=None,
-        patch=2,
-        tokens=512,
-        hands_sigmas=True,
-    ),
-    "Flux2KleinPipeline": Family(
-        name="FLUX.2 klein",
-        steps=50,
-        guidance=4.0,
-        contrast=None,
-        patch=2,
-        tokens=512,
-        hands_sigmas=True,
-    ),
+    "Flux2Pipeline": _FLUX_2,
+    "Flux2KleinPipeline": replace(_FLUX_2, name="FLUX.2 klein"),
     "QwenImagePipeline": Family(
         name="Qwen-Image",
         steps=50,
@@ -155,7 +148,7 @@ class Model:
     """What the files of a model tell beside their weights.
 
     Attributes:
-        pipeline: class of diffusers; None for a single file, which tells only when it is read.
+        pipeline: class of diffusers; None where the files do not name one.
         family: its row, as this model has it; None where nothing is known.
         is_listed: whether the family is one of ``FAMILIES``, and not only read off a signature.
         is_inpainting: whether it can only repaint.
@@ -170,7 +163,7 @@ class Model:
 
 
 def describe(place: Path) -> Model:
-    """Read what a folder tells of its model; a file tells nothing yet."""
+    """Read what a folder tells of its model; of single files see ``describe_file``."""
     index = _settings(place / "model_index.json")
     name = index.get("_class_name")
     if not isinstance(name, str):
