@@ -23,14 +23,16 @@ from synthaudit.images.decoding import (
     open_rgb,
 )
 from synthaudit.images.decoding_pool import DecodedChunk, read_each
+from synthaudit.images.marks import MARKS, read_marks
 
-TRAITS_VERSION: Final = 2
+TRAITS_VERSION: Final = 3
 CONTAINER_TRAITS: Final = (
     *("width", "height", "aspect_ratio", "bytes_per_pixel"),
     *("jpeg_quality", "jpeg_subsampling", "is_progressive"),
     *("has_exif", "has_colour_profile", "has_text"),
     *("is_jpeg", "is_png", "is_webp", "is_other_format"),
     *("is_grey", "is_palette", "has_alpha"),
+    *MARKS,
 )
 TRACE_TRAITS: Final = tuple(f"dct_{row}{column}" for row in range(8) for column in range(8))[1:]
 TRAITS: Final = (*CONTAINER_TRAITS, *TRACE_TRAITS)
@@ -90,6 +92,7 @@ def read_container(data: bytes) -> dict[str, float]:
         warnings.simplefilter("ignore")
         try:
             image: Any = open_image(io.BytesIO(data))
+            marks = read_marks(image, data)
         # Pillow raises nearly anything on hostile bytes, oversized images among it.
         except Exception as error:
             raise UnreadableImage(f"it cannot be opened: {error}") from error
@@ -117,6 +120,7 @@ def read_container(data: bytes) -> dict[str, float]:
         "is_grey": float(image.mode in ("1", "L", "LA", "I", "I;16", "F")),
         "is_palette": float(image.mode in ("P", "PA")),
         "has_alpha": float(image.mode in ("RGBA", "LA", "PA", "RGBa", "La")),
+        **marks,
     }
 
 

@@ -11,6 +11,7 @@ from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.names import read_name, write_name
 from synthaudit.reporting.html.sections import added_lines
 from synthaudit.result.audit import Audit
+from synthaudit.result.findings import mark_text
 from synthaudit.result.reading import files_of
 from synthaudit.result.worst_images import (
     broken_pictures,
@@ -160,6 +161,7 @@ def _artefact_lines(audit: Audit) -> list[Text]:
     for trait in files["best"][:3]:
         medians = f"real {trait['real']:.4g}, synthetic {trait['synthetic']:.4g}"
         lines.append(entry(f"{trait['name']:22}", Text(f"AUC {trait['auc']:.3f}; {medians}")))
+    lines += [entry("marks", Text(mark_text(mark))) for mark in files.get("marks", ())]
     return lines
 
 

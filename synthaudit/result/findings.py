@@ -171,7 +171,7 @@ def _of_detector(scores: Scores, name: str) -> Finding:
     if p_value > _CLAIM_ALPHA or (p_value if gate is None else gate) > _DETECTOR_ALPHA:
         return replace(base, text=_STEPS[name][-1])
     if (scores.get("artefacts") or {}).get("explains"):
-        text = "Size and codec of the files tell the sides apart: the pictures were not judged."
+        text = "The files tell the sides apart: the pictures were not judged."
         return replace(base, text=text, is_decided=False)
     if interval is not None and _excess(interval[1], level) < _HARDLY:
         return replace(base, text=_STEPS[name][0])
@@ -275,18 +275,32 @@ def _of_labels(scores: Scores) -> Finding | None:
     )
 
 
+def mark_text(mark: Mapping[str, Any]) -> str:
+    """A provenance mark and who has it.
+
+    >>> mark_text({"name": "C2PA manifest", "real": 0.0, "synthetic": 1.0})
+    'C2PA manifest in 0 % of the real files and 100 % of the synthetic ones'
+    """
+    shares = f"{100 * mark['real']:.0f} % of the real files and {100 * mark['synthetic']:.0f} %"
+    return f"{mark['name']} in {shares} of the synthetic ones"
+
+
 def _of_files(scores: Scores) -> Finding | None:
     files = scores.get("artefacts") or {}
-    if not files.get("explains"):
+    if not files.get("explains") and not files.get("marks_tell"):
         return None
-    reached = files.get("control_auc") or files["container_auc"]
-    traits = ", ".join(trait["name"] for trait in files["best"][:3])
-    return Finding(
-        kind="files",
-        severity="none",
-        text=f"The files alone give the sides away (AUC {reached:.3f}): they differ in {traits}.",
-        value=float(reached),
-    )
+    marks, reached = files.get("marks") or [], files.get("control_auc")
+    if files.get("marks_tell") and (reached is None or not files["explains"]):
+        text = (
+            f"Marks in the files give the sides away: {mark_text(marks[0])}. Whatever reads the "
+            "files needs nothing else."
+        )
+        reached = 0.5 + abs(marks[0]["synthetic"] - marks[0]["real"]) / 2
+    else:
+        reached = reached or files["container_auc"]
+        traits = ", ".join(trait["name"] for trait in files["best"][:3])
+        text = f"The files alone give the sides away (AUC {reached:.3f}): they differ in {traits}."
+    return Finding(kind="files", severity="none", text=text, value=float(reached))
 
 
 def _of_usefulness(scores: Scores) -> Finding | None:

@@ -194,6 +194,14 @@ class TraitPart(_Part):
     synthetic: float
 
 
+class MarkPart(_Part):
+    """A provenance mark: the shares of the files of either side that have it."""
+
+    name: str
+    real: Share
+    synthetic: Share
+
+
 class ArtefactPart(_Part):
     """How well traits of the files alone tell the sides apart; AUCs, 0.5 is chance."""
 
@@ -204,6 +212,8 @@ class ArtefactPart(_Part):
     matched_auc: Share | None
     explains: bool
     best: list[TraitPart]
+    marks: list[MarkPart] = Field(default_factory=list)
+    marks_tell: bool = False
 
 
 class MeasurePart(_Part):

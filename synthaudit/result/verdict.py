@@ -73,7 +73,7 @@ WHAT_TO_DO: Final[Mapping[str, str]] = {
     "broken": "Leave them out (--keep), and look at what made them.",
     "labels": "Look at them and at the prompts of their classes; --keep leaves them out.",
     "usefulness": "Look at the classes that lose, and train with fewer synthetic images.",
-    "files": "Run again with --harmonise: one size and codec for all images.",
+    "files": "Run again with --harmonise: one size and codec for all images, and no marks.",
     "embedder": "Fetch the CLIP weights: synthaudit doctor says how.",
 }
 """What mends a finding, by its kind."""

@@ -20,6 +20,7 @@ from synthaudit.auditing.steps import artefacts
 from synthaudit.measures.detection.file_artefacts import audit_artefacts
 from synthaudit.measures.samples import Samples
 from synthaudit.result.audit import Audit
+from tests.images.test_marks import XMP, with_manifest
 from tests.pictures import encoded
 
 Treatment = Callable[[Image.Image], bytes]
@@ -131,3 +132,32 @@ def test_a_sample_of_the_files_tells_as_much(
     assert read == [60]
     assert found.artefacts["container_auc"] > 0.95
     assert "jpeg_quality" in {trait["name"] for trait in found.artefacts["best"]}
+
+
+def marked(data: bytes) -> bytes:
+    return with_manifest(data, "JPEG")
+
+
+def test_marks_are_named_and_harmonising_removes_them(photos: Path, tmp_path: Path) -> None:
+    xmp = XMP.format("trainedAlgorithmicMedia").encode()
+    treatment = partial(encoded, kind="JPEG", quality=95, xmp=xmp)
+    sides = lay_out(photos, tmp_path, lambda image: marked(treatment(image)))
+    for file in sides[0].iterdir():
+        file.write_bytes(encoded(Image.open(file).convert("RGB"), "JPEG", quality=95))
+    found = audit(sides)
+    names = {mark["name"]: (mark["real"], mark["synthetic"]) for mark in found.artefacts["marks"]}
+    assert names == {"C2PA manifest": (0.0, 1.0), "IPTC source: generated": (0.0, 1.0)}
+    assert found.artefacts["container_auc"] == pytest.approx(1.0)
+    (note,) = [note for note in found.notes if note.startswith("Marks in the files")]
+    assert "C2PA manifest in 0 % of the real files and 100 % of the synthetic ones" in note
+    assert "trust no score" in note
+    (finding,) = [own for own in found.findings if own.kind == "files"]
+    assert finding.text.startswith("Marks in the files give the sides away")
+    # The control, in which pixels alone count, finds nothing: the pictures are of one kind.
+    assert not found.artefacts["explains"]
+    assert found.verdict.fit
+    brief = audit(sides, quick=True)
+    assert any(note.startswith("unrealistic cannot be trusted: marks") for note in brief.notes)
+    alike = audit(sides, harmonise=True)
+    assert alike.artefacts["marks"] == []
+    assert not any(note.startswith("Marks") for note in alike.notes)

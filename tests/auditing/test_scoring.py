@@ -452,3 +452,12 @@ def test_a_script_without_a_main_guard_may_score(
         [sys.executable, script], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.split() == ["started", "30"]
+
+
+def test_a_measure_that_quick_leaves_out_is_taken_on_request() -> None:
+    rng = np.random.default_rng(0)
+    sides = rng.normal(size=(60, 8)), rng.normal(size=(60, 8))
+    plain = synthaudit.score_embeddings(*sides, quick=True)
+    asked = synthaudit.score_embeddings(*sides, quick=True, measures=["frechet", "prdc"])
+    assert "frechet_distance" not in plain.supporting
+    assert set(asked.supporting) - set(plain.supporting) >= {"frechet_distance"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -13,6 +14,7 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.image_reader import SampleImages
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import DetectorSection
+from synthaudit.images.marks import MARKS
 from synthaudit.images.reencoding import Recipe, reencoded
 from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS
 from synthaudit.measures.detection.cross_validation import principal_axes
@@ -26,6 +28,7 @@ from synthaudit.measures.detection.file_artefacts import (
 from synthaudit.measures.detection.permutation import approximate_p_value
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
+from synthaudit.result.findings import mark_text
 from synthaudit.result.section import Section
 from synthaudit.threads import in_threads
 
@@ -34,6 +37,15 @@ _CONTROL_LEAST: Final = 40
 _GOOD_QUALITY: Final = 95
 # Of what is blamed on files.
 _ALPHA: Final = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A provenance mark, and the shares of the real and of the synthetic files that have it."""
+
+    name: str
+    real: float
+    synthetic: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +61,8 @@ class ArtefactSection(Section):
         explains: whether the files alone account for what the detector sees, beyond chance.
         has_traces: whether block frequencies tell the sides apart beyond chance.
         detector_auc: of the detector on the embeddings.
+        marks: that some file has, the one that tells the sides apart best first.
+        marks_tell: whether one of them tells the sides apart beyond chance.
     """
 
     audit: ArtefactAudit
@@ -57,6 +71,8 @@ class ArtefactSection(Section):
     explains: bool
     has_traces: bool
     detector_auc: float
+    marks: Sequence[Mark]
+    marks_tell: bool
 
     def to_dict(self) -> dict[str, Any]:
         """How well the files alone tell the sides apart."""
@@ -69,21 +85,34 @@ class ArtefactSection(Section):
             "matched_auc": self.matched_auc,
             "explains": self.explains,
             "best": [vars(trait) for trait in audit.best],
+            "marks": [vars(mark) for mark in self.marks],
+            "marks_tell": self.marks_tell,
         }
         return {"artefacts": summary}
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before believing the detector, in sentences."""
-        if not self.explains:
-            reached = self.audit.trace_auc
-            if not self.has_traces or reached <= max(SUSPICIOUS_AUC, self.detector_auc - WITHIN):
-                return ()
-            note = (
-                f"Block frequencies alone tell the sides apart with AUC {reached:.3f}: blur, "
-                "upscaling or compression may be much of what the detector sees, or the "
-                "generator's own texture."
+        found = (self._on_marks(), self._on_files(), self._on_traces())
+        return tuple(note for note in found if note)
+
+    def _on_marks(self) -> str | None:
+        if not self.marks_tell:
+            return None
+        control = "no control has been run"
+        if self.control_auc is not None and not self.explains:
+            control = (
+                "the embedder sees pixels alone, and in the control it told real images in files "
+                f"like the synthetic ones with AUC {self.control_auc:.3f}"
             )
-            return (note,)
+        return (
+            f"Marks in the files tell the sides apart: {mark_text(vars(self.marks[0]))}. While "
+            "they are the difference, trust no score of anything that reads the files; "
+            f"{control}. --harmonise removes them for the audit only."
+        )
+
+    def _on_files(self) -> str | None:
+        if not self.explains:
+            return None
         traits = ", ".join(
             f"{trait.name} (real {trait.real:.4g}, synthetic {trait.synthetic:.4g})"
             for trait in self.audit.best[:3]
@@ -91,12 +120,23 @@ class ArtefactSection(Section):
         reached, own = self.control_auc or 0.0, self.matched_auc or 0.0
         if self.control_auc is None:
             reached, own = self.audit.container_auc, self.detector_auc
-        note = (
-            "unrealistic cannot be trusted: size and codec of the files alone are told apart with "
+        what = "marks" if self.control_auc is None and self.marks_tell else "size and codec"
+        return (
+            f"unrealistic cannot be trusted: {what} of the files alone are told apart with "
             f"AUC {reached:.3f}, the images with {own:.3f}. They differ in {traits}. Make the "
             "files alike, or use --harmonise."
         )
-        return (note,)
+
+    def _on_traces(self) -> str | None:
+        reached = self.audit.trace_auc
+        is_usual = reached <= max(SUSPICIOUS_AUC, self.detector_auc - WITHIN)
+        if self.explains or not self.has_traces or is_usual:
+            return None
+        return (
+            f"Block frequencies alone tell the sides apart with AUC {reached:.3f}: blur, "
+            "upscaling or compression may be much of what the detector sees, or the "
+            "generator's own texture."
+        )
 
 
 def inspect_artefacts(
@@ -136,6 +176,7 @@ def inspect_artefacts(
         folds=settings.folds,
         seed=settings.seed,
     )
+    marks = _marks(container, samples.is_synthetic)
     reached, matched = None, None
     if with_control:
         reached, matched = _control(samples, container, images) or (None, None)
@@ -152,7 +193,27 @@ def inspect_artefacts(
         matched_auc=matched,
         explains=explains,
         detector_auc=detection.auc,
+        marks=marks,
+        marks_tell=bool(marks) and _tells(marks[0], samples.is_synthetic),
     )
+
+
+def _marks(container: Floats, is_synthetic: Flags) -> list[Mark]:
+    """Those that some file has, the one whose shares differ most first."""
+    has = container[:, [CONTAINER_TRAITS.index(name) for name in MARKS]]
+    shares = [has[rows].mean(axis=0) for rows in (~is_synthetic, is_synthetic)]
+    found = [
+        Mark(name=name, real=float(real), synthetic=float(synthetic))
+        for name, real, synthetic in zip(MARKS.values(), *shares, strict=True)
+        if real or synthetic
+    ]
+    return sorted(found, key=lambda mark: -abs(mark.synthetic - mark.real))
+
+
+def _tells(mark: Mark, is_synthetic: Flags) -> bool:
+    # Of a mark that is there or not, the area under the curve follows from the shares.
+    auc = 0.5 + abs(mark.synthetic - mark.real) / 2
+    return auc > SUSPICIOUS_AUC and _is_beyond_chance(auc, is_synthetic)
 
 
 def _control(

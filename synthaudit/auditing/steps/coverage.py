@@ -72,8 +72,9 @@ class SupportingSection(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class CoverageSection(SupportingSection):
-    """Our own measures, and what is missed."""
+    """Our own measures, by their names in ``taken``, and what is missed."""
 
+    taken: Sequence[str]
     missed: Sequence[MissedKind]
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,7 +105,9 @@ def measure_coverage(
     found = measure_sets(measures, parted, advance=context.progress.advance)
     ratio = found.by_image[COVERAGE_COLUMN.name][parted.rows[0]]
     kinds = _group(parted, ratio, samples, context.settings.seed)
-    return CoverageSection(values=found.values, by_image=found.by_image, missed=kinds)
+    return CoverageSection(
+        values=found.values, by_image=found.by_image, taken=tuple(taken), missed=kinds
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def measure_as_requested(samples: Samples, context: Context) -> RequestedSection
             vectors.
     """
     ours = context.find(CoverageSection)
-    done = MEASURES.own if ours is not None else []
+    done = () if ours is None else ours.taken
     wanted = {name: MEASURES.load(name) for name in context.settings.measures if name not in done}
     if not wanted:
         return None
