@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from synthaudit.sweeping.plan import Plan, read_plan
     from synthaudit.sweeping.result import Sweep
     from synthaudit.sweeping.running import sweep
+    from synthaudit.training.result import Training
+    from synthaudit.training.running import train
 
 _HOMES = {
     "Audit": "result.audit",
@@ -101,6 +103,7 @@ _HOMES = {
     "Supporting": "measures.protocol",
     "Sweep": "sweeping.result",
     "SynthauditError": "errors",
+    "Training": "training.result",
     "Traits": "generation.jobs",
     "Unfinished": "errors",
     "UsageError": "errors",
@@ -116,6 +119,7 @@ _HOMES = {
     "score_embeddings": "auditing.scoring",
     "selftest": "selftesting.running",
     "sweep": "sweeping.running",
+    "train": "training.running",
     "write_name": "names",
     "write_report": "reporting.files",
 }
@@ -160,6 +164,7 @@ __all__ = [
     "Supporting",
     "Sweep",
     "SynthauditError",
+    "Training",
     "Traits",
     "Unfinished",
     "UsageError",
@@ -175,6 +180,7 @@ __all__ = [
     "score_embeddings",
     "selftest",
     "sweep",
+    "train",
     "write_name",
     "write_report",
 ]

@@ -22,7 +22,7 @@ FLOORS = (
     {"embedding", "measures"},
     {"options", "result", "generation", "backends"},
     {"auditing"},
-    {"selftesting", "inspecting", "sweeping", "gating"},
+    {"selftesting", "inspecting", "sweeping", "gating", "training"},
     {"reporting"},
     {"commands"},
 )

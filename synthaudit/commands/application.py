@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
     "sweep": "Find out which prompt to use.",
     "inspect": "Look for repeats, broken pictures and wrong classes in one folder alone.",
+    "train": "Train networks on real images, synthetic ones and both: the check of it all.",
     "gate": "Reject a set that breaks a policy, by exit code.",
     "compare": "Print what changed between two audits.",
     "report": "Render the reports again from what a run left.",
@@ -38,6 +39,10 @@ EXAMPLES: Final = {
         "synthaudit sweep prompts.yaml --dry-run",
     ),
     "inspect": ("synthaudit inspect photos/ --out inspection",),
+    "train": (
+        "synthaudit train photos/ generated/ --test more-photos/ --out training",
+        "synthaudit train photos/ generated/ --test more-photos/ --share 0.1 --share 1",
+    ),
     "gate": ("synthaudit gate audit --init", "synthaudit gate audit --max unvaried=0.02"),
     "compare": ("synthaudit compare before after",),
     "report": ("synthaudit report audit",),
