@@ -1,7 +1,8 @@
-"""The classes that both sides have: what a probe can be trained and tested on."""
+"""The classes that probes are trained and tested on: those of both sides, or all real ones."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ _LEAST_REAL: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class SharedClasses:
-    """Names and numbers of the shared classes.
+    """Names and numbers of some classes.
 
     Attributes:
         names: sorted.
@@ -37,15 +38,35 @@ def shared_classes(samples: Samples) -> SharedClasses | None:
     Returns:
         ``SharedClasses``; None with fewer than two.
     """
-    classes = samples.classes
-    real = classes[samples.real]
-    names = sorted(
-        str(name)
-        for name in set(classes[samples.synthetic]) - {None}
-        if int((real == name).sum()) >= _LEAST_REAL
-    )
-    if len(names) < 2:
+    return _numbered(samples, _of_real(samples) & set(samples.classes[samples.synthetic]))
+
+
+def real_classes(samples: Samples) -> SharedClasses | None:
+    """Number the classes of which there are at least five real images, missed ones among them.
+
+    What a set is worth to who trains on it must not rise because it leaves a class out.
+
+    Args:
+        samples: the images.
+
+    Returns:
+        ``SharedClasses``; None where fewer than two of them have synthetic images.
+    """
+    if shared_classes(samples) is None:
         return None
+    return _numbered(samples, _of_real(samples))
+
+
+def _of_real(samples: Samples) -> set[str]:
+    counts = Counter(samples.classes[samples.real])
+    return {name for name, count in counts.items() if name is not None and count >= _LEAST_REAL}
+
+
+def _numbered(samples: Samples, chosen: set[str]) -> SharedClasses | None:
+    if len(chosen) < 2:
+        return None
+    names = sorted(str(name) for name in chosen)
     number = {name: position for position, name in enumerate(names)}
-    target = np.array([-1 if name is None else number.get(str(name), -1) for name in classes])
+    own = samples.classes
+    target = np.array([-1 if name is None else number.get(str(name), -1) for name in own])
     return SharedClasses(names=names, known=target >= 0, target=target)

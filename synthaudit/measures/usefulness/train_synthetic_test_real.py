@@ -16,7 +16,7 @@ from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.usefulness.learners import Learner, Lesson, make_learner
-from synthaudit.measures.usefulness.shared_classes import shared_classes
+from synthaudit.measures.usefulness.shared_classes import real_classes
 from synthaudit.threads import Advance, ignore, in_threads
 
 _FOLDS: Final = 5
@@ -92,10 +92,11 @@ def train_synthetic_test_real(
         advance: told of probes that are trained, see ``probes``.
 
     Returns:
-        ``TrainSyntheticTestReal``; None with fewer than two classes that both sides have and that
-        have at least five real images.
+        ``TrainSyntheticTestReal``, over all classes of at least five real images: those that the
+        synthetic side lacks are missed by who learns from it alone. None where it has fewer than
+        two of them.
     """
-    shared = shared_classes(samples)
+    shared = real_classes(samples)
     if shared is None:
         return None
     known, names = shared.known, shared.names

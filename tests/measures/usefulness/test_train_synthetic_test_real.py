@@ -69,6 +69,18 @@ def test_mislabelled_synthetic_images_hurt() -> None:
     assert all(scores["gain"] < 0.0 for scores in found.classes.values())
 
 
+def test_a_class_that_is_left_out_is_missed() -> None:
+    rng = np.random.default_rng(7)
+    real, synthetic = blobs(400, rng, apart=4.0), blobs(400, rng, apart=4.0)
+    whole = value_of(real, synthetic, shots=())
+    kept = synthetic[1] != 3
+    partial = value_of(real, (synthetic[0][kept], synthetic[1][kept]), shots=())
+    assert partial.chance == whole.chance == 0.25
+    assert partial.classes["class 3"]["synthetic"] == 0.0
+    assert partial.synthetic.value < whole.synthetic.value - 0.2
+    assert partial.both.value > 0.9  # the real images still teach it
+
+
 def test_noise_teaches_nothing() -> None:
     rng = np.random.default_rng(2)
     noise = rng.standard_normal((400, 16)), np.arange(400) % CLASSES
