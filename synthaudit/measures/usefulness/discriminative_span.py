@@ -98,4 +98,4 @@ def _residual(weight: Floats, span: Floats) -> float:
     length = float(np.linalg.norm(weight))
     if length == 0.0:
         return 1.0
-    return float(min(np.linalg.norm(weight - span.T @ (span @ weight)) / length, 1.0))
+    return min(float(np.linalg.norm(weight - span.T @ (span @ weight))) / length, 1.0)

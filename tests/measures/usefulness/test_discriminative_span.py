@@ -47,7 +47,7 @@ def test_random_directions_leave_what_chance_says() -> None:
     real[:, 0] += 3.0 * target
     left = []
     for _ in range(40):
-        synthetic = rng.standard_normal((count, width))
+        synthetic = rng.standard_normal((count, width)) * real.std(axis=0)
         found = span_of(real, synthetic, target, np.arange(count) % 2)
         left.append((found.residual, found.chance))
     residual, chance = np.mean(left, axis=0)
