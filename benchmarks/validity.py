@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from validity_measures import Folders, audit_set, form_opinion, probe_worth, read_vectors
+from validity_measures import VERSION, Folders, audit_set, form_opinion, probe_worth, read_vectors
 from validity_sets import Material, Opinion, SetPlan, lay_out, load_material, plans
 from validity_training import LARGE, SMALL, Recipe, worth
 
@@ -60,7 +60,7 @@ def make_all(data: Path, work: Path, recipe: Recipe, workers: int) -> None:
     work.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     prepare(data, work)
-    left = [name for name in ("real", *by_name()) if not (work / f"{name}.json").is_file()]
+    left = [name for name in ("real", *by_name()) if not is_done(name, work)]
     # Rare large sets first, or the last worker is left alone with them.
     left.sort(key=lambda name: name != "sizes-4000")
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -98,14 +98,14 @@ def folders_of(work: Path) -> Folders:
 
 
 def make_one(name: str, data: Path, work: Path, recipe: Recipe) -> float:
-    """Build, train, audit, and keep the figures of one set; ``real`` is real photos alone."""
+    """Build, audit, train, and keep the figures of one set; ``real`` is real photos alone."""
     import torch
 
     started = time.perf_counter()
     torch.set_num_threads(1)
     material, shared = load_shared(data, work)
     own, judging = ((shared[side], shared[f"{side}_target"]) for side in ("own", "judging"))
-    folders = folders_of(work)
+    known = read_one(name, work) or {}
     if name == "real":
         more = replace(recipe, seeds=2 * recipe.seeds)
         found: dict[str, Any] = {
@@ -115,10 +115,11 @@ def make_one(name: str, data: Path, work: Path, recipe: Recipe) -> float:
             }
         }
     else:
-        plan = by_name()[name]
+        plan, folders = by_name()[name], folders_of(work)
         pictures = plan.build(material)
+        if known and known["digest"] != pictures.digest:
+            raise RuntimeError(f"{name} is not the set that it was: remove {work / name}.json")
         folder = folders.laid_out(pictures, name)
-        vectors = read_vectors(folder, folders.cache)
         found = {
             "family": plan.family,
             "level": plan.level,
@@ -126,17 +127,29 @@ def make_one(name: str, data: Path, work: Path, recipe: Recipe) -> float:
             "real_share": plan.real_share,
             "digest": pictures.digest,
             "measures": audit_set(folder, folders),
-            "accuracy": {
+            "version": VERSION,
+            "accuracy": known.get("accuracy")
+            or {
                 **worth(pictures, material.own, material.judging, recipe),
-                **probe_worth(vectors, own, judging, recipe.seeds),
+                **probe_worth(read_vectors(folder, folders.cache), own, judging, recipe.seeds),
             },
         }
         shutil.rmtree(folder)
-    found["seconds"] = round(time.perf_counter() - started, 1)
+    found["seconds"] = round(time.perf_counter() - started + known.get("seconds", 0.0), 1)
     draft = work / f"{name}.draft"
     draft.write_text(json.dumps(found, indent=1))
     draft.replace(work / f"{name}.json")
     return float(found["seconds"])
+
+
+def is_done(name: str, work: Path) -> bool:
+    found = read_one(name, work)
+    return found is not None and (name == "real" or found.get("version") == VERSION)
+
+
+def read_one(name: str, work: Path) -> dict[str, Any] | None:
+    file = work / f"{name}.json"
+    return json.loads(file.read_text()) if file.is_file() else None
 
 
 def load_shared(data: Path, work: Path) -> tuple[Material, dict[str, Any]]:
@@ -153,8 +166,8 @@ def read_results(work: Path) -> dict[str, dict[str, Any]]:
 
     def read() -> Iterator[tuple[str, dict[str, Any]]]:
         for name in ("real", *by_name()):
-            if (work / f"{name}.json").is_file():
-                yield name, json.loads((work / f"{name}.json").read_text())
+            if (found := read_one(name, work)) is not None:
+                yield name, found
 
     return dict(read())
 

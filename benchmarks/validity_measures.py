@@ -19,12 +19,20 @@ from synthaudit.images.opening import open_source
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES
+from synthaudit.measures.usefulness.discriminative_span import discriminative_span
 from synthaudit.measures.usefulness.train_synthetic_test_real import train_synthetic_test_real
 from synthaudit.progress import NoProgress
 from synthaudit.settings import Settings
 
 SHOTS = (10, 50, 500)
 """Real photos a class that probes learn from besides a set."""
+
+OUR_SHOTS = (4, 16)
+"""The same of the probes that the audit itself trains."""
+
+ROUTES = ("synthetic", "both", "gain")
+VERSION = 2
+"""Of the measures: raised when one is added, and then sets are audited again, not trained again."""
 
 _KINDS = 10
 
@@ -98,7 +106,7 @@ def audit_set(folder: Path, folders: Folders) -> dict[str, float]:
         progress=NoProgress(),
     )
     seen, own = (read_vectors(side, folders.cache) for side in (folders.seen, folder))
-    return {**_flattened(audit.to_dict()), **_few_shot(seen, own)}
+    return {**_flattened(audit.to_dict()), **_without_networks(seen, own)}
 
 
 def _flattened(scores: dict[str, Any]) -> dict[str, float]:
@@ -109,30 +117,34 @@ def _flattened(scores: dict[str, Any]) -> dict[str, float]:
     found["label_agreement"] = scores["labels"]["agreement"]
     found["broken"] = scores["broken"]["share"]
     found["not_authentic"] = scores["memorisation"]["not_authentic"]
-    usefulness = scores["usefulness"]
-    for name in ("synthetic", "both", "gain", "real"):
-        found[f"usefulness_{name}"] = usefulness[name]["value"]
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def _few_shot(
-    seen: tuple[Vectors, Numbers], own: tuple[Vectors, Numbers], shots: tuple[int, ...] = (4, 16)
+def _without_networks(
+    seen: tuple[Vectors, Numbers], own: tuple[Vectors, Numbers]
 ) -> dict[str, float]:
-    """What our probes say with few real images, on what the audit sees."""
+    """What our probes and the discriminative span say, on the photos that the audit sees."""
     vectors = np.concatenate([seen[0], own[0]])
     classes = np.array([CLASSES[number] for number in (*seen[1], *own[1])], object)
     is_synthetic = np.arange(len(vectors)) >= len(seen[0])
+    samples = Samples.of(vectors, is_synthetic, classes=classes)
     found = train_synthetic_test_real(
-        Samples.of(vectors, is_synthetic, classes=classes),
+        samples,
         np.full(len(vectors), -1),
         lambda: principal_axes(vectors),
-        shots=shots,
+        shots=OUR_SHOTS,
     )
+    span = discriminative_span(samples)
     assert found is not None
+    assert span is not None
     return {
-        f"few_shot_{name}_{few.images}": float(getattr(few, name).value)
-        for few in found.few_shot
-        for name in ("both", "gain")
+        **{f"usefulness_{name}": getattr(found, name).value for name in ROUTES},
+        **{
+            f"few_shot_{name}_{few.images}": float(getattr(few, name).value)
+            for few in found.few_shot
+            for name in ("both", "gain")
+        },
+        "span": span.residual,
     }
 
 

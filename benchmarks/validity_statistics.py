@@ -38,7 +38,7 @@ MEASURES = {
     "few_shot_gain_4": 1,
     "few_shot_both_16": 1,
     "few_shot_gain_16": 1,
-    "span": 1,
+    "span": -1,
     "frechet_distance": -1,
     "kernel_distance": -1,
     "precision": 1,

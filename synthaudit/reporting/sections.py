@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from rich.text import Text
 
@@ -11,7 +11,7 @@ from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.names import read_name, write_name
 from synthaudit.reporting.html.sections import added_lines
 from synthaudit.result.audit import Audit
-from synthaudit.result.findings import mark_text
+from synthaudit.result.findings import mark_text, worth_text
 from synthaudit.result.reading import files_of
 from synthaudit.result.worst_images import (
     broken_pictures,
@@ -124,10 +124,28 @@ def _usefulness_lines(audit: Audit) -> list[Text]:
     for few in found["few_shot"]:
         gain = Text(f"{few['real']['value']:.3f}; with synthetic ones {few['both']['value']:.3f}")
         lines.append(entry(f"{few['images']:>2} real images a class       ", gain))
+    if worth := found.get("worth_real_images"):
+        lines.append(entry(f"{'synthetic ones alone teach as':29}", Text(worth_text(worth))))
+    if curve := found.get("curve"):
+        lines += _curve_lines(curve)
+    if span := found.get("span"):
+        text = f"{span['residual']:.3f}; random directions leave {span['chance']:.3f}"
+        lines.append(entry(f"{'directions they do not span':29}", Text(text)))
     if "zero_shot" in found:
         zero = found["zero_shot"]
         text = f"{zero['single']:.3f}; with several prompts {zero['ensemble']:.3f}"
         lines.append(entry(f"{'zero-shot, no training':29}", Text(text)))
+    return lines
+
+
+def _curve_lines(curve: Mapping[str, Any]) -> list[Text]:
+    """The last points of both curves, and what more synthetic images would bring."""
+    lines = []
+    for name in ("real", "synthetic"):
+        points = [f"{own['images']:,.0f}: {own['accuracy']['value']:.3f}" for own in curve[name]]
+        lines.append(entry(f"{f'{name} images a class':29}", Text("; ".join(points[-5:]))))
+    if curve["twice"] is not None:
+        lines.append(entry(f"{'twice the synthetic images':29}", Text(f"{curve['twice']:.3f}")))
     return lines
 
 

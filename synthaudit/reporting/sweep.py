@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.names import write_name
 from synthaudit.reporting.interpretation import lead_of_sweep
 from synthaudit.sweeping.comparison import Effect
@@ -25,7 +26,8 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
     """Print a finished sweep for a person."""
     counts = found.counts
     head = f"{len(found.arms)} arms, {counts['images_per_arm']:,} images each"
-    head += f" against {counts['real']:,} real ones; the lowest {found.goal} first"
+    first = "most useful" if found.goal == "useful" else f"lowest {found.goal}"
+    head += f" against {counts['real']:,} real ones; the {first} first"
     console.print(Text(head, style="bold"), soft_wrap=True)
     console.print(_arms_table(found))
     if found.effects:
@@ -48,15 +50,21 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
 def _arms_table(found: Sweep) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm", overflow="ellipsis", no_wrap=True, max_width=34)
-    for name in ("overall", *MEASURES):
+    names = [name for name in ("overall", *MEASURES, USELESS) if name in _measured(found)]
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for arm in found.arms[:_ARMS]:
         marks = " *" if arm.arm == found.recommended.arm else ""
-        figures = [arm.measures.get(name) for name in ("overall", *MEASURES)]
+        figures = [arm.measures.get(name) for name in names]
         cells = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
         style = "dim" if arm.dropped_at is not None else ""
         table.add_row(Text(f"{arm.arm}{marks}"), *cells, style=style)
     return table
+
+
+def _measured(found: Sweep) -> set[str]:
+    """What was measured of some arm; arms that the race dropped may have nothing."""
+    return {name for arm in found.arms for name in arm.measures} or {"overall", *MEASURES}
 
 
 def _effects_table(effects: list[Effect]) -> Table:

@@ -304,7 +304,8 @@ def _of_files(scores: Scores) -> Finding | None:
 
 
 def _of_usefulness(scores: Scores) -> Finding | None:
-    gain = (scores.get("usefulness") or {}).get("gain")
+    usefulness = scores.get("usefulness") or {}
+    gain = usefulness.get("gain")
     if gain is None or gain["low"] is None:
         return None
     low, high = float(gain["low"]), float(gain["high"])
@@ -312,13 +313,35 @@ def _of_usefulness(scores: Scores) -> Finding | None:
     meaning = "changes accuracy by no more than noise"
     if high < 0.0 or low > 0.0:
         meaning = "costs accuracy" if high < 0.0 else "adds accuracy"
+    worth = usefulness.get("worth_real_images")
+    alone = "" if worth is None else f"; alone they are worth {worth_text(worth)}"
     return Finding(
         kind="usefulness",
         severity="low" if high < 0.0 else "none",
-        text=f"Training on them besides the real images {meaning}: {figures}.",
+        text=f"Training on them besides the real images {meaning}: {figures}{alone}.",
         value=float(gain["value"]),
         interval=(low, high),
     )
+
+
+def worth_text(worth: Mapping[str, Any]) -> str:
+    """How many real images teach as much.
+
+    >>> worth_text({"value": 132.4, "interval": [81.0, 1210.0]})
+    '130 real images (81 to 1,200)'
+    >>> worth_text({"value": None, "interval": [9000.0, None]})
+    'more than 9,000 real images'
+    """
+    low, high = worth["interval"]
+    if worth["value"] is None:
+        return f"more than {_two_digits(low)} real images"
+    end = f"to {_two_digits(high)}" if high is not None else "or more"
+    return f"{_two_digits(worth['value'])} real images ({_two_digits(low)} {end})"
+
+
+def _two_digits(value: float) -> str:
+    """More digits would claim more than is known."""
+    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _of_embedder(scores: Scores) -> Finding | None:

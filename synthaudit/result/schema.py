@@ -150,6 +150,47 @@ class LabelPart(_Part):
     cannot_tell: list[str]
 
 
+class CurvePointPart(_Part):
+    """Accuracy with so many images of each class to learn from."""
+
+    images: float
+    accuracy: EstimatePart
+
+
+class CurveFitPart(_Part):
+    """accuracy = ceiling - drop * images ^ -rate."""
+
+    ceiling: float
+    drop: float
+    rate: float
+
+
+class CurvePart(_Part):
+    """Learning curves; ``both`` is of so many real images besides all synthetic ones."""
+
+    real: list[CurvePointPart]
+    synthetic: list[CurvePointPart]
+    both: list[CurvePointPart]
+    real_fit: CurveFitPart | None
+    synthetic_fit: CurveFitPart | None
+    twice: float | None
+
+
+class WorthPart(_Part):
+    """How many real images teach as much; null where no number of them that is known of would."""
+
+    value: float | None
+    interval: tuple[float, float | None]
+
+
+class SpanPart(_Part):
+    """What of the real classifier the synthetic images cannot express, 0 to 1, without training."""
+
+    residual: Share
+    classes: dict[str, Share]
+    chance: Share
+
+
 class UsefulnessPart(_Part):
     """Balanced accuracy on held-out real images of probes trained on real and synthetic ones."""
 
@@ -162,6 +203,9 @@ class UsefulnessPart(_Part):
     few_shot: list[FewShotPart]
     chance: Share
     excluded: int
+    curve: CurvePart | None = None
+    worth_real_images: WorthPart | None = None
+    span: SpanPart | None = None
     zero_shot: ZeroShotPart | None = None
 
 

@@ -15,6 +15,7 @@ from synthaudit.measures.comparison.permutation import (
     compare_arms,
     holm,
 )
+from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.sweeping.arms import Arm
 
 _INTERACTIONS = 60
@@ -76,7 +77,7 @@ def effects_of(
             if pairs:
                 differences = compare_arms(evidence, pairs, confidence=confidence, seed=seed)
                 found.append((axis, label, len(pairs), differences))
-    return _corrected(found)
+    return _corrected(found, measures=evidence.measures)
 
 
 def interactions_of(
@@ -183,7 +184,7 @@ def rank_arms(
     """Order the arms by the goal, and test the best against each other one.
 
     The best was chosen by the data, so that p-values are corrected for all pairs of arms, not only
-    for those with it, and for the four measures.
+    for those with it, and for the four measures; by what arms teach alone where that is the goal.
     """
     count = evidence.shape[0]
     values = [evidence.values(arm) for arm in range(count)]
@@ -194,10 +195,11 @@ def rank_arms(
     for other in order[1:]:
         found = compare_arms(evidence, [(best, other)], confidence=confidence, seed=seed)
         against[other] = found[goal]
-        adjusted = holm([min(found[name].p_value * comparisons, 1.0) for name in MEASURES])
+        names = (USELESS,) if goal == USELESS else MEASURES
+        adjusted = holm([min(found[name].p_value * comparisons, 1.0) for name in names])
         signs = [
             float(np.sign(found[name].value))
-            for name, p_value in zip(MEASURES, adjusted, strict=True)
+            for name, p_value in zip(names, adjusted, strict=True)
             if p_value <= level
         ]
         if signs and max(signs) < 0:

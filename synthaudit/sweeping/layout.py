@@ -134,6 +134,7 @@ def measure_together(
     reader: ImageReader,
     *,
     is_paired: bool,
+    has_lessons: bool = False,
 ) -> ArmEvidence:
     """The evidence of some slots of several arms.
 
@@ -143,6 +144,7 @@ def measure_together(
         slots: of which all arms have an image.
         reader: embeds them.
         is_paired: whether the images of a slot share their seed, and not only their subject.
+        has_lessons: whether it is asked what the arms teach.
 
     Raises:
         DataError: too few images of them, or of the real ones, can be read.
@@ -164,11 +166,13 @@ def measure_together(
     shown = [replace(real, entries=[real.entries[row] for row in own.kept], unreadable=())]
     shown += [item.collection([slots[position] for position in kept]) for item in laid]
     look = reader.look_at(*shown)
+    jobs = [laid[0].arm.jobs[slots[at]] for at in kept]
     return gather_evidence(
         own.vectors,
         [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
         patterns=None if look is None else look.patterns,
-        strata=None if is_paired else _subjects([laid[0].arm.jobs[slots[at]] for at in kept]),
+        strata=None if is_paired else _subjects(jobs),
+        classes=_classes(shown[0], jobs) if has_lessons else None,
         false_alarms=settings.false_alarms,
         false_discoveries=settings.false_discoveries,
         folds=settings.folds,
@@ -181,3 +185,12 @@ def _subjects(jobs: Sequence[Job]) -> Integers:
     """(S,) the number of the subject of each slot."""
     names = [str(job.subject) for job in jobs]
     return np.unique(names, return_inverse=True)[1]
+
+
+def _classes(real: Collection, jobs: Sequence[Job]) -> tuple[Integers, Integers]:
+    """Class numbers of the real images, and of the slots by their subjects; -1 for others."""
+    labels, subjects = [entry.label for entry in real.entries], [job.subject for job in jobs]
+    shared = sorted(({*labels} & {*subjects}) - {None}, key=str)
+    number = {name: position for position, name in enumerate(shared)}
+    first, second = (np.array([number.get(own, -1) for own in side]) for side in (labels, subjects))
+    return first, second

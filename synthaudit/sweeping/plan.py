@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from synthaudit.errors import PlanError
 from synthaudit.generation.registry import GENERATORS
+from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.registry import nearest_name
 from synthaudit.sweeping.yaml_text import read_yaml
 from synthaudit.validation import explain
@@ -77,7 +78,7 @@ class Plan(_Part):
         exclude: (``not`` in the file) combinations that make no sense.
         design: all combinations, one axis at a time from the first values, or a fraction.
         arms: how many arms a fractional design has.
-        goal: what decides between arms.
+        goal: what decides between arms; ``useful`` is what they teach besides a few real images.
         race: drop arms early.
         budget: when to stop.
     """
@@ -96,9 +97,16 @@ class Plan(_Part):
     exclude: list[dict[str, Any]] = Field(default_factory=list, alias="not")
     design: Design = "grid"
     arms: int | None = Field(default=None, ge=2)
-    goal: Literal["overall", "unrealistic", "uncovered", "unvaried", "unoriginal"] = "overall"
+    goal: Literal["overall", "unrealistic", "uncovered", "unvaried", "unoriginal", "useful"] = (
+        "overall"
+    )
     race: bool = False
     budget: Budget = Field(default_factory=Budget)
+
+    @property
+    def decides(self) -> str:
+        """The measure that decides, of which less is better."""
+        return USELESS if self.goal == "useful" else self.goal
 
     @field_validator("exclude", mode="before")
     @classmethod

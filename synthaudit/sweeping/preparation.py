@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from synthaudit.sweeping.store import Codec
 
 _LOOKED_AT = 100
 _GOOD_QUALITY = 95
+_LEAST_OF_A_CLASS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,8 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
     if not isinstance(opened, Collection):
         raise PlanError(f"real should be images, but {plan.real} holds vectors.")
     subjects = plan.subjects or sorted({e.label for e in opened.entries if e.label is not None})
+    if plan.goal == "useful":
+        _refuse_without_classes(opened, subjects)
     references = References(opened, max_pixels=settings.max_pixels)
     devices = _devices(plan, settings)
     generator = make_generator(
@@ -114,6 +118,22 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         devices=devices,
         is_paired=all(traits_of(generator, arm.jobs[0]).is_seeded for arm in arms),
     )
+
+
+def _refuse_without_classes(real: Collection, subjects: Sequence[str]) -> None:
+    """What arms teach shows in classes of real images that are named as the subjects are.
+
+    Raises:
+        PlanError: there are fewer than two.
+    """
+    counts = Counter(entry.label for entry in real.entries)
+    shared = [name for name in subjects if counts[name] >= _LEAST_OF_A_CLASS]
+    if len(shared) < 2:
+        raise PlanError(
+            "goal: useful needs real images in class folders that are named as the subjects are, "
+            f"two or more of at least {_LEAST_OF_A_CLASS} images, but there are {len(shared)}: lay "
+            "the real images out so, or choose another goal."
+        )
 
 
 def _devices(plan: Plan, settings: Settings) -> list[str] | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from synthaudit.measures.comparison.evidence import MEASURES
 from synthaudit.measures.comparison.permutation import pareto_front
+from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparison import Effect, Ranking
 from synthaudit.sweeping.result import ArmResult, Recommendation
@@ -18,6 +19,7 @@ _WORDS = {
     "uncovered": "covers more of the real variety",
     "unvaried": "repeats itself less",
     "unoriginal": "copies less",
+    USELESS: "teaches more",
 }
 
 _NOISE = "within noise"
@@ -78,7 +80,7 @@ def _reasons(
 ) -> list[str]:
     best = ranking.arms[0]
     values = ranking.values[best]
-    listed = ", ".join(f"{name} {values[name]:.3f}" for name in MEASURES)
+    listed = ", ".join(f"{name} {values[name]:.3f}" for name in MEASURES if name != goal)
     reasons = [f"It has the lowest {goal} of all arms, {values[goal]:.3f}: {listed}."]
     if len(ranking.arms) > 1:
         runner_up = ranking.arms[1]

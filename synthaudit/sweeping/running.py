@@ -193,7 +193,10 @@ class _Runner:
             self._refuse_too_few(racing, len(slots))
         self.progress.start("comparing arms", 0)
         real = self.prepared.real
-        how = {"is_paired": self.prepared.is_paired}
+        how = {
+            "is_paired": self.prepared.is_paired,
+            "has_lessons": self.plan.goal == "useful",
+        }
         evidence = measure_together(real, racing, slots, self.reader, **how)
         whole = None
         if len(everywhere) >= LEAST_SLOTS:
@@ -208,7 +211,7 @@ class _Runner:
             whole=whole,
             ranking=rank_arms(
                 evidence,
-                goal=self.plan.goal,
+                goal=self.plan.decides,
                 confidence=self.prepared.settings.confidence,
                 seed=self.plan.seed,
             ),
@@ -285,8 +288,9 @@ class _Runner:
                 slots,
                 self.reader,
                 is_paired=self.prepared.is_paired,
+                has_lessons=self.plan.goal == "useful",
             ),
-            goal=self.plan.goal,
+            goal=self.plan.decides,
             comparisons=rounds * max(len(self.arms) - 1, 1),
             seed=self.plan.seed,
         )

@@ -109,7 +109,7 @@ class Summary:
             pareto=[arm.arm for arm in results if arm.is_pareto],
             best_by_subject=best_by_subject(results),
             recommended=recommend(
-                [item.arm for item in survivors], measured.ranking, effects, goal=plan.goal
+                [item.arm for item in survivors], measured.ranking, effects, goal=plan.decides
             ),
             winner=plan_of(plan, survivors[measured.ranking.arms[0]].arm),
             goal=plan.goal,

@@ -17,11 +17,14 @@ from synthaudit.auditing.steps.duplicates import DuplicateSection
 from synthaudit.embedding.protocol import TextEmbedder
 from synthaudit.errors import EmbedderError
 from synthaudit.measures.samples import Samples
+from synthaudit.measures.usefulness.discriminative_span import (
+    DiscriminativeSpan,
+    discriminative_span,
+)
+from synthaudit.measures.usefulness.few_images import SHOTS, probes
 from synthaudit.measures.usefulness.shared_classes import shared_classes
 from synthaudit.measures.usefulness.train_synthetic_test_real import (
-    SHOTS,
     TrainSyntheticTestReal,
-    probes,
     train_synthetic_test_real,
 )
 from synthaudit.measures.usefulness.zero_shot import TEMPLATES, ZeroShot, zero_shot
@@ -31,14 +34,23 @@ from synthaudit.result.section import Section
 
 @dataclass(frozen=True, kw_only=True)
 class UsefulnessSection(Section):
-    """Probes, and zero-shot baselines on the real images."""
+    """Probes, what no training tells, and zero-shot baselines on the real images."""
 
     training: TrainSyntheticTestReal
+    span: DiscriminativeSpan | None
     zero_shot: ZeroShot | None
 
     def to_dict(self) -> dict[str, Any]:
         """Accuracies and baselines."""
         summary = asdict(self.training)
+        if self.training.curve is None:
+            del summary["curve"]
+        worth = summary.pop("worth_real_images")
+        if worth is not None:
+            ends = [worth["low"], worth["high"]]
+            summary["worth_real_images"] = {"value": worth["value"], "interval": ends}
+        if self.span is not None:
+            summary["span"] = asdict(self.span)
         if self.zero_shot is not None:
             summary["zero_shot"] = asdict(self.zero_shot)
         return {"usefulness": summary}
@@ -55,7 +67,7 @@ def judge_usefulness(
         shots: real images a class of the few-shot curves.
     """
     settings = context.settings
-    context.progress.start("training probes", probes(shots))
+    context.progress.start("training probes", probes(shots, samples))
     value = train_synthetic_test_real(
         samples,
         context.section(DuplicateSection).found.cluster,
@@ -69,6 +81,7 @@ def judge_usefulness(
         return None
     return UsefulnessSection(
         training=value,
+        span=discriminative_span(samples, seed=settings.seed),
         zero_shot=_classify_by_name(samples, context),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.measures.comparison.teaching import USELESS, Teaching, gather_teaching
 from synthaudit.measures.copies.discovery import without_duplicates
 from synthaudit.measures.copies.duplicates import find_duplicates
 from synthaudit.measures.copies.patterns import Patterns, match_patterns, pattern_pairs
@@ -52,6 +53,7 @@ class ArmEvidence:
         repeat_radius: cosine distance below which two images of an arm are repeats.
         patterns: of light of all images, arm after arm; None without.
         pattern_radius: cosine distance of patterns up to which two images are repeats, too.
+        teaching: what probes learn from the arms; None where it is not asked for.
         strata: (S,) what the images of a slot are of, where those of one slot share no more than
             that; None where they share their seed as well, and are pairs.
     """
@@ -64,6 +66,12 @@ class ArmEvidence:
     patterns: Patterns | None
     pattern_radius: float
     strata: Integers | None = None
+    teaching: Teaching | None = None
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is measured of every arm, besides ``overall``."""
+        return MEASURES if self.teaching is None else (*MEASURES, USELESS)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -82,7 +90,8 @@ class ArmEvidence:
             "unoriginal": float(self.is_copy[arm].mean()),
         }
         others = sum(value for name, value in values.items() if name != "unrealistic")
-        return {**values, OVERALL: (float(self.badness[arm].mean()) + others) / len(MEASURES)}
+        values[OVERALL] = (float(self.badness[arm].mean()) + others) / len(MEASURES)
+        return values if self.teaching is None else {**values, USELESS: self.teaching.error(arm)}
 
     @property
     def badness(self) -> Floats:
@@ -97,6 +106,7 @@ class ArmEvidence:
             patterns=None if self.patterns is None else self.patterns.take(kept),
             pattern_radius=self.pattern_radius,
             strata=None if self.strata is None else self.strata[:slots],
+            teaching=None if self.teaching is None else self.teaching.first(slots),
             fakeness=self.fakeness[:, :slots],
             is_copy=self.is_copy[:, :slots],
             covers=[covers[:slots] for covers in self.covers],
@@ -127,6 +137,7 @@ def gather_evidence(
     *,
     patterns: Patterns | None = None,
     strata: Integers | None = None,
+    classes: tuple[Integers, Integers] | None = None,
     false_alarms: float = 0.005,
     false_discoveries: float = 0.05,
     folds: int = 5,
@@ -140,6 +151,8 @@ def gather_evidence(
         arms: A arrays (S, d), slot s of each made for the same subject with the same seed.
         patterns: of light of the real images and then of the arms, one after the other.
         strata: see ``ArmEvidence``.
+        classes: numbers of the real images (N,) and of the slots (S,), -1 for those that the others
+            lack, where it is asked what the arms teach.
         false_alarms: budget of the duplicate radius.
         false_discoveries: share of fresh images among discovered copies.
         folds: of the detector; the images of a slot are never parted.
@@ -162,10 +175,15 @@ def gather_evidence(
     groups[count:] = np.tile(np.arange(slots), len(arms))
     for number, rows in enumerate(identical_groups(directions.unit[:count])):
         groups[rows] = slots + number
-    samples = Samples.of(principal_axes(vectors), is_synthetic, groups=groups)
+    axes = principal_axes(vectors)
+    samples = Samples.of(axes, is_synthetic, groups=groups)
     detection = detect(samples, folds=folds, repeats=repeats, seed=seed)
     is_copy = found.is_unoriginal[count:].reshape(len(arms), slots)
     radius = _neighbourhood_radius(directions, np.arange(count))
+    teaching = None
+    if classes is not None:
+        near = np.where(found.cluster[:count] >= 0, found.cluster[:count], -1)
+        teaching = gather_teaching(axes, is_copy, *classes, groups=near, seed=seed)
     return ArmEvidence(
         fakeness=detection.probability_synthetic[count:].reshape(is_copy.shape),
         is_copy=is_copy,
@@ -175,6 +193,7 @@ def gather_evidence(
         ],
         vectors=arms,
         strata=strata,
+        teaching=teaching,
         repeat_radius=_repeat_radius(found.radius, slots),
         patterns=None if patterns is None else patterns.take(is_synthetic),
         pattern_radius=_pattern_radius(patterns, count, slots, false_alarms),

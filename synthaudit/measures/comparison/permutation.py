@@ -12,11 +12,14 @@ from scipy.special import stdtr, stdtrit
 from synthaudit.arrays import Floats
 from synthaudit.measures.blocks import blocks
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEvidence
+from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
 
 PERMUTATIONS: Final = 999
 _ENOUGH: Final = 10
+# Each is a probe trained twice; the tail of Student's t does the rest.
+_LESSONS: Final = 199
 _BLOCK: Final = 4096
 
 
@@ -56,14 +59,15 @@ def compare_arms(
         seed: of the exchanges.
 
     Returns:
-        By measure, and ``overall``, the ``Difference``.
+        By measure, and ``overall``, the ``Difference``. What arms teach is measured after 199
+        exchanges.
     """
     slots = evidence.shape[1]
     place = deal(evidence, exchanges, seed)
-    found = {name: np.zeros(exchanges + 1) for name in (*MEASURES, OVERALL)}
+    found: dict[str, Floats] = {}
     for one, other in pairs:
         for name, values in _differences(evidence, one, other, place).items():
-            found[name] += values / len(pairs)
+            found[name] = found.get(name, 0.0) + values / len(pairs)
     return {
         name: _judge(values, slots=slots, confidence=confidence) for name, values in found.items()
     }
@@ -117,7 +121,10 @@ def _differences(
     }
     badness = mean_difference(evidence.badness)
     others = found["uncovered"] + found["unvaried"] + found["unoriginal"]
-    return {**found, OVERALL: (badness + others) / len(MEASURES)}
+    found[OVERALL] = (badness + others) / len(MEASURES)
+    if evidence.teaching is not None:
+        found[USELESS] = evidence.teaching.differences(one, other, place[: _LESSONS + 1])
+    return found
 
 
 def _uncovered(evidence: ArmEvidence, one: int, other: int, counts: Floats) -> Floats:

@@ -10,6 +10,7 @@ from importlib.resources import files as resources
 from typing import Any, Final
 
 from synthaudit.reporting.html.plots import Plot, bokeh_script
+from synthaudit.result.findings import worth_text
 
 _TEMPLATES: Final = "synthaudit.reporting.html.templates"
 
@@ -45,6 +46,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["worth_text"] = worth_text
     drawn = [*items, *(plot.item for plot in plots)]
     texts = [_asset(name) for name in ("viewer.js", "plots.js", *scripts)]
     if drawn:

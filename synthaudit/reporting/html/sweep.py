@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL
+from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.reporting.html.page import flat, render
 from synthaudit.reporting.html.sweep_plots import sweep_plots
 from synthaudit.reporting.interpretation import lead_of_sweep
@@ -78,7 +79,11 @@ def sweep_html(files: SweepFiles) -> str:
         has_audits=files.has_audits,
         axes=list(arms[0]["axes"]),
         measures=MEASURES,
-        columns=(OVERALL, *MEASURES),
+        columns=(
+            OVERALL,
+            *MEASURES,
+            *([USELESS] if any(USELESS in arm["measures"] for arm in arms) else []),
+        ),
         has_usefulness=any(arm["usefulness"] is not None for arm in arms),
         is_seeded=found["provenance"]["plan"]["generator"]["name"] != "folder"
         and found["provenance"].get("paired", True),
