@@ -2,7 +2,7 @@
 
 python benchmarks/validity.py [--data ../shared/data] [--work DIR] [--device cuda] [--report-only]
 
-72 sets are rebuilt from their seeds, audited, and trained on; each set's figures are kept in the
+All sets are rebuilt from their seeds, audited, and trained on; each set's figures are kept in the
 working folder as soon as they are there, and the same command goes on where it was stopped.
 """
 

@@ -74,6 +74,7 @@ def assemble(
             "synthetic": sources.synthetic.count,
             "unreadable": len(unreadable),
             "classes": len(scores.classes),
+            **_missing_classes(samples),
             **{
                 name: count
                 for section in sections.values()
@@ -91,6 +92,15 @@ def assemble(
             side.name: () if side.images is None else side.images.entries for side in sources.sides
         },
     )
+
+
+def _missing_classes(samples: Samples) -> dict[str, int]:
+    """How many classes of the real images no synthetic one has, where both sides have classes."""
+    real, synthetic = (
+        {*samples.classes[rows]} - {None} for rows in (samples.real, samples.synthetic)
+    )
+    missing = len(real - synthetic) if real & synthetic else 0
+    return {"missing_classes": missing} if missing else {}
 
 
 def _quick_notes(settings: Settings) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ from synthaudit.auditing.engine import make_allocator, start_engine
 from synthaudit.auditing.harmonising import harmonised
 from synthaudit.auditing.image_reader import ImageReader, SampleImages, open_reader
 from synthaudit.auditing.route import check_measures, choose_steps
+from synthaudit.auditing.several import joined, take_embedders
 from synthaudit.auditing.sources import Sources, read_images, read_vectors, short_digest
 from synthaudit.auditing.step import walk
-from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
@@ -50,7 +50,9 @@ def score(
             stderr every ten seconds. ``NoProgress()`` is silent.
         options: the fields of ``Settings``, by name; they go before ``settings``. ``embedder`` may
             also be an object with the protocol of embedders, or a pair of a torch module and the
-            transform that makes its input of a Pillow image.
+            transform that makes its input of a Pillow image. Of several, as a list or parted by
+            commas, the first one's audit comes back with what each says, and with a verdict only
+            where they agree.
 
     Returns:
         ``Audit``.
@@ -85,18 +87,19 @@ def score(
         >>> (folder / "audit" / "report.html").is_file()
         True
     """
-    named, embedder = take_embedder(options)
-    chosen = make_settings(named, settings)
+    embedders = take_embedders(options, settings)
+    chosen = make_settings(embedders[0][0], settings)
     check_measures(chosen.measures)
     refuse_overlap(real, synthetic)
     access = WebAccess.of(chosen)
     first, second = open_source(real, access), open_source(synthetic, access)
     if isinstance(first, Collection) and isinstance(second, Collection):
-        with (
-            listening(progress) as listener,
-            open_reader(chosen, listener, embedder) as reader,
-        ):
-            return score_collections(first, second, reader)
+        audits = []
+        with listening(progress) as listener:
+            for named, embedder in embedders:
+                with open_reader(make_settings(named, settings), listener, embedder) as reader:
+                    audits.append(score_collections(first, second, reader))
+        return joined(audits)
     if isinstance(first, VectorTable) and isinstance(second, VectorTable):
         allocator = make_allocator(chosen)
         sources = read_vectors(first, second, chosen.max_unreadable, allocator.allocate)

@@ -50,6 +50,7 @@ class Counts(_Part):
     synthetic: int = Field(ge=0)
     unreadable: int = Field(ge=0)
     classes: int = Field(ge=0)
+    missing_classes: int | None = None
     wrong_labels: int | None = None
     broken: int | None = None
 
@@ -326,6 +327,29 @@ class ProvenancePart(_Part):
     harmonised_to: dict[str, Any] | None = None
 
 
+class EmbedderPart(_Part):
+    """What one of several embedders says for itself, the first one among them."""
+
+    embedder: str
+    fingerprint: str
+    device: str
+    unrealistic: Share
+    unrepresentative: Share
+    unvaried: Share
+    unoriginal: Share
+    chance: ByScore
+    intervals: Intervals | None = None
+    null: ByScore | None = None
+    p_values: ByScore | None = None
+    floor: ByScore | None = None
+    detector: DetectorPart
+    duplicates: DuplicatePart
+    supporting: dict[str, SupportingPart] = Field(default_factory=dict)
+    usefulness: UsefulnessPart | None = None
+    findings: list[FindingPart]
+    verdict: VerdictPart
+
+
 class ScoresFile(_Part):
     """``scores.json``: the four scores (0 to 1, higher is worse), and all that is known of them."""
 
@@ -353,6 +377,7 @@ class ScoresFile(_Part):
     appearance: dict[str, ShiftPart] | None = None
     artefacts: ArtefactPart | None = None
     measures: dict[str, MeasurePart] = Field(default_factory=dict)
+    embedders: list[EmbedderPart] = Field(default_factory=list)
     classes: dict[str, ClassPart]
     kept: KeptPart | None = None
     notes: list[str]

@@ -34,6 +34,9 @@ def judge_fitness(findings: Sequence[Finding], *, fewest: int) -> Fitness:
         findings: all that there are.
         fewest: images of the smaller side.
     """
+    split = next((f for f in findings if f.kind == "embedders" and not f.is_decided), None)
+    if split is not None:
+        return Fitness(fit=None, text=f"Undecided: {_lowered(split.text)}")
     by = {severity: [f.kind for f in findings if f.severity == severity] for severity in _SEVERE}
     if by["high"]:
         faults = listed([FAULTS[kind] for kind in _in_order(by["high"])])
@@ -49,10 +52,11 @@ def judge_fitness(findings: Sequence[Finding], *, fewest: int) -> Fitness:
         return Fitness(fit=None, text=text)
     if undecided:
         return Fitness(fit=None, text=f"Undecided: {_lowered(undecided[0].text)}")
+    text = "Nothing speaks against training on this set."
     if by["low"]:
         faults = listed([FAULTS[kind] for kind in _in_order(by["low"])])
-        return Fitness(fit=True, text=f"Fit to train on, but for small faults: {faults}.")
-    return Fitness(fit=True, text="Nothing speaks against training on this set.")
+        text = f"Nothing grave speaks against training on it, but {faults}."
+    return Fitness(fit=True, text=text)
 
 
 def _in_order(kinds: Sequence[str]) -> list[str]:
@@ -65,15 +69,18 @@ def _lowered(text: str) -> str:
 
 WHAT_TO_DO: Final[Mapping[str, str]] = {
     "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
-    "guidance, the model. --keep leaves them out.",
+    "guidance, the model. Merely leaving them out taught a network no more.",
     "unrepresentative": "Ask for the real images that are missed: their subjects, contexts and "
     "viewpoints.",
     "unvaried": "Keep one image of each cluster of repeats (--keep); vary seeds and prompts.",
     "unoriginal": "Drop the copies of real images, and do not publish them.",
     "broken": "Leave them out (--keep), and look at what made them.",
+    "classes": "Make images of them too, or train with real ones of all classes.",
     "labels": "Look at them and at the prompts of their classes; --keep leaves them out.",
     "usefulness": "Look at the classes that lose, and train with fewer synthetic images.",
     "files": "Run again with --harmonise: one size and codec for all images, and no marks.",
+    "embedders": "Look at what each finds (embedders in scores.json); train networks to decide: "
+    "synthaudit train.",
     "embedder": "Fetch the CLIP weights: synthaudit doctor says how.",
 }
 """What mends a finding, by its kind."""
@@ -81,7 +88,9 @@ WHAT_TO_DO: Final[Mapping[str, str]] = {
 
 def advice(finding: Finding) -> str | None:
     """What to do about a finding; None where there is nothing to do."""
-    if finding.severity == "none" and finding.kind not in ("files", "embedder"):
+    is_note = finding.kind in ("files", "embedder")
+    is_split = finding.kind == "embedders" and not finding.is_decided
+    if finding.severity == "none" and not is_note and not is_split:
         return None
     return WHAT_TO_DO[finding.kind]
 

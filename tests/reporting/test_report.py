@@ -25,7 +25,7 @@ def test_it_opens_without_an_error_or_a_request(page: Any) -> None:
     outside = [url for url in page.heard.requests if not url.startswith(("data:", "file:"))]
     assert outside == []
     assert len([url for url in page.heard.requests if url.startswith("file:")]) == 1
-    assert "Not fit to train on" in page.inner_text("h1")
+    assert "it repeats itself and it copies real images" in page.inner_text("h1")
 
 
 def test_hostile_names_stay_text(page: Any) -> None:

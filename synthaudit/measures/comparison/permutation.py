@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 
 from synthaudit.arrays import Floats
 from synthaudit.measures.blocks import blocks
-from synthaudit.measures.comparison.evidence import MEASURES, OVERALL, ArmEvidence
+from synthaudit.measures.comparison.evidence import OVERALL, ArmEvidence
 from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.randomness import stream
@@ -120,8 +120,7 @@ def _differences(
         "unoriginal": mean_difference(evidence.is_copy.astype(float)),
     }
     badness = mean_difference(evidence.badness)
-    others = found["uncovered"] + found["unvaried"] + found["unoriginal"]
-    found[OVERALL] = (badness + others) / len(MEASURES)
+    found[OVERALL] = (badness + found["uncovered"] + found["unvaried"]) / 3.0
     if evidence.teaching is not None:
         found[USELESS] = evidence.teaching.differences(one, other, place[: _LESSONS + 1])
     return found

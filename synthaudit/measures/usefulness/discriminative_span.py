@@ -52,7 +52,7 @@ def discriminative_span(samples: Samples, *, seed: int = 0) -> DiscriminativeSpa
         seed: of the sample that stands for more than 2,000 images of a class.
 
     Returns:
-        ``DiscriminativeSpan``; None without two shared classes.
+        ``DiscriminativeSpan``; None without two shared classes, or where no feature varies.
     """
     found = real_classes(samples)
     if found is None:
@@ -61,6 +61,9 @@ def discriminative_span(samples: Samples, *, seed: int = 0) -> DiscriminativeSpa
     target = found.target[samples.real]
     centre, scale = own.mean(axis=0), own.std(axis=0)
     scale[scale <= 1e-9 * np.abs(own).max()] = np.inf
+    varying = int(np.isfinite(scale).sum())
+    if varying == 0:
+        return None
     known = target >= 0
     weights = fit_probe(
         (own[known] - centre) / scale, target[known], classes=len(found.names)
@@ -77,7 +80,7 @@ def discriminative_span(samples: Samples, *, seed: int = 0) -> DiscriminativeSpa
         away = samples.vectors[others].astype(np.float64).mean(axis=0)
         span = _leading((samples.vectors[rows] - away) / scale)
         residuals.append(_residual(weights[:, number], span))
-        shares.append(len(span) / int(np.isfinite(scale).sum()))
+        shares.append(len(span) / varying)
     return DiscriminativeSpan(
         residual=float(np.mean(residuals)),
         classes=dict(zip(found.names, residuals, strict=True)),
