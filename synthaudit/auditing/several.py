@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from synthaudit.embedding.choice import take_embedder
+from synthaudit.embedding.choice import split_embedders, take_embedder
 from synthaudit.embedding.protocol import Embedder
-from synthaudit.embedding.registry import EMBEDDERS
 from synthaudit.errors import EmbedderError
 from synthaudit.result.audit import Audit
 from synthaudit.result.section import Section
@@ -32,22 +30,6 @@ class EmbeddersSection(Section):
     def to_dict(self) -> dict[str, Any]:
         """A part an embedder."""
         return {"embedders": [dict(own) for own in self.opinions]}
-
-
-def split_embedders(given: Any) -> list[Any]:
-    """Names parted at commas, or the members of a list.
-
-    A comma that no embedder's name follows belongs to a path.
-
-    >>> split_embedders("builtin,timm:local-dir:a,b,clip")
-    ['builtin', 'timm:local-dir:a,b', 'clip']
-    """
-    if isinstance(given, list):
-        return given
-    if not isinstance(given, str):
-        return [given]
-    kinds = "|".join(re.escape(name) for name in ("auto", *EMBEDDERS.names))
-    return re.split(rf",\s*(?=(?:{kinds})(?:[:,]|$))", given)
 
 
 def take_embedders(

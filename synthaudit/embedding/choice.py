@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -37,6 +38,10 @@ def choose_embedder(settings: Settings) -> Embedder:
     name = settings.embedder
     if name == "auto":
         name = resolve_auto(local_files_only=settings.offline)
+    if len(split_embedders(name)) > 1:
+        raise EmbedderError(
+            f"several embedders ({name}) are for score alone, where each judges the set: name one."
+        )
     kind, _, argument = name.partition(":")
     if kind not in EMBEDDERS.names:
         others = f"use {_FORMS}, or install the package that brings it."
@@ -46,6 +51,22 @@ def choose_embedder(settings: Settings) -> Embedder:
     with EMBEDDERS.blaming(kind):
         made = EMBEDDERS.load(kind)(argument, settings)
         return verify_embedder(_having_members(made, f"what {kind!r} makes should be an object"))
+
+
+def split_embedders(given: Any) -> list[Any]:
+    """Names parted at commas, or the members of a list.
+
+    A comma that no embedder's name follows belongs to a path.
+
+    >>> split_embedders("builtin,timm:local-dir:a,b,clip")
+    ['builtin', 'timm:local-dir:a,b', 'clip']
+    """
+    if isinstance(given, list):
+        return given
+    if not isinstance(given, str):
+        return [given]
+    kinds = "|".join(re.escape(name) for name in ("auto", *EMBEDDERS.names))
+    return re.split(rf",\s*(?=(?:{kinds})(?:[:,]|$))", given)
 
 
 def take_embedder(options: Mapping[str, Any]) -> tuple[dict[str, Any], Embedder | None]:

@@ -69,7 +69,7 @@ def _lowered(text: str) -> str:
 
 WHAT_TO_DO: Final[Mapping[str, str]] = {
     "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
-    "guidance, the model. Merely leaving them out taught a network no more.",
+    "guidance, the model. Leaving them out by itself teaches a network no more.",
     "unrepresentative": "Ask for the real images that are missed: their subjects, contexts and "
     "viewpoints.",
     "unvaried": "Keep one image of each cluster of repeats (--keep); vary seeds and prompts.",
