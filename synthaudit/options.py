@@ -18,7 +18,8 @@ class Options(TypedDict, total=False):
 
     embedder: str | Embedder | tuple[torch.nn.Module, Transform]
     """auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL,
-    timm:local-dir:FOLDER, or one that another package brings."""
+    timm:local-dir:FOLDER, torchscript:FILE, or one that another package brings; several with
+    commas between them."""
     definition: Literal["default", "cleanlab"]
     """cleanlab gives Cleanlab Studio's own numbers."""
     duplicate_distance: float | None

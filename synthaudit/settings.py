@@ -44,7 +44,8 @@ class Settings(BaseModel):
         "auto",
         "Embedder",
         "auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL, "
-        "timm:local-dir:FOLDER, or one that another package brings.",
+        "timm:local-dir:FOLDER, torchscript:FILE, or one that another package brings; several "
+        "with commas between them.",
         min_length=1,
     )
     definition: Literal["default", "cleanlab"] = _option(

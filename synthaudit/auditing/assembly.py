@@ -16,6 +16,7 @@ from synthaudit.auditing.route import image_columns
 from synthaudit.auditing.sources import Side, Sources
 from synthaudit.auditing.steps.certainty import CertaintySection
 from synthaudit.auditing.steps.scores import ScoreSection
+from synthaudit.embedding.licences import licence_of
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
@@ -180,10 +181,17 @@ def _provenance(
         "synthetic_digest": sources.synthetic.digest,
         "versions": _versions(origin),
         "device": origin.device,
+        **_licence(origin),
         **_stand_in(settings, origin),
         **added,
         **({} if origin.recipe is None else {"harmonised_to": dict(origin.recipe)}),
     }
+
+
+def _licence(origin: Origin) -> dict[str, str]:
+    """Of the weights, where there are any; without asking anybody."""
+    found = licence_of(origin.embedder, may_ask=False)
+    return {} if found is None else {"licence": found}
 
 
 def _stand_in(settings: Settings, origin: Origin) -> dict[str, str]:

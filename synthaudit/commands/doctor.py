@@ -29,10 +29,14 @@ class Finding:
 @answers_errors
 def doctor(
     *,
+    embedder: Annotated[
+        list[str] | None,
+        typer.Option(help="Say also under which licence its weights are; repeatable."),
+    ] = None,
     output_format: Annotated[Literal["table", "json"], typer.Option("--format")] = "table",
 ) -> None:
     """Say what this machine has for CLIP, the GPU, FAISS on it and generation."""
-    findings = list(examine())
+    findings = [*examine(), *(_licence_finding(name) for name in embedder or [])]
     if output_format == "json":
         import json
 
@@ -105,7 +109,11 @@ def _clip_finding() -> Finding:
 
     found = hub.find_cached(clip.DEFAULT_REPOSITORY, clip.WEIGHT_FILES)
     if found is not None:
-        return Finding(name="CLIP weights", is_fine=True, text=f"in the local cache: {found}")
+        from synthaudit.embedding.licences import licence_of
+
+        licence = licence_of("clip", may_ask=True)
+        text = f"in the local cache: {found}; licence {licence}"
+        return Finding(name="CLIP weights", is_fine=True, text=text)
     reachable = hub.find_on_hub(clip.DEFAULT_REPOSITORY, clip.WEIGHT_FILES) is not None
     return Finding(
         name="CLIP weights",
@@ -114,6 +122,19 @@ def _clip_finding() -> Finding:
         if reachable
         else "neither in the local cache nor to be fetched: auto means builtin",
         mend=f"where there is a network: hf download {clip.DEFAULT_REPOSITORY}",
+    )
+
+
+def _licence_finding(name: str) -> Finding:
+    from synthaudit.embedding.licences import UNKNOWN, licence_of
+
+    found = licence_of(name, may_ask=True)
+    text = "no weights, or your own" if found is None else f"weights under licence {found}"
+    return Finding(
+        name=name,
+        is_fine=found != UNKNOWN,
+        text=text,
+        mend="" if found != UNKNOWN else "read the page of its weights on the hub",
     )
 
 

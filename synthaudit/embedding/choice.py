@@ -17,8 +17,8 @@ from synthaudit.registry import nearest_name
 from synthaudit.settings import Settings
 
 _FORMS: Final = (
-    "auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL or "
-    "timm:local-dir:FOLDER"
+    "auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL, "
+    "timm:local-dir:FOLDER or torchscript:FILE"
 )
 
 _KINDS: Final = (

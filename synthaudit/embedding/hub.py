@@ -75,9 +75,29 @@ def fetch(repository: str, files: Sequence[str], *, local_files_only: bool) -> P
     from huggingface_hub import hf_hub_download
 
     try:
-        return Path(hf_hub_download(repository, file))
+        weights = Path(hf_hub_download(repository, file))
     except Exception as error:  # the client raises errors of several libraries
         raise EmbedderError(f"the download of {repository}/{file} failed: {error}") from error
+    # So that the licence is at hand without the hub from then on.
+    fetch_beside(repository, "README.md")
+    return weights
+
+
+def fetch_beside(repository: str, file: str) -> Path | None:
+    """A small file of a repository, asked for once; None without an answer in time."""
+    if is_offline():
+        return None
+    answer: list[Path] = []
+
+    def ask() -> None:
+        from huggingface_hub import hf_hub_download
+
+        answer.append(Path(hf_hub_download(repository, file, etag_timeout=PATIENCE_SECONDS)))
+
+    thread = threading.Thread(target=_swallow(ask), name="synthaudit-hub", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    return answer[0] if answer else None
 
 
 def is_offline() -> bool:

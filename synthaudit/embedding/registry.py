@@ -17,6 +17,7 @@ EMBEDDERS: Final[Registry[Callable[[str, Settings], Embedder]]] = Registry(
         "builtin": "synthaudit.embedding.builtin:make_builtin",
         "clip": "synthaudit.embedding.clip:make_clip",
         "timm": "synthaudit.embedding.timm_model:make_timm",
+        "torchscript": "synthaudit.embedding.torchscript_model:make_torchscript",
     },
     error=EmbedderError,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -131,14 +131,51 @@ def judge(
         certain = policy.certain if limit.certain is None else limit.certain
         for name, at in limit.bounds.items():
             bound: Bound = BOUNDS.load(name)
-            numbers = numbers_at(scores, path)
+            held = (name, bound, at)
             if bound.of_change:
-                numbers = _changes(numbers, old, path, changes)
-            checks += [
-                _check(number, (name, bound, at), limit, scores, certain=certain)
-                for number in numbers
-            ]
+                numbers = _changes(numbers_at(scores, path), old, path, changes)
+                checks += [_check(own, held, limit, scores, certain=certain) for own in numbers]
+                continue
+            by_each = {
+                embedder: [
+                    _check(own, held, limit, said, certain=certain)
+                    for own in numbers_at(said, path)
+                ]
+                for embedder, said in _opinions(scores, policy, path).items()
+            }
+            checks += _decisive(by_each, policy)
     return Verdict(checks=checks, has_same_real=old is None or has_same_real(old, scores))
+
+
+def _opinions(scores: Mapping[str, Any], policy: Policy, path: str) -> dict[str, Mapping[str, Any]]:
+    """Contents of ``scores.json`` as each embedder would have them, where the policy asks."""
+    said = scores.get("embedders") or []
+    if policy.embedders is None:
+        return {"": scores}
+    if not said:
+        raise PolicyError(
+            f"the policy asks for {policy.embedders} of several embedders, but the scores were "
+            "made with one: run score with --embedder A,B."
+        )
+    told = [own for own in said if path.split(".", maxsplit=1)[0] in own]
+    return {own["embedder"]: {**scores, **own} for own in told} or {"": scores}
+
+
+def _decisive(by_each: Mapping[str, Sequence[Check]], policy: Policy) -> list[Check]:
+    """Of each number the check that decides: the worst of all, or the best of any."""
+    order: list[State] = ["fail", "undecided", "pass"]
+    if policy.embedders == "any":
+        order.reverse()
+    found: dict[str, tuple[str, Check]] = {}
+    for embedder, checks in by_each.items():
+        for check in checks:
+            known = found.get(check.path)
+            if known is None or order.index(check.state) < order.index(known[1].state):
+                found[check.path] = (embedder, check)
+    return [
+        replace(check, why=f"{check.why} (by {embedder})" if embedder else check.why)
+        for embedder, check in found.values()
+    ]
 
 
 def _check(

@@ -77,6 +77,8 @@ class Policy(BaseModel):
     Attributes:
         embedder, definition, false_alarms: what the numbers must have been made with; others are
             not comparable and are refused.
+        embedders: of scores by several embedders, whether ``all`` of them must keep the limits or
+            ``any`` of them is enough; None for the first alone.
         certain: pass or fail only where intervals allow no doubt; else undecided.
         limits: by path into ``scores.json``, such as ``unvaried`` or ``classes.*.unvaried``.
     """
@@ -86,6 +88,7 @@ class Policy(BaseModel):
     embedder: str | None = None
     definition: Literal["default", "cleanlab"] | None = None
     false_alarms: float | None = None
+    embedders: Literal["all", "any"] | None = None
     certain: bool = False
     limits: dict[str, Limit] = Field(default_factory=dict)
 

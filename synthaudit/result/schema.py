@@ -322,6 +322,7 @@ class ProvenancePart(_Part):
     synthetic_digest: str
     versions: dict[str, str]
     device: str
+    licence: str | None = None
     embedder_stands_in_for: str | None = None
     map: str | None = None
     harmonised_to: dict[str, Any] | None = None
