@@ -20,6 +20,8 @@ class Options(TypedDict, total=False):
     """auto, builtin, clip, clip:MODEL:TAG, clip:local-dir:FOLDER, timm:MODEL,
     timm:local-dir:FOLDER, torchscript:FILE, or one that another package brings; several with
     commas between them."""
+    copy_embedder: str | None
+    """Another embedder for near-duplicates alone; images only."""
     definition: Literal["default", "cleanlab"]
     """cleanlab gives Cleanlab Studio's own numbers."""
     duplicate_distance: float | None

@@ -48,6 +48,9 @@ class Settings(BaseModel):
         "with commas between them.",
         min_length=1,
     )
+    copy_embedder: str | None = _option(
+        None, "Copies", "Another embedder for near-duplicates alone; images only.", min_length=1
+    )
     definition: Literal["default", "cleanlab"] = _option(
         "default", "Scores", "cleanlab gives Cleanlab Studio's own numbers."
     )
@@ -165,6 +168,8 @@ class Settings(BaseModel):
         """The options on which a score can depend, for the provenance of a result."""
         # How the work is done, not what comes out; and measures that no package adds add nothing.
         left_out = {*CONDITIONS, *(() if self.measures else ("measures",))}
+        if self.copy_embedder is None:
+            left_out.add("copy_embedder")
         return self.model_dump(mode="json", exclude=left_out)
 
 

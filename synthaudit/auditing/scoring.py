@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Unpack
 
+import numpy as np
 import numpy.typing as npt
 
 from synthaudit.auditing.allocation import Allocator
@@ -17,9 +18,15 @@ from synthaudit.auditing.harmonising import harmonised
 from synthaudit.auditing.image_reader import ImageReader, SampleImages, open_reader
 from synthaudit.auditing.route import check_measures, choose_steps
 from synthaudit.auditing.several import joined, take_embedders
-from synthaudit.auditing.sources import Sources, read_images, read_vectors, short_digest
+from synthaudit.auditing.sources import (
+    Sources,
+    having_direction,
+    read_images,
+    read_vectors,
+    short_digest,
+)
 from synthaudit.auditing.step import walk
-from synthaudit.errors import DataError
+from synthaudit.errors import DataError, SettingsError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
@@ -101,6 +108,7 @@ def score(
                     audits.append(score_collections(first, second, reader))
         return joined(audits)
     if isinstance(first, VectorTable) and isinstance(second, VectorTable):
+        _refuse_copy_embedder(chosen)
         allocator = make_allocator(chosen)
         sources = read_vectors(first, second, chosen.max_unreadable, allocator.allocate)
         # They may take as much memory as the samples, and nobody looks at them again.
@@ -152,6 +160,7 @@ def score_embeddings(
     """
     chosen = make_settings(dict(options), settings)
     check_measures(chosen.measures)
+    _refuse_copy_embedder(chosen)
     allocator = make_allocator(chosen)
     sources = read_vectors(
         _name_rows("real", real, real_classes),
@@ -161,6 +170,13 @@ def score_embeddings(
     )
     with listening(progress) as listener:
         return _score_vectors(sources, chosen, listener, allocator)
+
+
+def _refuse_copy_embedder(settings: Settings) -> None:
+    if settings.copy_embedder is not None:
+        raise SettingsError(
+            "--copy-embedder looks at images, but both sides are ready vectors: leave it out."
+        )
 
 
 def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -> VectorTable:
@@ -196,7 +212,7 @@ def score_collections(real: Collection, synthetic: Collection, reader: ImageRead
             (real, synthetic), workers=settings.workers, max_pixels=settings.max_pixels
         )
     allocator = make_allocator(settings)
-    sources = read_images(real, synthetic, reader, allocator.allocate)
+    sources = _for_copies(read_images(real, synthetic, reader, allocator.allocate), reader)
     origin = Origin(
         embedder=reader.embedder.name,
         fingerprint=short_digest(reader.identity.fingerprint),
@@ -207,6 +223,33 @@ def score_collections(real: Collection, synthetic: Collection, reader: ImageRead
         settings=settings, progress=reader.progress, images=_images_of(sources, reader)
     )
     return _audit(sources, origin, context, allocator)
+
+
+def _for_copies(sources: Sources, reader: ImageReader) -> Sources:
+    """With the vectors of the embedder that is asked for near-duplicates, if there is one.
+
+    Raises:
+        SettingsError: near-duplicates by Cleanlab's rules have none of their own.
+        DataError: it makes no direction of some image.
+    """
+    settings, images = reader.settings, _images_of(sources, reader)
+    if settings.copy_embedder is None or images is None:
+        return sources
+    if settings.definition != "default":
+        raise SettingsError("--copy-embedder is of the default definition: leave one of both out.")
+    own = settings.model_copy(update={"embedder": settings.copy_embedder, "copy_embedder": None})
+    parts = []
+    with open_reader(own, reader.progress) as copier:
+        for side in (images.real, images.synthetic):
+            found = having_direction(copier.extract(side), side)
+            if len(found.kept) < len(side.entries):
+                raise DataError(
+                    f"{settings.copy_embedder} makes nothing of {found.unreadable[0].path} "
+                    f"({found.unreadable[0].reason}): leave it out, or use another --copy-embedder."
+                )
+            parts.append(found.vectors)
+    samples = replace(sources.samples, copy_vectors=np.concatenate(parts))
+    return replace(sources, samples=samples)
 
 
 def _score_vectors(

@@ -25,7 +25,7 @@ _ARM_MEGABYTES = 5.0
 
 
 @answers_errors
-@takes_settings(without=("seed", "harmonise", "definition", "obvious"))
+@takes_settings(without=("seed", "harmonise", "definition", "obvious", "copy_embedder"))
 def sweep(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")] = Path(
         "prompts.yaml"

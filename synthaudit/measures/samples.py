@@ -23,6 +23,8 @@ class Samples:
         paths: (n,) what each is called.
         patterns: of light; None for ready vectors.
         appearance: (n, f) figures of what the pictures look like; None for ready vectors.
+        copy_vectors: (n, e) by an embedder that is asked for near-duplicates alone; None where
+            ``vectors`` serve for them too.
     """
 
     vectors: Vectors = field(repr=False)
@@ -32,6 +34,7 @@ class Samples:
     paths: Names = field(repr=False)
     patterns: Patterns | None = field(default=None, repr=False)
     appearance: Floats | None = field(default=None, repr=False)
+    copy_vectors: Vectors | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -79,6 +82,11 @@ class Samples:
         return np.flatnonzero(self.is_synthetic)
 
     @property
+    def by_copies(self) -> Vectors:
+        """What near-duplicates are looked for in."""
+        return self.vectors if self.copy_vectors is None else self.copy_vectors
+
+    @property
     def sides(self) -> Names:
         """(n,) ``real`` or ``synthetic``."""
         return np.where(self.is_synthetic, "synthetic", "real").astype(object)
@@ -102,4 +110,5 @@ class Samples:
             paths=self.paths[rows],
             patterns=None if self.patterns is None else self.patterns.take(rows),
             appearance=None if self.appearance is None else self.appearance[rows],
+            copy_vectors=None if self.copy_vectors is None else self.copy_vectors[rows],
         )

@@ -11,10 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 import synthaudit
+from synthaudit.auditing.image_reader import open_reader
 from synthaudit.commands.application import application
 from synthaudit.embedding.choice import split_embedders
-from synthaudit.errors import EmbedderError
+from synthaudit.errors import EmbedderError, SettingsError
 from synthaudit.images.decoding import Frame
+from synthaudit.images.opening import open_source
+from synthaudit.settings import Settings
+from tests.embedding.test_torchscript import save
 
 FAST: dict[str, Any] = {"quick": True, "use_cache": False, "progress": synthaudit.NoProgress()}
 
@@ -103,3 +107,37 @@ def test_embedders_should_differ(tmp_path: Path, given: list[str]) -> None:
 def test_other_commands_take_one(tmp_path: Path) -> None:
     with pytest.raises(EmbedderError, match="are for score alone"):
         synthaudit.selftest(sides(tmp_path)[0], embedder="builtin,timm:none")
+
+
+def test_a_copy_embedder_is_asked_for_near_duplicates_alone(tmp_path: Path) -> None:
+    folders, detector = sides(tmp_path), f"torchscript:{save(tmp_path)}"
+    plain = synthaudit.score(*folders, embedder="builtin", **FAST)
+    other = synthaudit.score(*folders, embedder="builtin", copy_embedder=detector, **FAST)
+    assert other.detector["auc"] == pytest.approx(plain.detector["auc"], abs=0.01)
+    assert other.supporting == plain.supporting
+    assert other.duplicates["radius"] != plain.duplicates["radius"]
+    assert other.provenance["settings"]["copy_embedder"] == detector
+    # The nearest real image is that by the detector's own vectors.
+    collections = [open_source(folder) for folder in folders]
+    with open_reader(Settings(embedder=detector, use_cache=False), FAST["progress"]) as reader:
+        first, second = (reader.extract(own).vectors.astype(float) for own in collections)
+    distance = 1.0 - second @ first.T
+    images = other.images[other.images["side"] == "synthetic"].set_index("path")
+    for row, entry in enumerate(collections[1].entries):
+        found = images.loc[entry.path]
+        assert found["nearest_real"] == collections[0].entries[distance[row].argmin()].path
+        assert found["nearest_real_distance"] == pytest.approx(distance[row].min(), abs=1e-5)
+
+
+def test_where_a_copy_embedder_cannot_be(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(40, 5))
+    with pytest.raises(SettingsError, match="both sides are ready vectors"):
+        synthaudit.score_embeddings(vectors, vectors + 1, copy_embedder="builtin")
+    with pytest.raises(SettingsError, match="is of the default definition"):
+        synthaudit.score(
+            *sides(tmp_path),
+            embedder="builtin",
+            copy_embedder="builtin",
+            definition="cleanlab",
+            **FAST,
+        )

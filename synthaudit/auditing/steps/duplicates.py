@@ -155,7 +155,7 @@ def search_by_radius(samples: Samples, context: Context) -> RadiusDuplicates:
     settings, engine = context.settings, context.engine
     # Everyone is looked for among the real images, and among the synthetic ones.
     context.progress.start("searching near-duplicates", 2 * len(samples))
-    directions = Directions(samples.vectors, engine.search, engine.allocate)
+    directions = Directions(samples.by_copies, engine.search, engine.allocate)
     found = find_duplicates(
         directions,
         samples.is_synthetic,

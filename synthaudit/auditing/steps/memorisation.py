@@ -130,7 +130,7 @@ def describe_copies(samples: Samples, context: Context) -> MemorisationSection:
         by_channel[channel.name] = seen | (within if channel.name == EMBEDDING else False)
     distance = np.full(len(synthetic), np.nan)
     rows, originals = synthetic[is_copy], found.original[is_copy]
-    pairs = Directions(samples.vectors[np.concatenate([rows, originals])])
+    pairs = Directions(samples.by_copies[np.concatenate([rows, originals])])
     place = np.arange(len(rows))
     distance[is_copy] = pairs.distance(place, len(rows) + place)
     return MemorisationSection(

@@ -63,7 +63,7 @@ def real_against_real(
     share = float(np.clip(synthetic_share, 0.2, 0.8))
     if len(samples) * min(share, 1.0 - share) < _LEAST:
         return None
-    axes, directions = principal_axes(samples.vectors), Directions(samples.vectors)
+    axes, directions = principal_axes(samples.vectors), Directions(samples.by_copies)
     parts = [
         (rng.permutation(int(units.max()) + 1) < share * (units.max() + 1))[units]
         for _ in range(splits)
