@@ -70,5 +70,7 @@ def _opinion(audit: Audit) -> dict[str, Any]:
     scores = audit.to_dict()
     own: dict[str, Any] = {name: scores[name] for name in _TOLD if name in scores}
     own["findings"] = [{**finding, "images": []} for finding in own["findings"]]
-    provenance = {key: scores["provenance"][key] for key in ("embedder", "fingerprint", "device")}
+    names = ("embedder", "fingerprint", "device", "licence")
+    told = scores["provenance"]
+    provenance = {name: told[name] for name in names if name in told}
     return {**provenance, **own}

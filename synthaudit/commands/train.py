@@ -29,7 +29,9 @@ def train(
     ] = None,
     model: Annotated[
         str,
-        typer.Option(help="small, torchvision:NAME, timm:NAME or timm:local-dir:FOLDER."),
+        typer.Option(
+            help="small, torchvision:NAME, timm:NAME, timm:local-dir:FOLDER, clip, clip:MODEL:TAG."
+        ),
     ] = "torchvision:resnet18",
     weights: Annotated[
         str | None,
@@ -45,7 +47,8 @@ def train(
     steps: Annotated[int, typer.Option(help="Batches that every network learns from.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Images a batch.")] = 64,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Default: 0.001 from scratch, else 0.0001.")
+        float | None,
+        typer.Option(help="Default: 1e-3 from scratch, 1e-4 from weights, 1e-5 for CLIP."),
     ] = None,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.05,
     seeds: Annotated[int, typer.Option(help="Networks an arm.")] = 3,

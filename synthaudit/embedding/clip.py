@@ -63,12 +63,16 @@ class ClipEmbedder(TorchEmbedder):
 
     Args:
         read: texts to features (n, d), on the device.
+        model: open_clip's own, for who trains it.
         others: see ``TorchEmbedder``.
     """
 
-    def __init__(self, *, read: Callable[[Sequence[str]], torch.Tensor], **others: Any) -> None:
+    def __init__(
+        self, *, read: Callable[[Sequence[str]], torch.Tensor], model: Any, **others: Any
+    ) -> None:
         super().__init__(**others)
-        self._read = read
+        self._read, self.model = read, model
+        self.normalisation = (tuple(others["mean"]), tuple(others["std"]))
 
     def encode_text(self, texts: Sequence[str]) -> Singles:
         """Texts to float32 (n, d) with rows of length 1; those over the model's length are cut.
@@ -201,6 +205,7 @@ def _load(
 
     return ClipEmbedder(
         read=read,
+        model=model,
         name=name,
         identity=identity,
         encode=encode,

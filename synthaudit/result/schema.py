@@ -334,6 +334,7 @@ class EmbedderPart(_Part):
     embedder: str
     fingerprint: str
     device: str
+    licence: str | None = None
     unrealistic: Share
     unrepresentative: Share
     unvaried: Share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -45,13 +46,13 @@ class Lesson:
 
     Attributes:
         recipe: of the training.
-        classes: K.
+        names: of the K classes.
         seed: of the first weights, the order, and what is done to pictures.
         device: where.
     """
 
     recipe: Recipe
-    classes: int
+    names: Sequence[str]
     seed: int
     device: torch.device
 
@@ -78,7 +79,7 @@ def learn_and_name(
     device = lesson.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(lesson.seed)
-        network = make_network(lesson.recipe, lesson.classes).to(device)
+        network = make_network(lesson.recipe, lesson.names, device)
         network.to(memory_format=torch.channels_last)
         _learn(network, trained_on, lesson, advance)
     return _name(network, asked, device)
@@ -88,13 +89,12 @@ def _learn(network: nn.Module, pictures: Pictures, lesson: Lesson, advance: Adva
     import torch
 
     recipe, device = lesson.recipe, lesson.device
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=recipe.peak_rate, weight_decay=recipe.weight_decay
-    )
+    learning = [own for own in network.parameters() if own.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=recipe.peak_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, max_lr=recipe.peak_rate, total_steps=recipe.steps, pct_start=_WARM_UP
     )
-    sizes = np.bincount(pictures.target, minlength=lesson.classes)
+    sizes = np.bincount(pictures.target, minlength=len(lesson.names))
     weights = len(pictures) / (np.maximum(sizes, 1) * max(int((sizes > 0).sum()), 1))
     loss = torch.nn.CrossEntropyLoss(torch.tensor(weights, dtype=torch.float32, device=device))
     rng = np.random.default_rng(lesson.seed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synthaudit.errors import DataError, UsageError
+from synthaudit.errors import DataError, SynthauditError, UsageError
 from synthaudit.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ def check_model(recipe: Recipe) -> None:
         UsageError: with the nearest names.
     """
     source, _, name = recipe.model.partition(":")
-    if recipe.model == "small":
+    if source == "clip":
+        if recipe.weights is not None:
+            raise UsageError("clip comes with its weights: leave --weights out.")
+        known = True
+    elif recipe.model == "small":
         if recipe.weights == _PRETRAINED:
             raise UsageError("small has no pretrained weights: leave --weights out.")
         known = True
@@ -45,8 +49,8 @@ def check_model(recipe: Recipe) -> None:
     if not known:
         raise UsageError(
             f"there is no model {recipe.model!r}: use small, torchvision:NAME (see "
-            "torchvision.models.list_models), timm:NAME (see timm.list_models) or "
-            "timm:local-dir:FOLDER."
+            "torchvision.models.list_models), timm:NAME (see timm.list_models), "
+            "timm:local-dir:FOLDER, clip or clip:MODEL:TAG."
         )
     if recipe.weights not in (None, _PRETRAINED) and not Path(str(recipe.weights)).is_file():
         raise UsageError(
@@ -55,22 +59,28 @@ def check_model(recipe: Recipe) -> None:
         )
 
 
-def make_network(recipe: Recipe, classes: int) -> nn.Module:
-    """A network with random weights, or with those that the recipe names.
+def make_network(recipe: Recipe, names: Sequence[str], device: torch.device) -> nn.Module:
+    """A network with random weights, or with those that the recipe names, on a device.
 
     Args:
         recipe: of the training.
-        classes: how many outputs.
+        names: of the classes, an output each.
+        device: where it learns.
 
     Raises:
         DataError: the weights cannot be had or are of another network.
     """
+    source, _, argument = recipe.model.partition(":")
+    is_pretrained = recipe.weights == _PRETRAINED
     try:
-        if recipe.weights in (None, _PRETRAINED):
-            return _named(recipe.model, classes, is_pretrained=recipe.weights is not None)
-        network = _named(recipe.model, classes, is_pretrained=False)
-        _load(network, Path(str(recipe.weights)))
-    except DataError:
+        if source == "clip":
+            from synthaudit.training.clip_network import load_clip_classifier
+
+            return load_clip_classifier(argument, names, device, (MEAN, DEVIATION)).to(device)
+        network = _named(recipe.model, len(names), is_pretrained=is_pretrained).to(device)
+        if recipe.weights is not None and not is_pretrained:
+            _load(network, Path(recipe.weights))
+    except SynthauditError:
         raise
     # Libraries and hubs raise errors of many kinds.
     except Exception as error:

@@ -15,14 +15,16 @@ class Recipe(BaseModel):
 
     Attributes:
         model: ``small`` (four convolutions, for images of some 32 pixels), ``torchvision:NAME``,
-            ``timm:NAME`` or ``timm:local-dir:FOLDER``.
+            ``timm:NAME``, ``timm:local-dir:FOLDER``; or ``clip``, ``clip:MODEL:TAG``,
+            ``clip:local-dir:FOLDER``, of which the last block and a head learn.
         weights: None from scratch; ``pretrained`` those that come with the model; or a file of
             weights of this model, whose last layer is left out where its classes differ.
         image_size: edge of the square that images are brought to; None for the median shorter edge
             of the real images, at least 32 and at most 224.
         steps: of one batch each, the same for every arm, however many images it has.
         batch_size: images a step.
-        learning_rate: at its highest (AdamW, one cycle); None for 1e-3 from scratch, 1e-4 else.
+        learning_rate: at its highest (AdamW, one cycle); None for 1e-3 from scratch, 1e-4 from
+            weights, 1e-5 for CLIP.
         weight_decay: of AdamW.
         seeds: networks an arm; a seed is a start, an order, and a draw of the real images.
         shares: of the real images, each trained on alone and with all synthetic ones.
@@ -67,7 +69,11 @@ class Recipe(BaseModel):
     @property
     def peak_rate(self) -> float:
         """The highest learning rate."""
-        return self.learning_rate or (1e-3 if self.weights is None else 1e-4)
+        if self.learning_rate is not None:
+            return self.learning_rate
+        if self.model.startswith("clip"):
+            return 1e-5
+        return 1e-3 if self.weights is None else 1e-4
 
     def deciding(self) -> dict[str, Any]:
         """What a single run depends on."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from synthaudit.arrays import Floats, Integers
-from synthaudit.errors import DataError
+from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
 from synthaudit.images.opening import Source, open_source
 from synthaudit.measures.randomness import stream
@@ -72,7 +72,7 @@ def train(
     classes = _classes(sides["real"], sides["test"])
     store = RunStore(None if out is None else Path(out))
     with listening(progress) as listener:
-        size = recipe.image_size or usual_edge(sides["real"], max_pixels=recipe.max_pixels)
+        size = _edge(recipe, sides["real"])
         recipe = recipe.model_copy(update={"image_size": size})
         pictures = {
             name: read_pictures(
@@ -93,6 +93,18 @@ def train(
     if out is not None:
         found.write(out)
     return found
+
+
+def _edge(recipe: Recipe, real: Collection) -> int:
+    source, _, argument = recipe.model.partition(":")
+    if source == "clip":
+        from synthaudit.training.clip_network import clip_edge
+
+        own = clip_edge(argument)
+        if recipe.image_size not in (None, own):
+            raise UsageError(f"{recipe.model} takes {own} pixels: leave --image-size out.")
+        return own
+    return recipe.image_size or usual_edge(real, max_pixels=recipe.max_pixels)
 
 
 def _open(source: Source) -> Collection:
@@ -211,7 +223,7 @@ class _Trainer:
         named = learn_and_name(
             learnt_from,
             asked,
-            Lesson(recipe=self.recipe, classes=len(self.classes), seed=seed, device=self.device),
+            Lesson(recipe=self.recipe, names=self.classes, seed=seed, device=self.device),
             advance=self.progress.advance,
         )
         self.store.keep(key, named)

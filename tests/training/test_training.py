@@ -18,13 +18,19 @@ from typer.testing import CliRunner
 
 import synthaudit
 from synthaudit.commands.application import application
+from synthaudit.embedding.choice import choose_embedder
+from synthaudit.embedding.protocol import TextEmbedder
 from synthaudit.errors import DataError, SettingsError, UsageError
+from synthaudit.measures.usefulness.zero_shot import TEMPLATES, prompt_ensemble
 from synthaudit.reporting.training import training_markdown, verdict_on
+from synthaudit.settings import Settings
 from synthaudit.training import running
-from synthaudit.training.networks import make_network, small_network
+from synthaudit.training.networks import make_network, normalised, small_network
 from synthaudit.training.recipe import Recipe, make_recipe
 from synthaudit.training.result import mean_accuracy
+from tests.embedding.test_clip import model_folder  # noqa: F401 - a fixture
 
+TWO, CPU = ("blue", "red"), torch.device("cpu")
 FAST: dict[str, Any] = {
     "model": "small",
     "image_size": 16,
@@ -191,16 +197,16 @@ def test_weights_at_hand(tmp_path: Path) -> None:
     network = small_network(7)
     file = tmp_path / "weights.pth"
     torch.save({"state_dict": network.state_dict()}, file)
-    taken = make_network(make_recipe({"model": "small", "weights": str(file)}), 2)
+    taken = make_network(make_recipe({"model": "small", "weights": str(file)}), TWO, CPU)
     own, given = taken.state_dict(), network.state_dict()
     assert all(torch.equal(own[key], given[key]) for key in own if not key.startswith("17."))
     assert own["17.weight"].shape[0] == 2
     recipe = make_recipe({"model": "torchvision:resnet18", "weights": str(file)})
     with pytest.raises(DataError, match="it is of another network"):
-        make_network(recipe, 2)
+        make_network(recipe, TWO, CPU)
     file.write_bytes(b"nonsense")
     with pytest.raises(DataError, match=r"small with weights"):
-        make_network(make_recipe({"model": "small", "weights": str(file)}), 2)
+        make_network(make_recipe({"model": "small", "weights": str(file)}), TWO, CPU)
 
 
 @pytest.mark.parametrize("model", ["torchvision:resnet18", "timm:resnet10t"])
@@ -218,6 +224,7 @@ def test_models_of_libraries(sides: dict[str, Path], model: str) -> None:
         ({"model": "timm:none"}, UsageError, "timm.list_models"),
         ({"model": "small", "weights": "pretrained"}, UsageError, "no pretrained weights"),
         ({"weights": "nowhere.pth"}, UsageError, "there is no file nowhere.pth"),
+        ({"model": "clip", "weights": "pretrained"}, UsageError, "clip comes with its weights"),
         ({"shares": [0.0]}, SettingsError, "above 0"),
         ({"shares": [0.5, 0.5]}, SettingsError, "differ"),
         ({"step": 3}, SettingsError, "steps"),
@@ -277,3 +284,32 @@ def test_the_command(sides: dict[str, Path], tmp_path: Path) -> None:
         application, [*call, *fast, "--out", str(out), "-q", "--format", "json"]
     )
     assert json.loads(printed.output) == json.loads((out / "training.json").read_text())
+
+
+def test_clip_learns_with_its_last_block_and_a_zero_shot_head(
+    sides: dict[str, Path],
+    model_folder: Path,  # noqa: F811
+) -> None:
+    recipe = make_recipe({"model": f"clip:local-dir:{model_folder}"})
+    network = make_network(recipe, TWO, CPU)
+    learning = {name for name, own in network.named_parameters() if own.requires_grad}
+    blocks = {name.split(".")[3] for name in learning if "resblocks" in name}
+    assert blocks == {"1"}  # of two
+    assert {"head.weight", "head.bias", "visual.ln_post.weight"} <= learning
+    # Without a step it is zero-shot classification by the ensemble of prompts.
+    embedder = choose_embedder(Settings(embedder=recipe.model, device="cpu"))
+    assert isinstance(embedder, TextEmbedder)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    texts = np.stack([embedder.encode_text([t.format(n) for n in TWO]) for t in TEMPLATES])
+    expected = 100.0 * embedder.encode(pixels) @ prompt_ensemble(texts).T
+    with torch.no_grad():
+        scores = network.eval()(normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2)))
+    assert scores.numpy() == pytest.approx(expected, abs=1e-2)
+    options = {**FAST, "model": recipe.model, "image_size": None, "learning_rate": 1e-3}
+    found = synthaudit.train(sides["real"], sides["good"], test=sides["test"], **options)
+    assert found.recipe["image_size"] == 32
+    assert found.arm("both").accuracy.value > 0.7
+    with pytest.raises(UsageError, match="takes 32 pixels"):
+        synthaudit.train(
+            sides["real"], sides["good"], test=sides["test"], **{**options, "image_size": 64}
+        )

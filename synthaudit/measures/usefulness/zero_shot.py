@@ -50,8 +50,17 @@ def zero_shot(vectors: Vectors, texts: Vectors, target: Integers) -> ZeroShot:
     unit = _directions(texts)
     return ZeroShot(
         single=_balanced_accuracy(images @ unit[0].T, target),
-        ensemble=_balanced_accuracy(images @ _directions(unit.mean(axis=0)).T, target),
+        ensemble=_balanced_accuracy(images @ prompt_ensemble(texts).T, target),
     )
+
+
+def prompt_ensemble(texts: Vectors) -> Floats:
+    """(K, d) directions of class names: the mean direction of each over T templates.
+
+    Args:
+        texts: (T, K, d) vectors.
+    """
+    return _directions(_directions(texts).mean(axis=0))
 
 
 def _directions(texts: Vectors) -> Floats:
