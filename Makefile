@@ -46,6 +46,9 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/selftest.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/usefulness.py
+	$(UV) $(BIN)/python --group study
+	$(BIN)/python benchmarks/validity.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/performance.py
 	$(BIN)/python benchmarks/inverted_file.py

@@ -129,7 +129,7 @@ def _licence_finding(name: str) -> Finding:
     from synthaudit.embedding.licences import UNKNOWN, licence_of
 
     found = licence_of(name, may_ask=True)
-    text = "no weights, or your own" if found is None else f"weights under licence {found}"
+    text = "no weights, or your own" if found is None else f"licence of its weights: {found}"
     return Finding(
         name=name,
         is_fine=found != UNKNOWN,

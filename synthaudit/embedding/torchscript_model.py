@@ -70,8 +70,8 @@ def make_torchscript(argument: str, settings: Settings) -> TorchEmbedder:
         model.eval().to(dtype)
     # It raises errors of many kinds.
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise EmbedderError(f"{file} is no TorchScript file: {reason}") from error
+        reason = " ".join(str(error).split()).partition(". ")[0][:200]
+        raise EmbedderError(f"{file} is no TorchScript file ({reason}).") from error
 
     def encode(batch: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = model(batch)

@@ -202,6 +202,13 @@ def refuse_incomparable(new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
                 f"scores and baseline have another {name} ({one!r} and {other!r}): they are not "
                 "comparable; make the baseline anew."
             )
+    settings = [scores.get("provenance", {}).get("settings") or {} for scores in (new, old)]
+    one, other = (own.get("copy_embedder") for own in settings)
+    if one != other:
+        raise PolicyError(
+            f"scores and baseline have another copy embedder ({one!r} and {other!r}): repeats and "
+            "copies are not comparable; make the baseline anew."
+        )
     one, other = (scores.get("provenance", {}).get("harmonised_to") for scores in (new, old))
     if one != other:
         how = [

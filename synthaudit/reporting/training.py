@@ -63,9 +63,12 @@ def verdict_on(found: Training) -> str:
     gain = arm.gain
     assert gain is not None
     meaning = "change accuracy by no more than noise"
+    figures = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+    if len(arm.seeds) == 1:
+        change = f"change the accuracy of one network by {figures}"
+        return f"Besides {arm.real:,} real images the synthetic ones {change}; others may differ."
     if gain.low > 0.0 or gain.high < 0.0:
         meaning = "add accuracy" if gain.low > 0.0 else "cost accuracy"
-    figures = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
     return f"Besides {arm.real:,} real images the synthetic ones {meaning}: {figures}."
 
 
@@ -90,17 +93,26 @@ def _classes(found: Training) -> list[str]:
     both = _most_real(found)
     alone = found.arm(both.name.replace("both", "real", 1))
     change = {name: both.classes[name] - alone.classes[name] for name in found.classes}
-    order = sorted(change, key=lambda name: change[name])
-    shown = order if len(order) <= 6 else [*order[:3], *order[-3:]]
-    return [f"{name:22}{alone.classes[name]:.3f} -> {both.classes[name]:.3f}" for name in shown]
+    losing, gaining = (
+        sorted(
+            (own for own in change if sign * change[own] > 0), key=lambda own: -sign * change[own]
+        )
+        for sign in (-1, 1)
+    )
+    shown = [*gaining[:3], *reversed(losing[:3])]
+    return [
+        f"{name:22}{alone.classes[name]:.3f} -> {both.classes[name]:.3f}  {change[name]:+.3f}"
+        for name in shown
+    ]
 
 
 def _footing(found: Training) -> str:
     recipe = found.recipe
+    seeds = f"{recipe['seeds']} seeds" if recipe["seeds"] > 1 else "1 seed"
     start = "from scratch" if recipe["weights"] is None else f"from {recipe['weights']} weights"
     return (
         f"{recipe['model']} {start}, {recipe['image_size']} pixels, {recipe['steps']:,} steps of "
-        f"{recipe['batch_size']}, {recipe['seeds']} seeds, on {recipe['device']}; accuracy is "
+        f"{recipe['batch_size']}, {seeds}, on {recipe['device']}; accuracy is "
         f"balanced over {len(found.classes)} classes of {found.counts['test']:,} test images, "
         f"chance {found.chance:.3f}."
     )

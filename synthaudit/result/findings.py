@@ -269,7 +269,7 @@ def _of_classes(scores: Scores) -> Finding | None:
     if not missing:
         return None
     share = missing / (missing + shared)
-    verbs = ("class of the real images has", "classes of the real images have")
+    verbs = ("classes of the real images has", "classes of the real images have")
     return Finding(
         kind="classes",
         severity="high" if share >= _MANY_CLASSES else "low",
@@ -319,6 +319,12 @@ def mark_text(mark: Mapping[str, Any]) -> str:
     return f"{mark['name']} in {shares} of the synthetic ones"
 
 
+def marks_text(marks: Sequence[Mapping[str, Any]]) -> str:
+    """All marks whose shares differ, the one that tells most first."""
+    told = [mark_text(mark) for mark in marks if mark["real"] != mark["synthetic"]]
+    return "; ".join(told)
+
+
 def _of_files(scores: Scores) -> Finding | None:
     files = scores.get("artefacts") or {}
     if not files.get("explains") and not files.get("marks_tell"):
@@ -326,7 +332,7 @@ def _of_files(scores: Scores) -> Finding | None:
     marks, reached = files.get("marks") or [], files.get("control_auc")
     if files.get("marks_tell") and (reached is None or not files["explains"]):
         text = (
-            f"Marks in the files give the sides away: {mark_text(marks[0])}. Whatever reads the "
+            f"Marks in the files give the sides away: {marks_text(marks)}. Whatever reads the "
             "files needs nothing else."
         )
         reached = 0.5 + abs(marks[0]["synthetic"] - marks[0]["real"]) / 2
@@ -348,7 +354,9 @@ def _of_usefulness(scores: Scores) -> Finding | None:
     if high < 0.0 or low > 0.0:
         meaning = "costs accuracy" if high < 0.0 else "adds accuracy"
     worth = usefulness.get("worth_real_images")
-    alone = "" if worth is None else f"; alone they are worth {worth_text(worth)}"
+    # More than next to nothing is nothing that anybody could use.
+    is_known = worth is not None and (worth["value"] is not None or worth["interval"][0] >= 1.0)
+    alone = f"; alone they are worth {worth_text(worth)}" if is_known else ""
     return Finding(
         kind="usefulness",
         severity="high" if high < 0.0 else "none",

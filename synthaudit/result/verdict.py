@@ -55,7 +55,7 @@ def judge_fitness(findings: Sequence[Finding], *, fewest: int) -> Fitness:
     text = "Nothing speaks against training on this set."
     if by["low"]:
         faults = listed([FAULTS[kind] for kind in _in_order(by["low"])])
-        text = f"Nothing grave speaks against training on it, but {faults}."
+        text = f"Fit to train on, with faults: {faults}."
     return Fitness(fit=True, text=text)
 
 
@@ -69,7 +69,7 @@ def _lowered(text: str) -> str:
 
 WHAT_TO_DO: Final[Mapping[str, str]] = {
     "unrealistic": "Look at the most obvious fakes and change what gives them away: style words, "
-    "guidance, the model. Leaving them out by itself teaches a network no more.",
+    "guidance, the model. Only leaving them out (--keep) did not help networks.",
     "unrepresentative": "Ask for the real images that are missed: their subjects, contexts and "
     "viewpoints.",
     "unvaried": "Keep one image of each cluster of repeats (--keep); vary seeds and prompts.",

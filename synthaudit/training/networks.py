@@ -84,8 +84,11 @@ def make_network(recipe: Recipe, names: Sequence[str], device: torch.device) -> 
         raise
     # Libraries and hubs raise errors of many kinds.
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise DataError(f"{recipe.model} with weights {recipe.weights}: {reason}.") from error
+        reason = " ".join(str(error).split()).partition(". ")[0][:200]
+        what = "no file of weights" if Path(str(recipe.weights)).is_file() else "not to be had"
+        raise DataError(
+            f"{recipe.model} with weights {recipe.weights}: it is {what} ({reason})."
+        ) from error
     return network
 
 

@@ -13,7 +13,7 @@ from synthaudit.arrays import Flags, Integers
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, fit_to_frame, open_rgb
-from synthaudit.progress import Progress
+from synthaudit.progress import LOGGER, Progress
 from synthaudit.threads import in_threads
 
 _MOST_UNREADABLE: Final = 0.05
@@ -61,6 +61,12 @@ class Pictures:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def some(names: Sequence[str]) -> str:
+    """Five of some names, and how many more there are."""
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return f"{', '.join(names[:5])}{more}"
+
+
 def usual_edge(collection: Collection, *, max_pixels: int) -> int:
     """The median shorter edge of some images, within 32 and 224."""
     step = max(len(collection.entries) // _LOOKED_AT, 1)
@@ -97,8 +103,8 @@ def read_pictures(
     entries = [own for own in collection.entries if own.label in number]
     if not entries:
         raise DataError(
-            f"{collection.name} has no images of the classes {', '.join(classes[:5])}: images "
-            "should lie in a folder a class, named alike on all sides."
+            f"{collection.name} has no images of the classes {some(classes)}: images should "
+            " lie in a folder a class, named alike on all sides."
         )
     frame = Frame(height=size, width=size)
     progress.start(f"reading {collection.name}", len(entries))
@@ -119,6 +125,9 @@ def read_pictures(
             f"{len(wrong):,} of {len(entries):,} images of {collection.name} cannot be read "
             f"({wrong[0]}): mend or remove them."
         )
+    if wrong:
+        shown = "; ".join(wrong[:3]) + (f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else "")
+        LOGGER.warning("%s images of %s cannot be read: %s.", len(wrong), collection.name, shown)
     read_ones = [
         (own, number[str(entry.label)])
         for own, entry in zip(found, entries, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,12 +14,13 @@ import numpy as np
 from synthaudit.arrays import Floats, Integers
 from synthaudit.errors import DataError, UsageError
 from synthaudit.images.collection import Collection
-from synthaudit.images.opening import Source, open_source
+from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.measures.randomness import stream
 from synthaudit.progress import DONE, Progress, listening
+from synthaudit.result.writing import refuse_beside, refuse_file
 from synthaudit.training.learning import Lesson, choose_device, learn_and_name
 from synthaudit.training.networks import check_model
-from synthaudit.training.pictures import Pictures, read_pictures, usual_edge
+from synthaudit.training.pictures import Pictures, read_pictures, some, usual_edge
 from synthaudit.training.recipe import Recipe, make_recipe
 from synthaudit.training.result import ArmResult, Training, accuracies, mean_accuracy
 from synthaudit.training.runs import RunStore
@@ -65,6 +67,12 @@ def train(
     recipe = make_recipe(options)
     check_model(recipe)
     device = choose_device(recipe.device)
+    for one, other in itertools.combinations((real, synthetic, test), 2):
+        refuse_overlap(one, other)
+    if out is not None:
+        refuse_file(Path(out))
+        refuse_beside(Path(out), "scores.json", "an audit")
+        refuse_beside(Path(out), "sweep.json", "a sweep")
     sides = {
         name: _open(source)
         for name, source in (("real", real), ("synthetic", synthetic), ("test", test))
@@ -124,7 +132,7 @@ def _classes(real: Collection, test: Collection) -> list[str]:
         )
     if missing := sorted(str(name) for name in asked - own):
         raise DataError(
-            f"{test.name} has images of {', '.join(missing[:5])}, but {real.name} has none: the "
+            f"{test.name} has images of {some(missing)}, but {real.name} has none: the "
             "same classes should be in both."
         )
     return sorted(str(name) for name in asked)

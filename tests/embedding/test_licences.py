@@ -61,5 +61,5 @@ def test_cards_of_open_clip(cache: Path) -> None:
 def test_the_doctor_tells_licences() -> None:
     call = ["doctor", "--embedder", "timm:resnet18.a1_in1k", "--embedder", "clip"]
     printed = CliRunner().invoke(application, call).output
-    assert "weights under licence apache-2.0" in printed
-    assert "weights under licence mit" in printed
+    assert "licence of its weights: apache-2.0" in printed
+    assert "licence of its weights: mit" in printed

@@ -178,7 +178,7 @@ def test_one_picture_sixteen_times_is_no_chance() -> None:
     synthetic[:16] = synthetic[0]
     audit = synthaudit.score_embeddings(real, synthetic, permutations=19, resamples=20)
     assert audit.to_dict()["p_values"]["unvaried"] < 1e-6
-    text = "Nothing grave speaks against training on it, but it repeats itself."
+    text = "Fit to train on, with faults: it repeats itself."
     assert audit.verdict.text == text
 
 

@@ -28,7 +28,7 @@ from synthaudit.measures.detection.file_artefacts import (
 from synthaudit.measures.detection.permutation import approximate_p_value
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
-from synthaudit.result.findings import mark_text
+from synthaudit.result.findings import marks_text
 from synthaudit.result.section import Section
 from synthaudit.threads import in_threads
 
@@ -98,15 +98,16 @@ class ArtefactSection(Section):
     def _on_marks(self) -> str | None:
         if not self.marks_tell:
             return None
-        control = "no control has been run"
+        control = "no control has been run (leave --quick out for it)"
         if self.control_auc is not None and not self.explains:
             control = (
                 "the embedder sees pixels alone, and in the control it told real images in files "
                 f"like the synthetic ones with AUC {self.control_auc:.3f}"
             )
+        marks = marks_text([vars(own) for own in self.marks])
         return (
-            f"Marks in the files tell the sides apart: {mark_text(vars(self.marks[0]))}. While "
-            "they are the difference, trust no score of anything that reads the files; "
+            f"Marks in the files tell the sides apart: {marks}. "
+            "While they are the difference, trust no score of anything that reads the files; "
             f"{control}. --harmonise removes them for the audit only."
         )
 
