@@ -1,4 +1,4 @@
-"""The study of ``benchmarks/validity.py``: its sets come back from their seeds, its figures are right."""
+"""The study of ``benchmarks/validity.py``: sets come back from their seeds, figures are right."""
 
 from __future__ import annotations
 

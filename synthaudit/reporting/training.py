@@ -93,13 +93,8 @@ def _classes(found: Training) -> list[str]:
     both = _most_real(found)
     alone = found.arm(both.name.replace("both", "real", 1))
     change = {name: both.classes[name] - alone.classes[name] for name in found.classes}
-    losing, gaining = (
-        sorted(
-            (own for own in change if sign * change[own] > 0), key=lambda own: -sign * change[own]
-        )
-        for sign in (-1, 1)
-    )
-    shown = [*gaining[:3], *reversed(losing[:3])]
+    order = [name for name in sorted(change, key=lambda own: -change[own]) if change[name]]
+    shown = order if len(order) <= 6 else [*order[:3], *order[-3:]]
     return [
         f"{name:22}{alone.classes[name]:.3f} -> {both.classes[name]:.3f}  {change[name]:+.3f}"
         for name in shown

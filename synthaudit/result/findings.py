@@ -321,8 +321,7 @@ def mark_text(mark: Mapping[str, Any]) -> str:
 
 def marks_text(marks: Sequence[Mapping[str, Any]]) -> str:
     """All marks whose shares differ, the one that tells most first."""
-    told = [mark_text(mark) for mark in marks if mark["real"] != mark["synthetic"]]
-    return "; ".join(told)
+    return "; ".join(mark_text(mark) for mark in marks if mark["real"] != mark["synthetic"])
 
 
 def _of_files(scores: Scores) -> Finding | None:
@@ -354,9 +353,10 @@ def _of_usefulness(scores: Scores) -> Finding | None:
     if high < 0.0 or low > 0.0:
         meaning = "costs accuracy" if high < 0.0 else "adds accuracy"
     worth = usefulness.get("worth_real_images")
+    alone = ""
     # More than next to nothing is nothing that anybody could use.
-    is_known = worth is not None and (worth["value"] is not None or worth["interval"][0] >= 1.0)
-    alone = f"; alone they are worth {worth_text(worth)}" if is_known else ""
+    if worth is not None and (worth["value"] is not None or worth["interval"][0] >= 1.0):
+        alone = f"; alone they are worth {worth_text(worth)}"
     return Finding(
         kind="usefulness",
         severity="high" if high < 0.0 else "none",
@@ -382,8 +382,7 @@ def worth_text(worth: Mapping[str, Any]) -> str:
 
 
 def _two_digits(value: float) -> str:
-    """More digits would claim more than is known."""
-    return f"{float(f'{value:.2g}'):,.0f}"
+    return f"{float(f'{value:.2g}'):,.0f}"  # more digits would claim more than is known
 
 
 def _of_embedder(scores: Scores) -> Finding | None:

@@ -91,8 +91,10 @@ def _learn(network: nn.Module, pictures: Pictures, lesson: Lesson, advance: Adva
     recipe, device = lesson.recipe, lesson.device
     learning = [own for own in network.parameters() if own.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=recipe.peak_rate, weight_decay=recipe.weight_decay)
+    # Of a rise that is one step long it divides by the steps between the first and the last.
+    rise = 2.0 / recipe.steps if recipe.steps * _WARM_UP == 1.0 else _WARM_UP
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=recipe.peak_rate, total_steps=recipe.steps, pct_start=_WARM_UP
+        optimiser, max_lr=recipe.peak_rate, total_steps=recipe.steps, pct_start=rise
     )
     sizes = np.bincount(pictures.target, minlength=len(lesson.names))
     weights = len(pictures) / (np.maximum(sizes, 1) * max(int((sizes > 0).sum()), 1))

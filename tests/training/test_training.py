@@ -20,7 +20,7 @@ import synthaudit
 from synthaudit.commands.application import application
 from synthaudit.embedding.choice import choose_embedder
 from synthaudit.embedding.protocol import TextEmbedder
-from synthaudit.errors import DataError, SettingsError, UsageError
+from synthaudit.errors import DataError, SettingsError, StorageError, UsageError
 from synthaudit.measures.usefulness.zero_shot import TEMPLATES, prompt_ensemble
 from synthaudit.reporting.training import training_markdown, verdict_on
 from synthaudit.settings import Settings
@@ -248,6 +248,41 @@ def test_sides_that_do_not_fit_are_told(sides: dict[str, Path], tmp_path: Path) 
     (one / "blue").rename(one / "green")
     with pytest.raises(DataError, match="has no images of the classes blue, red"):
         synthaudit.train(sides["real"], one, test=sides["test"], **FAST)
+
+
+def test_what_one_network_gains_is_not_called_sure(sides: dict[str, Path]) -> None:
+    options = {**FAST, "seeds": 1, "steps": 5}
+    found = synthaudit.train(sides["real"], sides["wrong"], test=sides["test"], **options)
+    assert "of one network by" in verdict_on(found)
+    assert "1 seed, on cpu" in training_markdown(found)
+
+
+def test_unreadable_images_are_told(
+    sides: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = tmp_path / "real"
+    shutil.copytree(sides["real"], real)
+    (real / "red" / "nothing.png").write_bytes(b"nothing")
+    options = {**FAST, "seeds": 1, "steps": 1}
+    found = synthaudit.train(real, sides["good"], test=sides["test"], **options)
+    assert found.counts["real"] == 60
+    assert "1 images of" in caplog.text
+    assert "red/nothing.png" in caplog.text
+
+
+def test_folders_that_cannot_be_used_are_refused_beforehand(
+    sides: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="REAL and SYNTHETIC are both"):
+        synthaudit.train(sides["real"], sides["real"], test=sides["test"], **FAST)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="is a file"):
+        synthaudit.train(
+            sides["real"], sides["good"], test=sides["test"], out=tmp_path / "file", **FAST
+        )
+    (tmp_path / "scores.json").write_text("{}")
+    with pytest.raises(UsageError, match="holds an audit"):
+        synthaudit.train(sides["real"], sides["good"], test=sides["test"], out=tmp_path, **FAST)
 
 
 def test_the_interval_covers_the_truth() -> None:
