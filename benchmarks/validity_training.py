@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from validity_sets import CLASSES, Numbers, Pictures
 
+from synthaudit.training.networks import small_network
+
 Vectors = npt.NDArray[np.float32]
 
 
@@ -42,22 +44,6 @@ _BATCH = 64
 _PADDING = 4
 
 
-def _network(width: int) -> nn.Module:
-    def block(inputs: int, outputs: int) -> list[nn.Module]:
-        convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
-
-    return nn.Sequential(
-        *(*block(3, width), nn.MaxPool2d(2)),
-        *(*block(width, 2 * width), nn.MaxPool2d(2)),
-        *(*block(2 * width, 4 * width), nn.MaxPool2d(2)),
-        *block(4 * width, 4 * width),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4 * width, len(CLASSES)),
-    )
-
-
 def _inputs(pictures: Pictures, device: str) -> Tensor:
     pixels = torch.from_numpy(pictures.pixels).to(device).permute(0, 3, 1, 2).float()
     return ((pixels - 120.0) / 64.0).contiguous(memory_format=torch.channels_last)
@@ -73,7 +59,9 @@ def network_accuracy(
     """
     torch.manual_seed(seed)
     device = recipe.device
-    network = _network(recipe.width).to(device, memory_format=torch.channels_last)
+    network = small_network(len(CLASSES), recipe.width).to(
+        device, memory_format=torch.channels_last
+    )
     inputs, target = _inputs(trained_on, device), torch.from_numpy(trained_on.target).to(device)
     inputs = nn.functional.pad(inputs, [_PADDING] * 4, mode="reflect")
     optimiser = torch.optim.SGD(
