@@ -39,7 +39,7 @@ class Recipe:
 
 
 SMALL = Recipe()
-LARGE = Recipe(width=96, steps=1500, seeds=5, device="cuda")
+LARGE = Recipe(width=64, steps=1000, seeds=4, device="cuda")
 _BATCH = 64
 _PADDING = 4
 
