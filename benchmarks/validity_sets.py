@@ -266,12 +266,7 @@ def _wrong_labels(share: float) -> Recipe:
 
 
 def _edited(edit: Edit) -> Recipe:
-    def make(material: Material, rng: np.random.Generator) -> Pictures:
-        base = _draw(material.generated, rng)
-        pixels = np.stack([np.asarray(edit(Image.fromarray(own))) for own in base.pixels])
-        return Pictures(pixels=pixels, target=base.target)
-
-    return make
+    return _then(_plain(EACH), edit)
 
 
 def _noisy(deviation: float) -> Recipe:

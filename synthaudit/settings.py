@@ -6,12 +6,14 @@ The command line, its help, the reference in the docs and ``options.py`` are mad
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from synthaudit.errors import SettingsError
 from synthaudit.validation import explain
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 PANELS: Final = ("Scores", "Certainty", "Copies", "Images", "Embedder", "Machine")
 """Under which headings the help lists the options, in that order."""
@@ -206,14 +208,23 @@ def make_settings(options: dict[str, Any], base: Settings | None = None) -> Sett
             "their names instead."
         )
     given = {} if base is None else base.model_dump(exclude_unset=True)
+    return validated(Settings, {**given, **options})
+
+
+def validated(kind: type[Kind], options: dict[str, Any]) -> Kind:
+    """Options by name as a model of them.
+
+    Raises:
+        SettingsError: in one sentence, with the nearest known name for an unknown one.
+    """
     try:
-        return Settings(**{**given, **options})
+        return kind(**options)
     except ValidationError as error:
         raise SettingsError(
             explain(
                 error,
                 noun="setting",
-                known=lambda _: Settings.model_fields,
+                known=lambda _: kind.model_fields,
                 spelt=lambda name: name.replace("_", "-"),
             )
         ) from error

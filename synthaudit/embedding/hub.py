@@ -14,6 +14,9 @@ from typing import Final
 from synthaudit.errors import EmbedderError
 
 PATIENCE_SECONDS: Final = 6.0
+CARD: Final = "README.md"
+"""What a repository says of itself, its licence first."""
+
 _BLOB_NAME: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -50,9 +53,7 @@ def find_on_hub(repository: str, files: Sequence[str]) -> str | None:
             answer.append(file)
             return
 
-    thread = threading.Thread(target=_swallow(ask), name="synthaudit-hub", daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
+    _wait_for(ask)
     return answer[0] if answer else None
 
 
@@ -79,7 +80,7 @@ def fetch(repository: str, files: Sequence[str], *, local_files_only: bool) -> P
     except Exception as error:  # the client raises errors of several libraries
         raise EmbedderError(f"the download of {repository}/{file} failed: {error}") from error
     # So that the licence is at hand without the hub from then on.
-    fetch_beside(repository, "README.md")
+    fetch_beside(repository, CARD)
     return weights
 
 
@@ -94,9 +95,7 @@ def fetch_beside(repository: str, file: str) -> Path | None:
 
         answer.append(Path(hf_hub_download(repository, file, etag_timeout=PATIENCE_SECONDS)))
 
-    thread = threading.Thread(target=_swallow(ask), name="synthaudit-hub", daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
+    _wait_for(ask)
     return answer[0] if answer else None
 
 
@@ -121,12 +120,16 @@ def _digest_as_of(weights: Path, size: int, modified_ns: int) -> str:  # noqa: A
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _swallow(action: Callable[[], None]) -> Callable[[], None]:
+def _wait_for(ask: Callable[[], None]) -> None:
+    """Ask in a thread that is left behind after ``PATIENCE_SECONDS``; no answer is an answer."""
+
     def run() -> None:
         try:
-            action()
-        # No answer is an answer here, whatever library it failed in.
+            ask()
+        # Whatever library it failed in.
         except Exception:  # noqa: BLE001
             return
 
-    return run
+    thread = threading.Thread(target=run, name="synthaudit-hub", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)

@@ -8,7 +8,6 @@ from typing import Final
 from synthaudit.embedding import hub
 
 UNKNOWN: Final = "unknown"
-CARD: Final = "README.md"
 
 
 def licence_of(embedder: str, *, may_ask: bool) -> str | None:
@@ -53,9 +52,9 @@ def _of_clip(argument: str) -> str | None:
 
 
 def _of_card(repository: str, *, may_ask: bool) -> str | None:
-    card = hub.find_cached(repository, (CARD,))
+    card = hub.find_cached(repository, (hub.CARD,))
     if card is None and may_ask:
-        card = hub.fetch_beside(repository, CARD)
+        card = hub.fetch_beside(repository, hub.CARD)
     return None if card is None else _read(card)
 
 

@@ -11,6 +11,7 @@ from synthaudit.auditing.image_reader import ImageReader, open_reader
 from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import GeneratorError, Unfinished, UsageError
 from synthaudit.images.places import is_url
+from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
@@ -192,17 +193,12 @@ class _Runner:
         if len(slots) < LEAST_SLOTS:
             self._refuse_too_few(racing, len(slots))
         self.progress.start("comparing arms", 0)
-        real = self.prepared.real
-        how = {
-            "is_paired": self.prepared.is_paired,
-            "has_lessons": self.plan.goal == "useful",
-        }
-        evidence = measure_together(real, racing, slots, self.reader, **how)
+        evidence = self._measure(racing, slots)
         whole = None
         if len(everywhere) >= LEAST_SLOTS:
             whole = evidence
             if self.dropped_at:
-                whole = measure_together(real, laid, everywhere, self.reader, **how)
+                whole = self._measure(laid, everywhere)
         measured = MeasuredArms(
             laid=laid,
             everywhere=everywhere,
@@ -219,6 +215,16 @@ class _Runner:
             left_out=left_out,
         )
         return Summary(self.prepared, self.folder, self.reader, measured, self.audited).write()
+
+    def _measure(self, laid: Sequence[LaidOutArm], slots: Sequence[int]) -> ArmEvidence:
+        return measure_together(
+            self.prepared.real,
+            laid,
+            slots,
+            self.reader,
+            is_paired=self.prepared.is_paired,
+            has_lessons=self.plan.goal == "useful",
+        )
 
     def _without_refused(
         self, laid: Sequence[LaidOutArm]
@@ -282,14 +288,7 @@ class _Runner:
         if len(laid) < 2 or len(slots) < LEAST_SLOTS:
             return
         lost = excluded_by_race(
-            measure_together(
-                self.prepared.real,
-                laid,
-                slots,
-                self.reader,
-                is_paired=self.prepared.is_paired,
-                has_lessons=self.plan.goal == "useful",
-            ),
+            self._measure(laid, slots),
             goal=self.plan.decides,
             comparisons=rounds * max(len(self.arms) - 1, 1),
             seed=self.plan.seed,

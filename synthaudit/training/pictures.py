@@ -13,6 +13,7 @@ from synthaudit.arrays import Flags, Integers
 from synthaudit.errors import DataError
 from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.decoding import Frame, Pixels, UnreadableImage, fit_to_frame, open_rgb
+from synthaudit.images.traits import look_at
 from synthaudit.progress import LOGGER, Progress
 from synthaudit.threads import in_threads
 
@@ -67,15 +68,9 @@ def some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:5])}{more}"
 
 
-def usual_edge(collection: Collection, *, max_pixels: int) -> int:
+def usual_edge(collection: Collection) -> int:
     """The median shorter edge of some images, within 32 and 224."""
-    step = max(len(collection.entries) // _LOOKED_AT, 1)
-    edges = []
-    for entry in collection.entries[::step]:
-        try:
-            edges.append(min(open_rgb(entry.location.read(), max_pixels=max_pixels).size))
-        except (OSError, UnreadableImage):
-            continue  # it is told when it is read with the others
+    edges = [min(own["width"], own["height"]) for own in look_at(collection, _LOOKED_AT)]
     return int(np.clip(np.median(edges) if edges else _EDGES[1], *_EDGES))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from synthaudit.errors import SettingsError
-from synthaudit.validation import explain
+from synthaudit.settings import validated
 
 
 class Recipe(BaseModel):
@@ -87,14 +86,4 @@ def make_recipe(options: dict[str, Any]) -> Recipe:
     Raises:
         SettingsError: in one sentence, with the nearest known name for an unknown one.
     """
-    try:
-        return Recipe(**options)
-    except ValidationError as error:
-        raise SettingsError(
-            explain(
-                error,
-                noun="setting",
-                known=lambda _: Recipe.model_fields,
-                spelt=lambda name: name.replace("_", "-"),
-            )
-        ) from error
+    return validated(Recipe, options)

@@ -110,7 +110,7 @@ def _edge(recipe: Recipe, real: Collection) -> int:
         if recipe.image_size not in (None, own):
             raise UsageError(f"{recipe.model} takes {own} pixels: leave --image-size out.")
         return own
-    return recipe.image_size or usual_edge(real, max_pixels=recipe.max_pixels)
+    return recipe.image_size or usual_edge(real)
 
 
 def _open(source: Source) -> Collection:

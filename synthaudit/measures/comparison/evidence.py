@@ -183,7 +183,7 @@ def gather_evidence(
     radius = _neighbourhood_radius(directions, np.arange(count))
     teaching = None
     if classes is not None:
-        near = np.where(found.cluster[:count] >= 0, found.cluster[:count], -1)
+        near = found.cluster[:count]
         teaching = gather_teaching(axes, is_copy, *classes, groups=near, seed=seed)
     return ArmEvidence(
         fakeness=detection.probability_synthetic[count:].reshape(is_copy.shape),
