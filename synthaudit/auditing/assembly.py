@@ -20,6 +20,7 @@ from synthaudit.embedding.licences import licence_of
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.result.audit import Audit
+from synthaudit.result.decisions import Decisions
 from synthaudit.result.scores import Score
 from synthaudit.result.section import Section
 from synthaudit.result.tables import FIRST_COLUMNS, image_table, unreadable_table
@@ -43,6 +44,7 @@ class Origin:
     fingerprint: str
     device: str
     recipe: Mapping[str, Any] | None = None
+    decisions: Decisions | None = None
 
 
 def assemble(
@@ -67,6 +69,8 @@ def assemble(
         (lost.path, side.name, lost.reason) for side in sources.sides for lost in side.unreadable
     ]
     notes = [note for section in sections.values() for note in section.notes()]
+    if origin.decisions is not None:
+        notes.append(origin.decisions.note())
     return Audit(
         scores={name: _score(scores, certainty, name) for name in SCORE_NAMES},
         classes=scores.classes,
@@ -89,6 +93,10 @@ def assemble(
         notes=(*notes, *_quick_notes(settings)),
         provenance=_provenance(sources, context, sections, origin),
         roots={side.name: side.root for side in sources.sides},
+        sources={
+            side.name: str(side.root) if side.images is None else side.images.name
+            for side in sources.sides
+        },
         entries={
             side.name: () if side.images is None else side.images.entries for side in sources.sides
         },
@@ -185,6 +193,7 @@ def _provenance(
         **_stand_in(settings, origin),
         **added,
         **({} if origin.recipe is None else {"harmonised_to": dict(origin.recipe)}),
+        **({} if origin.decisions is None else {"decisions": origin.decisions.told()}),
     }
 
 

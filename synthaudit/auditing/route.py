@@ -14,6 +14,7 @@ from synthaudit.auditing.steps import (
     artefacts,
     broken,
     certainty,
+    class_neighbours,
     coverage,
     curation,
     detector,
@@ -33,6 +34,7 @@ from synthaudit.settings import Settings
 
 FULL: Final = (
     embedding_map.NEIGHBOURS,
+    class_neighbours.STEP,
     duplicates.BY_RADIUS,
     detector.AXES,
     detector.REPEATED,
@@ -52,6 +54,7 @@ QUICK: Final = (
     memorisation.STEP,
     detector.AXES,
     coverage.BRIEF,
+    class_neighbours.STEP,
     embedding_map.PRINCIPAL_AXES,
     detector.ONCE,
     scores.BALANCED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -34,6 +35,7 @@ from synthaudit.images.web import WebAccess
 from synthaudit.options import Options
 from synthaudit.progress import DONE, LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
+from synthaudit.result.decisions import Decisions, read_decisions_file, without_dropped
 from synthaudit.settings import Settings, make_settings
 from synthaudit.threads import single_matrix_thread
 from synthaudit.version import installed_version
@@ -45,6 +47,7 @@ def score(
     *,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    decisions: str | Path | None = None,
     **options: Unpack[Options],
 ) -> Audit:
     """Audit a synthetic image set against a real one.
@@ -55,6 +58,9 @@ def score(
         settings: options that were made before.
         progress: told of the work as it goes; by default bars in a notebook, elsewhere a line on
             stderr every ten seconds. ``NoProgress()`` is silent.
+        decisions: a CSV of ``path,is_kept,reason``, from ``--keep`` or the page of a report: what
+            is dropped there is left out, and what a person kept no longer counts as broken or of a
+            wrong class.
         options: the fields of ``Settings``, by name; they go before ``settings``. ``embedder`` may
             also be an object with the protocol of embedders, or a pair of a torch module and the
             transform that makes its input of a Pillow image. Of several, as a list or parted by
@@ -98,17 +104,22 @@ def score(
     chosen = make_settings(embedders[0][0], settings)
     check_measures(chosen.measures)
     refuse_overlap(real, synthetic)
+    decided = None if decisions is None else read_decisions_file(decisions)
     access = WebAccess.of(chosen)
     first, second = open_source(real, access), open_source(synthetic, access)
     if isinstance(first, Collection) and isinstance(second, Collection):
+        if decided is not None:
+            second = without_dropped(second, decided)
         audits = []
         with listening(progress) as listener:
             for named, embedder in embedders:
                 with open_reader(make_settings(named, settings), listener, embedder) as reader:
-                    audits.append(score_collections(first, second, reader))
+                    audits.append(score_collections(first, second, reader, decided))
         return joined(audits)
     if isinstance(first, VectorTable) and isinstance(second, VectorTable):
         _refuse_copy_embedder(chosen)
+        if decided is not None:
+            raise SettingsError("--decisions are on images, but both sides are ready vectors.")
         allocator = make_allocator(chosen)
         sources = read_vectors(first, second, chosen.max_unreadable, allocator.allocate)
         # They may take as much memory as the samples, and nobody looks at them again.
@@ -192,13 +203,19 @@ def _name_rows(side: str, array: npt.ArrayLike, classes: Sequence[str] | None) -
     return replace(table, labels=[str(name) for name in classes])
 
 
-def score_collections(real: Collection, synthetic: Collection, reader: ImageReader) -> Audit:
+def score_collections(
+    real: Collection,
+    synthetic: Collection,
+    reader: ImageReader,
+    decisions: Decisions | None = None,
+) -> Audit:
     """Audit two collections of images, as ``score`` does.
 
     Args:
         real: the real images.
         synthetic: the synthetic ones.
         reader: embeds them; its settings are those of the audit.
+        decisions: of a person on the synthetic images; those dropped are left out already.
 
     Raises:
         DataError: the data cannot be audited.
@@ -218,9 +235,13 @@ def score_collections(real: Collection, synthetic: Collection, reader: ImageRead
         fingerprint=short_digest(reader.identity.fingerprint),
         device=reader.identity.device,
         recipe=None if recipe is None else asdict(recipe),
+        decisions=decisions,
     )
     context = Context(
-        settings=settings, progress=reader.progress, images=_images_of(sources, reader)
+        settings=settings,
+        progress=reader.progress,
+        images=_images_of(sources, reader),
+        kept=frozenset() if decisions is None else decisions.kept,
     )
     return _audit(sources, origin, context, allocator)
 
@@ -270,6 +291,7 @@ def _audit(sources: Sources, origin: Origin, context: Context, allocator: Alloca
         sources.real.digest,
         sources.synthetic.digest,
         settings.deciding(),
+        sorted(context.kept),
     ]
     engine = start_engine(
         settings,

@@ -18,6 +18,9 @@ def compare(
     ],
     after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another one.")],
     *,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a page and the numbers into this folder.")
+    ] = None,
     output_format: Annotated[
         Literal["table", "json"], typer.Option("--format", help="json prints all of it as JSON.")
     ] = "table",
@@ -30,7 +33,13 @@ def compare(
     from synthaudit.result.writing import json_text
 
     found = run(before, after)
+    if out is not None:
+        from synthaudit.reporting.files import write_comparison
+
+        write_comparison(found, before, after, out)
     if output_format == "json":
         sys.stdout.write(json_text(found.to_dict()))
     else:
         print_comparison(found, Console())
+        if out is not None:
+            typer.echo(f"Written to {out}: comparison.html, comparison.json")

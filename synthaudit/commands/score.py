@@ -36,6 +36,13 @@ def score(
         Path | None,
         typer.Option(help="Write which synthetic images to keep, and why not the others (CSV)."),
     ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Leave out what a person dropped, count as right what they kept: CSV of --keep "
+            "or of a report."
+        ),
+    ] = None,
     report_mb: Annotated[
         float, typer.Option(min=2.0, help="Budget of report.html in megabytes.")
     ] = 15.0,
@@ -72,6 +79,7 @@ def score(
             synthetic,
             {**settings, "keep": keep is not None},
             keep=keep,
+            decisions=decisions,
             out=folder,
             called=out,
             as_json=output_format == "json",
@@ -110,6 +118,7 @@ def audit_and_print(
     quiet: bool,
     details: bool = False,
     keep: Path | None = None,
+    decisions: Path | None = None,
     report_mb: float = 15.0,
     called: str | None = None,
 ) -> Audit:
@@ -130,7 +139,7 @@ def audit_and_print(
 
     refuse_outputs(out, keep, own="scores.json")
     with Listener(quiet=quiet) as listener:
-        audit = run(real, synthetic, progress=listener, **settings)
+        audit = run(real, synthetic, progress=listener, decisions=decisions, **settings)
         if out is not None:
             listener.start("writing the report", 0)
             write_all(audit, out, megabytes=report_mb)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,13 @@ from synthaudit.result.reading import read_images, read_scores
 if TYPE_CHECKING:
     import pandas as pd
 
-_FLAGS: Final = ("is_unvaried", "is_unoriginal", "is_wrong_label", "is_broken")
+_FLAGS: Final = {
+    "is_unvaried": "repeats another one",
+    "is_unoriginal": "copies a real one",
+    "is_wrong_label": "shows another class",
+    "is_broken": "is broken",
+}
+"""What makes an image bad, and how it is told."""
 
 Tables = tuple["pd.DataFrame | None", "pd.DataFrame | None"]
 
@@ -56,6 +62,8 @@ class Comparison:
         new: synthetic images that only the second has.
         gone: those that only the first has.
         newly_bad: those of both that only the second flags.
+        newly_good: those of both that only the first flags.
+        reasons: by path of these, what the flags say.
         has_same_real: whether both were scored against the same real images.
     """
 
@@ -63,6 +71,8 @@ class Comparison:
     new: list[str]
     gone: list[str]
     newly_bad: list[str]
+    newly_good: list[str]
+    reasons: Mapping[str, Sequence[str]]
     has_same_real: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,11 +161,18 @@ def compare_contents(
         )
     paths = [_synthetic(table) for table in images]
     both = set(paths[0]) & set(paths[1])
+    bad = sorted(path for path in both if paths[1][path] and not paths[0][path])
+    good = sorted(path for path in both if paths[0][path] and not paths[1][path])
     return Comparison(
         changes=changes,
         new=sorted(set(paths[1]) - set(paths[0])),
         gone=sorted(set(paths[0]) - set(paths[1])),
-        newly_bad=sorted(path for path in both if paths[1][path] and not paths[0][path]),
+        newly_bad=bad,
+        newly_good=good,
+        reasons={
+            **{path: paths[1][path] for path in bad},
+            **{path: paths[0][path] for path in good},
+        },
         has_same_real=has_same_real(before, after),
     )
 
@@ -261,10 +278,17 @@ def _score(scores: Mapping[str, Any], name: str) -> Quantity:
     return Quantity(value=float(scores[name]), low=ends[0], high=ends[1])
 
 
-def _synthetic(table: pd.DataFrame | None) -> dict[str, bool]:
+def _synthetic(table: pd.DataFrame | None) -> dict[str, tuple[str, ...]]:
+    """By path, what is wrong with each synthetic image."""
     if table is None:
         return {}
     own = table[table["side"] == "synthetic"]
     # Audits of earlier versions know of no broken pictures.
-    flagged = own[[name for name in _FLAGS if name in own]].any(axis=1)
-    return dict(zip(own["path"], flagged, strict=True))
+    names = [name for name in _FLAGS if name in own]
+    flags = own[names].to_numpy(bool)
+    paths: list[str] = own["path"].tolist()
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(paths, ())
+    for row in np.flatnonzero(flags.any(axis=1)).tolist():
+        told = [_FLAGS[name] for name, flag in zip(names, flags[row], strict=True) if flag]
+        found[paths[row]] = tuple(told)
+    return found

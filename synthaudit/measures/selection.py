@@ -33,12 +33,14 @@ def select(
     defect: Names,
     probability_synthetic: Floats,
     cluster: Integers,
+    is_chosen: Flags | None = None,
     obvious: float = 0.95,
 ) -> Selection:
     """Drop the broken, copies, wrong labels, obvious fakes, and all but the best of each cluster.
 
     The first reason that applies is given. Of a cluster's remaining images the one that the
-    detector finds least synthetic is kept, the earliest where they tie.
+    detector finds least synthetic is kept, the earliest where they tie; those that a person chose
+    are kept whatever is found, and before others of their cluster.
 
     Args:
         is_synthetic: (n,) the side of each image.
@@ -47,6 +49,7 @@ def select(
         defect: (n,) what is wrong with broken pictures, None for others.
         probability_synthetic: (n,) what the detector says.
         cluster: (n,) near-duplicate cluster, -1 for images alone.
+        is_chosen: (n,) images that a person chose to keep; None for none.
         obvious: probability from which an image is an obvious fake.
 
     Returns:
@@ -62,11 +65,13 @@ def select(
     reason[is_broken] = [f"it is broken: {name}" for name in defect[is_broken]]
     for dropped, text in reasons:
         reason[is_synthetic & dropped & (reason == KEPT)] = text
+    chosen = np.zeros(len(cluster), bool) if is_chosen is None else is_chosen
+    reason[chosen] = KEPT
     candidates = np.flatnonzero(is_synthetic & (reason == KEPT) & (cluster >= 0))
-    order = candidates[
-        np.lexsort((candidates, probability_synthetic[candidates], cluster[candidates]))
-    ]
+    keys = (candidates, probability_synthetic[candidates], ~chosen[candidates], cluster[candidates])
+    order = candidates[np.lexsort(keys)]
     _, first = np.unique(cluster[order], return_index=True)
     repeats = np.delete(order, first)
+    repeats = repeats[~chosen[repeats]]
     reason[repeats] = "it repeats another image, which is kept"
     return Selection(is_kept=is_synthetic & (reason == KEPT), reason=reason)

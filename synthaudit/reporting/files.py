@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import TemplateError
 
 from synthaudit.errors import DataError, UsageError
+from synthaudit.gating.comparing import Comparison
 from synthaudit.images.collection import FileLocation
 from synthaudit.reporting.html.audit import report_html, wanted_for_galleries, wanted_for_map
-from synthaudit.reporting.html.sweep import sweep_html, wanted_for_grid
+from synthaudit.reporting.html.comparison import comparison_html
+from synthaudit.reporting.html.sweep import REAL_ARM, sweep_html, wanted_for_grid
 from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
 from synthaudit.reporting.markdown import report_markdown
+from synthaudit.result.about import ABOUT_FILE, about_audit
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import AuditFiles, files_of, read_files
-from synthaudit.result.writing import write_files
+from synthaudit.result.writing import json_text, refuse_beside, write_files
 from synthaudit.sweeping.reading import read_sweep_files, sweep_files_of
 from synthaudit.sweeping.result import Sweep
 
@@ -45,7 +48,7 @@ def write_all(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> N
         UsageError: the budget is too small, or the folder holds a sweep.
         StorageError: the folder cannot be written.
     """
-    audit.write(folder, beside=_report_of(audit, megabytes))
+    audit.write(folder, beside=_report_of(audit, Path(folder), megabytes))
 
 
 def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> None:
@@ -60,12 +63,13 @@ def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -
         UsageError: the budget is too small.
         StorageError: the folder cannot be written.
     """
-    write_files(Path(folder), _report_of(audit, megabytes))
+    write_files(Path(folder), _report_of(audit, Path(folder), megabytes))
 
 
-def _report_of(audit: Audit, megabytes: float) -> dict[str, str | pd.DataFrame]:
+def _report_of(audit: Audit, folder: Path, megabytes: float) -> dict[str, str | pd.DataFrame]:
     """The files of a report by name."""
-    bare = files_of(audit, {})
+    about = about_audit(audit, folder, megabytes)
+    bare = files_of(audit, {}, about)
     made = Thumbnails(
         {
             (side, entry.path): entry.location
@@ -77,8 +81,11 @@ def _report_of(audit: Audit, megabytes: float) -> dict[str, str | pd.DataFrame]:
     )
     made.add(wanted_for_galleries(bare), GALLERY_EDGE)
     made.add_all(wanted_for_map(bare), MAP_EDGES)
-    files = files_of(audit, made.made)
-    return {"thumbnails.parquet": picture_table(made.made, ("side", "path")), **_render(files)}
+    return {
+        ABOUT_FILE: about.to_json(),
+        "thumbnails.parquet": picture_table(made.made, ("side", "path")),
+        **_render(files_of(audit, made.made, about)),
+    }
 
 
 def write_sweep_report(found: Sweep, folder: str | Path, *, megabytes: float = 15.0) -> None:
@@ -96,8 +103,11 @@ def write_sweep_report(found: Sweep, folder: str | Path, *, megabytes: float = 1
     place, bare = Path(folder), sweep_files_of(found, {})
     made = Thumbnails(
         {
-            (arm, path): FileLocation(str(place / path))
-            for arm, path in zip(found.images["arm"], found.images["path"], strict=True)
+            **{(REAL_ARM, entry.path): entry.location for entry in found.real},
+            **{
+                (arm, path): FileLocation(str(place / path))
+                for arm, path in zip(found.images["arm"], found.images["path"], strict=True)
+            },
         },
         budget=picture_budget(megabytes, sweep_html(bare)),
         max_pixels=int(found.provenance["settings"]["max_pixels"]),
@@ -110,6 +120,29 @@ def write_sweep_report(found: Sweep, folder: str | Path, *, megabytes: float = 1
             "report.html": sweep_html(sweep_files_of(found, made.made)),
         },
     )
+
+
+def write_comparison(found: Comparison, before: Path, after: Path, folder: Path) -> None:
+    """Write the page of two audits, and its numbers.
+
+    Args:
+        found: what changed.
+        before: a ``scores.json`` or the folder that holds it.
+        after: another one.
+        folder: where to.
+
+    Raises:
+        DataError: the tables of one of them are missing or damaged.
+        UsageError: the folder holds results of another kind.
+        StorageError: it cannot be written.
+    """
+    refuse_beside(folder, "scores.json", "an audit")
+    refuse_beside(folder, "sweep.json", "a sweep")
+    places = [place if place.is_dir() else place.parent for place in (before, after)]
+    files = [read_files(place) for place in places]
+    with _drawable(after):
+        page = comparison_html(found, files[0], files[1], (str(places[0]), str(places[1])))
+    write_files(folder, {"comparison.html": page, "comparison.json": json_text(found.to_dict())})
 
 
 def render_again(folder: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,21 +13,36 @@ from rich.text import Text
 from synthaudit.inspecting.result import Inspection
 from synthaudit.names import write_name
 from synthaudit.reporting.files import picture_budget
-from synthaudit.reporting.html.galleries import Card, Gallery
+from synthaudit.reporting.html.galleries import PER_CLUSTER, Gallery, Group, Key, keys_of
 from synthaudit.reporting.html.map import map_of, points_of
-from synthaudit.reporting.html.page import data_uri, flat, render
+from synthaudit.reporting.html.page import flat, render
+from synthaudit.reporting.html.page_images import (
+    choose_images,
+    gallery_data,
+    image_data,
+    most_rows,
+    picture_data,
+)
 from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
+from synthaudit.reporting.words import sureness
+from synthaudit.result.about import About, about_side, day_in_words, today
 from synthaudit.result.reading import AuditFiles
 from synthaudit.result.worst_images import broken_pictures, repeats, wrong_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
 _SHOWN: Final = 24
 _LISTED: Final = 5
-_PER_CLUSTER: Final = 8
+_PICTURED: Final = 120
+# The page of a single set knows of no fakes.
+_NO_FAKE: Final = 2.0
+_SCRIPTS: Final = (
+    *("images.js", "decisions.js", "viewer.js", "review.js"),
+    *("plots.js", "map.js", "contents.js"),
+)
 # The one set plays the synthetic side, which is the one that is judged.
 _SIDE: Final = "synthetic"
 _NOTHING: Final = "No repeats, no broken pictures, no wrong classes are seen."
@@ -98,96 +115,107 @@ def write_inspection(found: Inspection, folder: str | Path, *, megabytes: float 
         UsageError: the budget is too small.
         StorageError: the folder cannot be written.
     """
+    about = _about(found, Path(folder), megabytes)
     made = Thumbnails(
         {(_SIDE, entry.path): entry.location for entry in found.entries},
-        budget=picture_budget(megabytes, inspection_html(found, {})),
+        budget=picture_budget(megabytes, inspection_html(found, {}, about)),
         max_pixels=int(found.provenance["settings"]["max_pixels"]),
     )
-    groups = [group for gallery in _galleries(found) for group in gallery.groups]
-    made.add([(_SIDE, card.path) for group in groups for card in group], GALLERY_EDGE)
+    made.add(keys_of(_galleries(found), most=_PICTURED), GALLERY_EDGE)
     shown = points_of(_as_judged(found.images))["path"]
     made.add_all([(_SIDE, path) for path in shown], MAP_EDGES)
-    return found.write(folder, beside={"report.html": inspection_html(found, made.made)})
+    page = inspection_html(found, made.made, about)
+    return found.write(folder, beside={"report.html": page})
 
 
-def inspection_html(found: Inspection, pictures: Mapping[tuple[str, str], bytes]) -> str:
+def inspection_html(found: Inspection, pictures: Mapping[Key, bytes], about: About) -> str:
     """The page.
 
     Args:
         found: the inspection.
         pictures: WebP bytes, by ``synthetic`` and path.
+        about: what the set is called, and where it is.
     """
-    galleries = _galleries(found)
-    shown = {(_SIDE, card.path) for own in galleries for group in own.groups for card in group}
-    provenance = {**found.provenance, "settings": {**found.provenance["settings"], "obvious": 2.0}}
-    drawn = map_of(
-        AuditFiles(
-            scores={"provenance": provenance},
-            images=_as_judged(found.images),
-            copies=None,
-            thumbnails=pictures,
-        ),
-        elsewhere=shown & set(pictures),
-        is_alone=True,
+    galleries, table = _galleries(found), _as_judged(found.images)
+    images = choose_images(table, galleries, most_rows(about.megabytes))
+    files = AuditFiles(
+        scores={"provenance": found.provenance}, images=table, copies=None, thumbnails=pictures
     )
-    root = write_name(str(found.root))
+    drawn = map_of(files, images, is_alone=True)
+    data = {
+        "id": hashlib.sha256(json.dumps([found.name, found.counts]).encode()).hexdigest(),
+        "served": False,
+        "alone": True,
+        "images": image_data(images, obvious=_NO_FAKE, about=about),
+        "galleries": gallery_data(galleries, images),
+        "pictures": picture_data(images, pictures),
+        "landmarks": [] if drawn is None else drawn.landmarks,
+    }
     return render(
         "inspection.html",
-        scripts=["map.js"],
+        scripts=_SCRIPTS,
         plots=[],
         items=[] if drawn is None else [drawn.item],
-        data={} if drawn is None else {"map-data": drawn.data},
+        data={"page-data": data},
         verdict=f"{found.name}: {headline(found)}",
-        findings=found.findings or (_NOTHING,),
+        findings=[
+            (kind, text, len(shown.groups) if (shown := _named(galleries, kind)) else 0)
+            for kind, text in (found.faults or {"": _NOTHING}).items()
+        ],
+        made=day_in_words(about.made),
         unreadable=found.unreadable.head(_SHOWN).to_dict("records"),
-        galleries=galleries,
         map=drawn,
-        picture=lambda card: data_uri(pictures.get((_SIDE, card.path))),
-        pictures=len(pictures),
-        without_picture=max(len(found.images) - len(pictures), 0),
-        command=f"synthaudit inspect {root} --embedder {found.provenance['embedder']}",
+        images=images,
+        has_pictures=True,
+        pictures=sum(key in images.numbers for key in pictures),
+        command=f"synthaudit inspect {write_name(str(found.root))} --embedder "
+        f"{found.provenance['embedder']}",
         provenance=flat(found.provenance),
     )
 
 
+def _about(found: Inspection, folder: Path, megabytes: float) -> About:
+    side = about_side(found.name, found.root, found.entries, folder)
+    return About(made=today(), megabytes=megabytes, real=side, synthetic=side)
+
+
+def _named(galleries: Sequence[Gallery], kind: str) -> Gallery | None:
+    return next((gallery for gallery in galleries if gallery.name == kind), None)
+
+
 def _galleries(found: Inspection) -> list[Gallery]:
     images = _as_judged(found.images)
-    label_of = dict(zip(images["path"], images["class"], strict=True))
-
-    def card(path: str, caption: str) -> Card:
-        label = label_of.get(path)
-        name = label if isinstance(label, str) else ""
-        return Card(side="image", path=path, label=name, caption=caption)
-
-    clusters = repeats(images, len(images), examples=_PER_CLUSTER)
-    broken, wrong = broken_pictures(images, len(images)), wrong_labels(images, len(images))
+    clusters = repeats(images, len(images), examples=PER_CLUSTER)
     made = [
         Gallery(
             name="repeats",
-            title="Clusters of repeats",
-            advice="Keep one of each.",
+            title="Images that repeat one another",
+            advice="Keep one of each group.",
+            reason="it repeats another image, which is kept",
             groups=[
-                [card(path, f"one of {own.size:,} alike") for path in own.paths]
-                for own in clusters[:_SHOWN]
+                Group.alike([(_SIDE, path) for path in own.paths], f"one of {own.size:,} alike")
+                for own in clusters
             ],
-            left_out=max(len(clusters) - _SHOWN, 0),
         ),
         Gallery(
             name="broken",
             title="Pictures that look broken",
             advice="Few others of the set look like this.",
-            groups=[[card(path, what)] for path, what in broken[:_SHOWN]],
-            left_out=max(len(broken) - _SHOWN, 0),
+            reason="it is broken",
+            groups=[
+                Group.alike([(_SIDE, path)], what)
+                for path, what in broken_pictures(images, len(images))
+            ],
         ),
         Gallery(
             name="labels",
             title="Images that likelier show another class",
             advice="The class of the folder is the label.",
+            reason="it does not show its class",
             groups=[
-                [card(path, f"{own}, likelier {other}: {probability:.2f}")]
-                for path, own, other, probability in wrong[:_SHOWN]
+                Group.alike([(_SIDE, path)], f"not {own} but {other}: {sureness(probability)}")
+                for path, own, other, probability in wrong_labels(images, len(images))
             ],
-            left_out=max(len(wrong) - _SHOWN, 0),
         ),
     ]
     return [gallery for gallery in made if gallery.groups]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from synthaudit.result.findings import Finding
+from synthaudit.reporting.words import odds
+from synthaudit.result.findings import FAULTS, Finding
 from synthaudit.result.verdict import advice
 from synthaudit.settings import CONDITIONS, Settings, flag_of
 
@@ -22,6 +24,123 @@ def findings_in(scores: Scores) -> list[Finding]:
 def finding_of(scores: Scores, kind: str) -> Finding:
     """The finding on one of the four scores."""
     return next(finding for finding in findings_in(scores) if finding.kind == kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """How a finding is marked: by a shape and a word, besides its colour."""
+
+    word: str
+    shape: str
+
+
+STATES: Final = {
+    "high": State(word="Fails", shape="\u25b2"),
+    "low": State(word="Fault", shape="\u25a0"),
+    "note": State(word="Note", shape="\u25c6"),
+    "none": State(word="Passed", shape="\u25cf"),
+}
+"""By state, the gravest first."""
+
+_NOTED: Final = ("files", "embedder", "embedders")
+
+
+def state_of(finding: Finding) -> str:
+    """Its severity; ``note`` for what is no fault of the set, or could not be decided."""
+    is_note = finding.severity == "none" and (finding.kind in _NOTED or not finding.is_decided)
+    return "note" if is_note else finding.severity
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldFinding:
+    """A finding as pages tell it.
+
+    Attributes:
+        kind: of the finding.
+        title: what is wrong, or what it is about.
+        text: in a sentence.
+        state: key of ``STATES``.
+        number: what it rests on, with its interval; empty where the sentence says it.
+        chance: how often chance alone would give as much; empty without a test.
+        step: what to do; None where there is nothing to do.
+    """
+
+    kind: str
+    title: str
+    text: str
+    state: str
+    number: str
+    chance: str
+    step: str | None
+
+    @property
+    def word(self) -> str:
+        """Its state in a word."""
+        return STATES[self.state].word
+
+    @property
+    def shape(self) -> str:
+        """Its state as a shape."""
+        return STATES[self.state].shape
+
+
+_ABOUT: Final = {
+    **FAULTS,
+    "files": "the files differ",
+    "embedder": "another embedder stood in",
+    "embedders": "several embedders",
+}
+_PASSED: Final = {
+    "unrealistic": "fakes do not stand out",
+    "unrepresentative": "real variety is covered",
+    "unvaried": "it does not repeat itself",
+    "unoriginal": "it copies no real image",
+    "usefulness": "training on it costs no accuracy",
+}
+_NUMBERS: Final = {
+    "unrealistic": "score",
+    "unrepresentative": "score",
+    "unvaried": "share",
+    "unoriginal": "share",
+    "broken": "share",
+    "labels": "estimated share",
+    "files": "AUC",
+    "usefulness": "change of accuracy",
+}
+
+
+def told_findings(findings: Sequence[Finding]) -> list[ToldFinding]:
+    """All findings, by state, the gravest first; what makes others void before them."""
+    told = [_told(finding) for finding in findings]
+    order = list(STATES)
+    is_first = ("files",)
+    return sorted(told, key=lambda own: (order.index(own.state), own.kind not in is_first))
+
+
+def _told(finding: Finding) -> ToldFinding:
+    state = state_of(finding)
+    names = _PASSED if state == "none" else _ABOUT
+    title = names.get(finding.kind, _ABOUT.get(finding.kind, finding.kind))
+    return ToldFinding(
+        kind=finding.kind,
+        title=title[:1].upper() + title[1:],
+        text=finding.text,
+        state=state,
+        number=_number_text(finding),
+        chance="" if finding.p_value is None else f"as much by chance: {odds(finding.p_value)}",
+        step=advice(finding),
+    )
+
+
+def _number_text(finding: Finding) -> str:
+    what = _NUMBERS.get(finding.kind)
+    if what is None or finding.value is None:
+        return ""
+    sign = "+" if finding.kind == "usefulness" else ""
+    text = f"{what} {finding.value:{sign}.3f}"
+    if finding.interval is None:
+        return text
+    return f"{text} ({finding.interval[0]:{sign}.3f} to {finding.interval[1]:{sign}.3f})"
 
 
 def next_steps(findings: Sequence[Finding]) -> list[tuple[str, str]]:
@@ -58,7 +177,19 @@ def command_of(scores: Scores) -> str:
         else:
             for each in value if isinstance(value, list) else [value]:
                 words += [flag_of(name), str(each)]
+    if provenance.get("decisions"):
+        words += ["--decisions", "decisions.csv"]
     return shlex.join(words)
+
+
+def fitness_word(verdict: Mapping[str, Any] | None) -> str:
+    """A verdict in a word or two.
+
+    >>> fitness_word({"fit": False}), fitness_word(None)
+    ('not fit', 'unknown')
+    """
+    words = {True: "fit", False: "not fit", None: "undecided"}
+    return "unknown" if not verdict or "fit" not in verdict else words[verdict["fit"]]
 
 
 def lead_of_sweep(arm: str, arms: Sequence[Mapping[str, Any]], *, is_beyond_noise: bool) -> str:

@@ -44,7 +44,10 @@ def report_markdown(files: AuditFiles) -> str:
     for gallery in galleries_of(files):
         lines += ["", f"**{gallery.title}**", ""]
         for group in gallery.groups[:_PICTURES]:
-            lines.append("- " + ", ".join(f"{card.side} {as_text(card.path)}" for card in group))
+            lines.append(
+                "- "
+                + ", ".join(f"{side} {as_text(path)}" for side, path in group.images[:_PICTURES])
+            )
     for title, added in added_lines(files):
         lines += ["", f"**{as_text(title)}**", "", *(f"- {as_text(line)}" for line in added)]
     classes = sorted(

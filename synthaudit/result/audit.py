@@ -25,7 +25,7 @@ _DIGITS: Final = 9
 _SMALL: Final = 1e-3
 
 _TABLES: Final = ("copies.parquet", "duplicates.parquet")
-REPORT_FILES: Final = ("thumbnails.parquet", "report.md", "report.html")
+REPORT_FILES: Final = ("about.json", "thumbnails.parquet", "report.md", "report.html")
 """What a report adds to the files of an audit, which is void once those are others."""
 
 
@@ -45,6 +45,7 @@ class Audit:
         notes: what a reader must know to read the scores rightly, in sentences.
         provenance: how to reproduce the numbers.
         roots: the folder that each side's paths start from.
+        sources: what the caller called each side.
         entries: by side, where the bytes of its images are; empty for ready vectors.
     """
 
@@ -58,6 +59,7 @@ class Audit:
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     roots: Mapping[str, Path]
+    sources: Mapping[str, str]
     entries: Mapping[str, Sequence[ImageEntry]] = field(repr=False)
 
     @property

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
+from synthaudit.images.trait_titles import trait_title
+
 Scores = Mapping[str, Any]
 """The contents of ``scores.json``."""
 
@@ -86,7 +88,9 @@ class Finding:
     def read(cls, own: Mapping[str, Any]) -> Self:
         """From what ``scores.json`` holds."""
         ends = own["interval"]
-        return cls(**{**own, "interval": None if ends is None else (ends[0], ends[1])})
+        interval = None if ends is None else (ends[0], ends[1])
+        known = {name: own[name] for name in cls.__dataclass_fields__ if name in own}
+        return cls(**{**known, "interval": interval})
 
     def to_dict(self) -> dict[str, Any]:
         """As ``scores.json`` holds it."""
@@ -98,6 +102,7 @@ class Finding:
             "interval": None if self.interval is None else list(self.interval),
             "p_value": self.p_value,
             "images": list(self.images),
+            "is_decided": self.is_decided,
         }
 
 
@@ -295,18 +300,30 @@ def _of_broken(scores: Scores) -> Finding | None:
 
 def _of_labels(scores: Scores) -> Finding | None:
     labels = scores.get("labels") or {}
-    if not labels.get("wrong") or labels["p_value"] > _LABEL_ALPHA:
+    if not labels or labels["p_value"] > _LABEL_ALPHA or not labels["estimated_share"]:
         return None
-    text = _share_text(
-        scores, labels["wrong"], ("likelier shows another class", "likelier show another class")
-    )
+    share = float(labels["estimated_share"])
+    about = f"About {share:.0%} of the classes are wrong" if share >= 0.01 else "A few are wrong"
     return Finding(
         kind="labels",
-        severity="high" if labels["estimated_share"] >= _MANY_WRONG else "low",
-        text=f"{text}; about {labels['estimated_share']:.0%} of the classes are wrong.",
-        value=float(labels["estimated_share"]),
+        severity="high" if share >= _MANY_WRONG else "low",
+        text=f"{about}; {_named_labels(scores, labels)}.",
+        value=share,
         p_value=float(labels["p_value"]),
     )
+
+
+def _named_labels(scores: Scores, labels: Scores) -> str:
+    """How many wrong classes are named, or why none is."""
+    accuracy = labels.get("accuracy")
+    if not labels["wrong"]:
+        knows = "" if accuracy is None else f", whose first guess is right for {accuracy:.0%}"
+        return f"which ones the judges{knows} cannot tell"
+    verbs = ("shows another class for sure", "show another class for sure")
+    named = _share_text(scores, labels["wrong"], verbs)
+    if accuracy is None:
+        return named
+    return f"{named}, by judges that are right for {accuracy:.0%} of all"
 
 
 def mark_text(mark: Mapping[str, Any]) -> str:
@@ -324,9 +341,22 @@ def marks_text(marks: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(mark_text(mark) for mark in marks if mark["real"] != mark["synthetic"])
 
 
+def _traits_text(files: Scores) -> str:
+    """The traits that differ most, each with its medians."""
+    if not files["best"]:
+        return "no trait by itself, but all of them together"
+    return listed(
+        [
+            f"{trait_title(trait['name'])} {trait['real']:.3g} in the real ones and "
+            f"{trait['synthetic']:.3g} in the synthetic ones"
+            for trait in files["best"][:2]
+        ]
+    )
+
+
 def _of_files(scores: Scores) -> Finding | None:
     files = scores.get("artefacts") or {}
-    if not files.get("explains") and not files.get("marks_tell"):
+    if not any(files.get(key) for key in ("explains", "marks_tell", "files_tell")):
         return None
     marks, reached = files.get("marks") or [], files.get("control_auc")
     if files.get("marks_tell") and (reached is None or not files["explains"]):
@@ -335,10 +365,16 @@ def _of_files(scores: Scores) -> Finding | None:
             "files needs nothing else."
         )
         reached = 0.5 + abs(marks[0]["synthetic"] - marks[0]["real"]) / 2
-    else:
+    elif files["explains"]:
         reached = reached or files["container_auc"]
-        traits = ", ".join(trait["name"] for trait in files["best"][:3])
-        text = f"The files alone give the sides away (AUC {reached:.3f}): they differ in {traits}."
+        text = f"The files alone give the sides away (AUC {reached:.3f}): {_traits_text(files)}."
+    else:
+        reached = files["container_auc"]
+        text = (
+            f"Size, format or compression differ (AUC {reached:.3f} by them alone): "
+            f"{_traits_text(files)}. The detector does not see it; a network that reads the files "
+            "may."
+        )
     return Finding(kind="files", severity="none", text=text, value=float(reached))
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ValidationError
 
 from synthaudit.errors import DataError
+from synthaudit.result.about import ABOUT_FILE, About, AboutFile
 from synthaudit.result.audit import Audit
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile
-from synthaudit.result.table_schemas import COPIES, IMAGES, THUMBNAILS, TableSchema
+from synthaudit.result.table_schemas import COPIES, IMAGES, PAIRS, THUMBNAILS, TableSchema
 from synthaudit.result.verdict import decide
 from synthaudit.validation import explain
 
@@ -37,18 +38,29 @@ class AuditFiles:
         images: a row an image.
         copies: a row a discovered copy; None where there was no search for them.
         thumbnails: WebP bytes by side and path.
+        pairs: a row a near-duplicate pair; None where there is no table of them.
+        about: what the sides are called, where and when; None in results of earlier versions.
     """
 
     scores: Mapping[str, Any]
     images: pd.DataFrame = field(repr=False)
     copies: pd.DataFrame | None = field(repr=False)
     thumbnails: Mapping[tuple[str, str], bytes] = field(repr=False)
+    pairs: pd.DataFrame | None = field(default=None, repr=False)
+    about: About | None = None
 
 
-def files_of(audit: Audit, thumbnails: Mapping[tuple[str, str], bytes]) -> AuditFiles:
+def files_of(
+    audit: Audit, thumbnails: Mapping[tuple[str, str], bytes], about: About | None = None
+) -> AuditFiles:
     """The same of an audit that was just made."""
     return AuditFiles(
-        scores=audit.to_dict(), images=audit.images, copies=audit.copies, thumbnails=thumbnails
+        scores=audit.to_dict(),
+        images=audit.images,
+        copies=audit.copies,
+        thumbnails=thumbnails,
+        pairs=audit.tables.get("duplicates"),
+        about=about,
     )
 
 
@@ -70,7 +82,28 @@ def read_files(folder: Path) -> AuditFiles:
         elif (scores.get("memorisation") or {}).get("copies"):
             raise ValueError("copies.parquet is missing")
         thumbnails = read_thumbnails(folder, THUMBNAILS)
-    return AuditFiles(scores=scores, images=images, copies=copies, thumbnails=thumbnails)
+        pairs = None
+        if (folder / "duplicates.parquet").exists():
+            pairs = PAIRS.read(folder / "duplicates.parquet")
+        about = _read_about(folder / ABOUT_FILE)
+    return AuditFiles(
+        scores=scores,
+        images=images,
+        copies=copies,
+        thumbnails=thumbnails,
+        pairs=pairs,
+        about=about,
+    )
+
+
+def _read_about(file: Path) -> About | None:
+    """What a report left; None where there is none, as of earlier versions."""
+    if not file.is_file():
+        return None
+    try:
+        return AboutFile.model_validate(read_contents(file)).about()
+    except ValidationError as error:
+        raise ValueError(f"{file.name} is damaged") from error
 
 
 def read_scores(place: Path) -> tuple[dict[str, Any], Path]:

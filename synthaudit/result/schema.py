@@ -148,6 +148,9 @@ class LabelPart(_Part):
     estimated_share: Share
     p_value: Share
     agreement: Share
+    accuracy: Share | None = None
+    recall: Share | None = None
+    false_rate: Share | None = None
     cannot_tell: list[str]
 
 
@@ -259,6 +262,7 @@ class ArtefactPart(_Part):
     best: list[TraitPart]
     marks: list[MarkPart] = Field(default_factory=list)
     marks_tell: bool = False
+    files_tell: bool = False
 
 
 class MeasurePart(_Part):
@@ -292,6 +296,7 @@ class FindingPart(_Part):
     interval: tuple[float, float] | None
     p_value: float | None
     images: list[str]
+    is_decided: bool = True
 
 
 class VerdictPart(_Part):
@@ -307,6 +312,14 @@ class KeptPart(_Part):
     synthetic: int
     dropped: dict[str, int]
     scores: ByScore | dict[str, float]
+
+
+class DecisionsPart(_Part):
+    """What a person decided: how many images were dropped and kept, and the digest of the list."""
+
+    dropped: int
+    kept: int
+    digest: str
 
 
 class ProvenancePart(_Part):
@@ -326,6 +339,7 @@ class ProvenancePart(_Part):
     embedder_stands_in_for: str | None = None
     map: str | None = None
     harmonised_to: dict[str, Any] | None = None
+    decisions: DecisionsPart | None = None
 
 
 class EmbedderPart(_Part):

@@ -110,6 +110,8 @@ IMAGES: Final = TableSchema(
         "probability_synthetic": "number",
         "nearest_real": "text",
         "nearest_real_distance": "number",
+        "nearest_real_of_class": "text",
+        "nearest_real_of_class_distance": "number",
         "nearest_synthetic": "text",
         "nearest_synthetic_distance": "number",
         "duplicate_cluster": "number",
@@ -121,6 +123,9 @@ IMAGES: Final = TableSchema(
         "is_broken": "flag",
         "defect": "text",
         "broken_p_value": "number",
+        "likelier_class": "text",
+        "likelier_class_probability": "number",
+        "wrong_label_probability": "number",
     },
 )
 """``images.parquet`` of an audit."""
@@ -131,11 +136,23 @@ COPIES: Final = TableSchema(
 )
 """``copies.parquet`` of an audit."""
 
+PAIRS: Final = TableSchema(
+    columns={
+        "path_a": "text",
+        "side_a": "text",
+        "path_b": "text",
+        "side_b": "text",
+        "distance": "number",
+    }
+)
+"""``duplicates.parquet`` of an audit."""
+
 THUMBNAILS: Final = TableSchema(columns={"side": "text", "path": "text", "webp": "bytes"})
 """``thumbnails.parquet`` of an audit."""
 
 ARM_IMAGES: Final = TableSchema(
-    columns={"arm": "text", "image": "number", "path": "text"}, optional={"subject": "text"}
+    columns={"arm": "text", "image": "number", "path": "text"},
+    optional={"subject": "text", "prompt": "text"},
 )
 """``images.parquet`` of a sweep."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from synthaudit.images.collection import ImageEntry
 from synthaudit.result.writing import json_text, refuse_beside, write_files
 from synthaudit.sweeping.comparison import Effect
 
@@ -37,6 +38,7 @@ class ArmResult:
         scores: the four scores of its own audit against the real images.
         intervals: theirs.
         measures: what the arms are compared by, on one scale for all of them.
+        measure_intervals: theirs, each by the images of this arm alone.
         usefulness: accuracy on real images after training on this arm; None without classes.
         by_subject: by subject, the mean probability of being synthetic.
         verdict: on its own audit, ``fit`` (None: undecided) and ``text``.
@@ -69,6 +71,7 @@ class ArmResult:
     money: float | None = None
     reference_similarity: float | None = None
     perceptual_diversity: float | None = None
+    measure_intervals: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,9 @@ class Sweep:
             race, ``refused``.
         is_complete: whether all images of the plan are there.
         images: a row an image that was compared: ``arm``, ``image`` (the same number has the same
-            seed and subject in every arm), ``subject``, and ``path`` in the folder of the sweep.
+            seed and subject in every arm), ``subject``, ``prompt``, and ``path`` in the folder of
+            the sweep.
+        real: some real images to look at besides, of every subject.
         notes: what a reader must know, in sentences.
         provenance: how to reproduce it.
     """
@@ -127,6 +132,7 @@ class Sweep:
     counts: Mapping[str, int]
     is_complete: bool
     images: pd.DataFrame = field(repr=False)
+    real: Sequence[ImageEntry] = field(repr=False)
     notes: Sequence[str]
     provenance: Mapping[str, Any]
 
@@ -139,6 +145,7 @@ class Sweep:
             "pareto": list(self.pareto),
             "best_by_subject": dict(self.best_by_subject),
             "counts": dict(self.counts),
+            "real_examples": [{"path": own.path, "subject": own.label} for own in self.real],
             "is_complete": self.is_complete,
             "arms": [asdict(arm) for arm in self.arms],
             "effects": [asdict(effect) for effect in self.effects],

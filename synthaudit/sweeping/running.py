@@ -205,6 +205,7 @@ class _Runner:
             slots=slots,
             dropped_at=self.dropped_at,
             whole=whole,
+            evidence=evidence,
             ranking=rank_arms(
                 evidence,
                 goal=self.plan.decides,

@@ -22,6 +22,15 @@ class SweepCounts(BaseModel):
     refused: int = Field(ge=0)
 
 
+class RealExample(BaseModel):
+    """A real image that the page shows beside those of the arms."""
+
+    model_config = ConfigDict(extra="allow")
+
+    path: str
+    subject: str | None
+
+
 class SweepProvenance(BaseModel):
     """How to reproduce a sweep."""
 
@@ -44,6 +53,7 @@ class SweepFile(BaseModel):
     pareto: list[str]
     best_by_subject: dict[str, str]
     counts: SweepCounts
+    real_examples: list[RealExample] = Field(default_factory=list)
     is_complete: bool
     arms: list[ArmResult] = Field(min_length=1)
     effects: list[Effect]

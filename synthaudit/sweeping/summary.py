@@ -27,6 +27,8 @@ from synthaudit.sweeping.recommendation import best_by_subject, mark_pareto, rec
 from synthaudit.sweeping.result import ArmResult, Sweep
 
 _TOLD: Final = 5
+_REAL_SHOWN: Final = 4
+_MOST_REAL: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ class MeasuredArms:
         slots: slots that all arms have that the race left.
         dropped_at: by name of the arms that it dropped, at how many images.
         whole: evidence of all arms; None with too few slots.
+        evidence: of the arms that the race left.
         ranking: of the arms that the race left.
         made: images of this run.
         left_out: by name of the other arms, why.
@@ -49,6 +52,7 @@ class MeasuredArms:
     slots: Sequence[int]
     dropped_at: Mapping[str, int]
     whole: ArmEvidence | None
+    evidence: ArmEvidence
     ranking: Ranking
     made: int
     left_out: Mapping[str, str]
@@ -122,6 +126,7 @@ class Summary:
             },
             is_complete=is_complete,
             images=self._images(),
+            real=_some_of_each(self.prepared.real.entries),
             notes=self._notes(refused, is_complete=is_complete),
             provenance={
                 "plan": plan.model_dump(mode="json", by_alias=True),
@@ -134,13 +139,14 @@ class Summary:
 
     def _images(self) -> pd.DataFrame:
         """A row an image that was compared."""
-        columns = ("arm", "image", "subject", "path")
+        columns = ("arm", "image", "subject", "prompt", "path")
         return pd.DataFrame(
             [
                 (
                     item.arm.name,
                     slot,
                     item.arm.jobs[slot].subject,
+                    item.arm.jobs[slot].prompt,
                     (item.root / item.entries[slot].path).relative_to(self.folder).as_posix(),
                 )
                 for item in self.measured.laid
@@ -153,17 +159,27 @@ class Summary:
     def _results(self, arms: Sequence[Arm]) -> list[ArmResult]:
         """The arms that are left, the best first, then those that the race dropped."""
         measured = self.measured
+        confidence = self.prepared.settings.confidence
         results = mark_pareto(
             [
-                self._arm_result(measured.survivors[n], measured.slots, measured.ranking.values[n])
+                self._arm_result(
+                    measured.survivors[n],
+                    measured.slots,
+                    measured.ranking.values[n],
+                    measured.evidence.intervals(n, measured.ranking.values[n], confidence),
+                )
                 for n in measured.ranking.arms
             ]
         )
         place = {arm.name: number for number, arm in enumerate(arms)}
         for name in sorted(measured.dropped_at, key=lambda name: -measured.dropped_at[name]):
             number = place[name]
-            values = {} if measured.whole is None else measured.whole.values(number)
-            results.append(self._arm_result(measured.laid[number], measured.everywhere, values))
+            whole = measured.whole
+            values = {} if whole is None else whole.values(number)
+            ends = {} if whole is None else whole.intervals(number, values, confidence)
+            results.append(
+                self._arm_result(measured.laid[number], measured.everywhere, values, ends)
+            )
         return results
 
     def _notes(self, refused: int, *, is_complete: bool) -> list[str]:
@@ -201,7 +217,11 @@ class Summary:
         return any(self._references(item.arm, [0]) for item in self.measured.laid)
 
     def _arm_result(
-        self, item: LaidOutArm, slots: Sequence[int], measures: dict[str, float]
+        self,
+        item: LaidOutArm,
+        slots: Sequence[int],
+        measures: dict[str, float],
+        ends: Mapping[str, Sequence[float]],
     ) -> ArmResult:
         audit = self._audit(item, slots)
         synthetic = audit.images[audit.images["side"] == "synthetic"]
@@ -221,6 +241,7 @@ class Summary:
                 if score.low is not None and score.high is not None
             },
             measures=measures,
+            measure_intervals={name: list(own) for name, own in ends.items()},
             usefulness=None if useful is None else float(useful["value"]),
             by_subject={str(name): float(value) for name, value in by_subject.items()},
             verdict=asdict(audit.verdict),
@@ -270,6 +291,17 @@ class Summary:
         buffer = io.BytesIO()
         contact_sheet(rows, columns).save(buffer, "JPEG", quality=88)
         return buffer.getvalue()
+
+
+def _some_of_each(entries: Sequence[ImageEntry]) -> list[ImageEntry]:
+    """The first images of every class."""
+    taken: dict[str | None, int] = {}
+    found = []
+    for entry in entries:
+        taken[entry.label] = taken.get(entry.label, 0) + 1
+        if taken[entry.label] <= _REAL_SHOWN:
+            found.append(entry)
+    return found[:_MOST_REAL]
 
 
 def _columns(arm: Arm, slots: Sequence[int]) -> tuple[list[str], dict[int, str]]:

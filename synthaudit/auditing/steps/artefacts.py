@@ -63,6 +63,7 @@ class ArtefactSection(Section):
         detector_auc: of the detector on the embeddings.
         marks: that some file has, the one that tells the sides apart best first.
         marks_tell: whether one of them tells the sides apart beyond chance.
+        files_tell: whether format, size and compression do, whatever the detector sees of it.
     """
 
     audit: ArtefactAudit
@@ -73,6 +74,7 @@ class ArtefactSection(Section):
     detector_auc: float
     marks: Sequence[Mark]
     marks_tell: bool
+    files_tell: bool
 
     def to_dict(self) -> dict[str, Any]:
         """How well the files alone tell the sides apart."""
@@ -87,6 +89,7 @@ class ArtefactSection(Section):
             "best": [vars(trait) for trait in audit.best],
             "marks": [vars(mark) for mark in self.marks],
             "marks_tell": self.marks_tell,
+            "files_tell": self.files_tell,
         }
         return {"artefacts": summary}
 
@@ -196,6 +199,8 @@ def inspect_artefacts(
         detector_auc=detection.auc,
         marks=marks,
         marks_tell=bool(marks) and _tells(marks[0], samples.is_synthetic),
+        files_tell=audit.container_auc > SUSPICIOUS_AUC
+        and _is_beyond_chance(audit.container_auc, samples.is_synthetic),
     )
 
 

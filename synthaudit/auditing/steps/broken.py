@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -119,15 +119,17 @@ def judge_broken(samples: Samples, context: Context) -> BrokenSection | None:
     if samples.appearance is None:
         return None
     settings = context.settings
+    found = judge_pictures(
+        samples.appearance,
+        APPEARANCE,
+        samples.synthetic,
+        samples.real,
+        false_discoveries=settings.false_discoveries,
+    )
+    is_kept = context.is_kept(samples)[samples.synthetic]
     return BrokenSection(
         rows=samples.synthetic,
-        found=judge_pictures(
-            samples.appearance,
-            APPEARANCE,
-            samples.synthetic,
-            samples.real,
-            false_discoveries=settings.false_discoveries,
-        ),
+        found=replace(found, is_broken=found.is_broken & ~is_kept),
         shifts=measure_shifts(
             samples.appearance,
             APPEARANCE,

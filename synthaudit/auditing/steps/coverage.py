@@ -28,7 +28,8 @@ from synthaudit.threads import Advance, ignore
 # Quadratic in the rows: beyond this many of a side a random sample stands for them.
 _ROWS: Final = 5000
 _LEAST: Final = 10
-_KINDS: Final = 6
+_KINDS: Final = 12
+_KINDS_OF_A_CLASS: Final = 4
 _EXAMPLES: Final = 3
 
 COLUMNS: Final = (COVERAGE_COLUMN,)
@@ -198,23 +199,33 @@ def _verify(found: Measured, measure: SetMeasure, taken: Collection[str]) -> Non
 
 
 def _group(parted: PartedSides, ratio: Floats, samples: Samples, seed: int) -> list[MissedKind]:
-    """Uncovered real images by what they look like: by k-means."""
-    import faiss
-
+    """Uncovered real images by class, and within a class by what they look like."""
     names, labels = samples.paths[parted.rows[0]], samples.classes[parted.rows[0]]
     missed = np.flatnonzero(ratio > 1.0)
-    if len(missed) == 0:
-        return []
-    distinct = len(identical_groups(parted.directions.unit, missed))
-    count = max(min(_KINDS, len(missed) // 5, distinct), 1)
-    rows = parted.directions.rows(missed).astype(np.float32)
+    named = np.array([str(label) for label in labels[missed]])
+    found = [
+        _describe(rows, ratio, names, labels)
+        for name in dict.fromkeys(named.tolist())
+        for rows in _kinds(parted.directions, missed[named == name], seed)
+    ]
+    found.sort(key=lambda kind: (-kind.size, kind.examples))
+    return found[:_KINDS]
+
+
+def _kinds(directions: Directions, missed: Integers, seed: int) -> list[Integers]:
+    """Groups of images that look alike, by k-means."""
+    import faiss
+
+    distinct = len(identical_groups(directions.unit, missed))
+    count = max(min(_KINDS_OF_A_CLASS, len(missed) // _LEAST, distinct), 1)
+    rows = directions.rows(missed).astype(np.float32)
     means = faiss.Kmeans(
         rows.shape[1], count, nredo=3, seed=seed % 2**31, min_points_per_centroid=1
     )
     means.train(rows)
     kind = means.assign(rows)[1]
-    kinds = [_describe(missed[kind == number], ratio, names, labels) for number in range(count)]
-    return sorted(kinds, key=lambda kind: -kind.size)
+    parts = [missed[kind == number] for number in range(count)]
+    return [part for part in parts if len(part)]
 
 
 def _describe(rows: Integers, ratio: Floats, names: Names, labels: Names) -> MissedKind:

@@ -87,6 +87,7 @@ def curate(samples: Samples, context: Context, *, again: Sequence[Step]) -> Cura
         else broken.defects(len(samples)),
         probability_synthetic=context.section(DetectorSection).detection.probability_synthetic,
         cluster=found.cluster,
+        is_chosen=context.is_kept(samples),
         obvious=context.settings.obvious,
     )
     rescored = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -86,6 +86,9 @@ class LabelSection(Section):
                 "estimated_share": found.share,
                 "p_value": found.p_value,
                 "agreement": found.agreement,
+                "accuracy": found.accuracy,
+                "recall": found.recall,
+                "false_rate": found.false_rate,
                 "cannot_tell": [self.names[number] for number in found.cannot_tell],
             },
         }
@@ -111,6 +114,8 @@ def judge_labels(samples: Samples, context: Context) -> LabelSection | None:
         seed=context.settings.seed,
     )
     judged = known[samples.is_synthetic[known]]
+    is_kept = context.is_kept(samples)[judged]
+    found = replace(found, is_wrong=found.is_wrong & ~is_kept)
     return LabelSection(fidelity=found, names=shared.names, rows=judged)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from synthaudit.measures.copies.radius import (
 )
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
+from synthaudit.measures.intervals import normal_width, wilson
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import identical_groups
 from synthaudit.measures.search.neighbours import Directions, is_near, nearest
@@ -93,6 +94,32 @@ class ArmEvidence:
         others = values["uncovered"] + values["unvaried"]
         values[OVERALL] = (float(self.badness[arm].mean()) + others) / 3.0
         return values if self.teaching is None else {**values, USELESS: self.teaching.error(arm)}
+
+    def intervals(
+        self, arm: int, values: Mapping[str, float], confidence: float
+    ) -> dict[str, tuple[float, float]]:
+        """Intervals of the measures of one arm, by its own images alone; not of ``useless``.
+
+        Shares by Wilson's interval, means by the normal one, ``overall`` as a mean of independent
+        parts. They hold for one arm: arms are compared image by image, which tells more.
+
+        Args:
+            arm: its number.
+            values: of the arm.
+            confidence: of each interval.
+        """
+        slots, real = self.shape[1], self.covers[arm].shape[1]
+        counts = {"uncovered": real, "unvaried": slots, "unoriginal": slots}
+        found = {name: wilson(values[name], n, confidence) for name, n in counts.items()}
+        ends = {name: (own.low, own.high) for name, own in found.items()}
+        variance = float(self.badness[arm].var(ddof=1)) / slots if slots > 1 else 0.0
+        fake = float(self.fakeness[arm].var(ddof=1)) / slots if slots > 1 else 0.0
+        for name in ("uncovered", "unvaried"):
+            variance += values[name] * (1.0 - values[name]) / counts[name]
+        for name, own in (("unrealistic", fake), (OVERALL, variance / 9.0)):
+            width = normal_width(confidence) * float(np.sqrt(own))
+            ends[name] = (max(values[name] - width, 0.0), min(values[name] + width, 1.0))
+        return ends
 
     @property
     def badness(self) -> Floats:

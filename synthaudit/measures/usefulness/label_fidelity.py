@@ -18,7 +18,13 @@ from synthaudit.threads import in_threads
 
 _FOLDS: Final = 5
 _ALPHA: Final = 0.02
-_LIKELIER: Final = 0.5
+_FALSE_FLAGS: Final = 0.05
+FALSE_RATE: Final = 0.005
+"""Share of held-out reference images, whose classes are right, that would be flagged at most."""
+
+LEAST_ACCURACY: Final = 0.65
+"""Of the judges, below which they say how many classes are wrong, and not which."""
+
 _CONFIDENCE: Final = 0.95
 
 
@@ -30,11 +36,18 @@ class LabelFidelity:
         probability_wrong: (m,) that an image shows another class than the given one.
         likelier: (m,) the likeliest other class.
         likelier_probability: (m,) that it is this one.
-        is_wrong: (m,) images that likelier show another class than the given one; none where the
-            given labels are explained as well without any wrong one (p > 0.02).
+        is_wrong: (m,) images that show another class than the given one: as many as leave 5 % of
+            false flags by their probabilities, and whose probability at most ``FALSE_RATE`` of the
+            held-out reference images reach. None where the given labels are explained as well
+            without any wrong one (p > 0.02), and none where the judges know too little.
         share: estimated share of wrong labels, flagged or not.
         p_value: of the guess that none is wrong.
         agreement: share of images for which the judges' first class is the given one.
+        accuracy: share for which it should be the class that they show: the mean probability of the
+            first class, for the probabilities are fitted to the labels.
+        recall: share of the wrong labels that should be among those flagged.
+        false_rate: share of the held-out reference images that the same bounds would flag; None
+            without a reference.
         cannot_tell: (c,) classes that the judges do not tell from others: their agreement is no
             better than guessing, and a wrong label of theirs is not seen.
     """
@@ -46,6 +59,9 @@ class LabelFidelity:
     share: float
     p_value: float
     agreement: float
+    accuracy: float
+    recall: float
+    false_rate: float | None
     cannot_tell: Integers
 
 
@@ -65,17 +81,28 @@ def label_fidelity(
         seed: of the folds.
     """
     given = learner.target[judged]
+    noise = fit_label_noise(_judges(learner, judged, reference, seed), given)
+    held_out = None
+    if len(reference) and noise.p_value <= _ALPHA:
+        # Each side is judged by its own other images, by the other side, and by both.
+        scores = _judges(learner, reference, judged, seed)
+        held_out = noise.judge(scores, learner.target[reference])
+    return _verdict(noise, given, held_out, learner.classes)
+
+
+def _judges(learner: Learner, judged: Integers, reference: Integers, seed: int) -> list[Floats]:
+    """By judge, (m, K) scores of images whose labels it has not seen."""
     rng = stream(seed, "label fidelity")
-    fold = grouped_folds(given, learner.clusters[judged], folds=_FOLDS, rng=rng)
+    clusters = learner.clusters[judged]
+    fold = grouped_folds(learner.target[judged], clusters, folds=_FOLDS, rng=rng)
     parts = [
         (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(_FOLDS)
     ]
     own, first = _without_help(learner, judged, reference, parts)
-    judges = [_spread(own, parts)]
-    if first is not None:
-        both = in_threads(lambda part: first.scores_with(*part), parts)
-        judges += [_spread(both, parts), first.scores]
-    return _verdict(fit_label_noise(judges, given), given, learner.classes)
+    if first is None:
+        return [_spread(own, parts)]
+    both = in_threads(lambda part: first.scores_with(*part), parts)
+    return [_spread(own, parts), _spread(both, parts), first.scores]
 
 
 Part = tuple[Integers, Integers]
@@ -102,22 +129,48 @@ def _spread(answers: Sequence[Floats], parts: Sequence[Part]) -> Floats:
     return np.asarray(np.concatenate(answers)[np.argsort(asked)])
 
 
-def _verdict(found: LabelNoise, given: Integers, classes: int) -> LabelFidelity:
+def _verdict(
+    found: LabelNoise, given: Integers, held_out: Floats | None, classes: int
+) -> LabelFidelity:
     likelier = found.likelier(given)
     first = found.probability.argmax(axis=1)
     own = np.take_along_axis(found.probability, given[:, None], axis=1)[:, 0]
     other = np.take_along_axis(found.probability, likelier[:, None], axis=1)[:, 0]
-    is_likelier = found.probability_wrong > _LIKELIER
+    accuracy = float(found.probability.max(axis=1).mean())
+    bound = _bound(found.probability_wrong, held_out)
+    is_wrong = found.probability_wrong >= bound
+    if found.p_value > _ALPHA or accuracy < LEAST_ACCURACY:
+        is_wrong[:] = False
+    wrong = max(found.share * len(given), 1e-12)
     return LabelFidelity(
         probability_wrong=found.probability_wrong,
         likelier=likelier,
         likelier_probability=found.probability_wrong * other / np.maximum(1.0 - own, 1e-12),
-        is_wrong=is_likelier & (found.p_value <= _ALPHA),
+        is_wrong=is_wrong,
         share=found.share,
         p_value=found.p_value,
         agreement=float((first == given).mean()),
+        accuracy=accuracy,
+        recall=min(float(found.probability_wrong[is_wrong].sum()) / wrong, 1.0),
+        false_rate=None if held_out is None else float((held_out >= bound).mean()),
         cannot_tell=_not_told(first == given, given, classes),
     )
+
+
+def _bound(probability_wrong: Floats, held_out: Floats | None) -> float:
+    """The least probability of being wrong that is flagged; beyond 1 where none is."""
+    order = -np.sort(-probability_wrong)
+    false_flags = np.cumsum(1.0 - order) / np.arange(1, len(order) + 1)
+    most = int((false_flags <= _FALSE_FLAGS).sum())
+    if most == 0:
+        return 2.0
+    bound = float(order[most - 1])
+    if held_out is None:
+        return bound
+    # At most so many of the held-out images lie at or above the bound.
+    allowed = int(FALSE_RATE * len(held_out))
+    reached = -np.sort(-held_out)
+    return max(bound, float(np.nextafter(reached[allowed], 2.0)))
 
 
 def _not_told(is_right: Flags, target: Integers, classes: int) -> Integers:

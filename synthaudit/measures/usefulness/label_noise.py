@@ -63,6 +63,16 @@ class LabelNoise:
         np.put_along_axis(others, given[:, None], -1.0, axis=1)
         return np.asarray(others.argmax(axis=1))
 
+    def judge(self, scores: Sequence[Floats], given: Integers) -> Floats:
+        """(k,) how likely the labels of other images are wrong, by the same weights and share.
+
+        Args:
+            scores: by judge, (k, K), in the order of the weights.
+            given: (k,) their class numbers.
+        """
+        judges = np.stack([_scaled(own) for own in scores])
+        return _wrong(_pool(np.log(self.weights), judges), given, self.share)
+
 
 def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
     """Weigh judges, and estimate how many labels are wrong and which.
@@ -108,12 +118,10 @@ def fit_label_noise(scores: Sequence[Floats], given: Integers) -> LabelNoise:
     p_value = _p_value(clean, noisy, *problem)
     point = np.append(clean.x, -np.inf) if p_value >= 1.0 else noisy.x
     probability = _pool(point[:-1], judges)
-    own = np.take_along_axis(probability, given[:, None], axis=1)[:, 0]
     share = float(expit(point[-1]))
-    right = (1.0 - share) * own
     return LabelNoise(
         probability=probability,
-        probability_wrong=1.0 - right / np.maximum(right + _by_noise(own, share, judges), 1e-300),
+        probability_wrong=_wrong(probability, given, share),
         share=share,
         p_value=p_value,
         weights=tuple(float(weight) for weight in np.exp(point[:-1])),
@@ -159,9 +167,12 @@ def _pool(logs: Floats, judges: Floats) -> Floats:
     return np.asarray(softmax(np.tensordot(np.exp(logs), judges, axes=1), axis=1))
 
 
-def _by_noise(own: Floats, share: float, judges: Floats) -> Floats:
-    by_noise: Floats = share * (1.0 - own) / (judges.shape[2] - 1.0)
-    return by_noise
+def _wrong(probability: Floats, given: Integers, share: float) -> Floats:
+    """(n,) how likely each given label is wrong."""
+    own = np.take_along_axis(probability, given[:, None], axis=1)[:, 0]
+    right = (1.0 - share) * own
+    by_noise = share * (1.0 - own) / (probability.shape[1] - 1.0)
+    return np.asarray(1.0 - right / np.maximum(right + by_noise, 1e-300))
 
 
 def _loss_without_noise(logs: Floats, judges: Floats, given: Integers) -> tuple[float, Floats]:
@@ -175,7 +186,7 @@ def _loss(point: Floats, judges: Floats, given: Integers) -> tuple[float, Floats
     count, others = len(given), judges.shape[2] - 1.0
     probability = _pool(logs, judges)
     own = np.take_along_axis(probability, given[:, None], axis=1)[:, 0]
-    likelihood = np.maximum((1.0 - share) * own + _by_noise(own, share, judges), 1e-300)
+    likelihood = np.maximum((1.0 - share) * own + share * (1.0 - own) / others, 1e-300)
     value = -float(np.log(likelihood).mean()) + _EVEN * float(np.square(logs).mean())
     by_own = (1.0 - share - share / others) / likelihood
     slopes = []

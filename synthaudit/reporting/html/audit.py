@@ -2,139 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.reporting.html.galleries import Card, Gallery, galleries_of
-from synthaudit.reporting.html.map import map_of, points_of
-from synthaudit.reporting.html.page import data_uri, flat, render
+from synthaudit.reporting.html.classes import class_data
+from synthaudit.reporting.html.galleries import Gallery, Key, galleries_of, keys_of
+from synthaudit.reporting.html.gauges import gauges_of
+from synthaudit.reporting.html.map import landmarks_of, map_of, points_of
+from synthaudit.reporting.html.page import flat, render
+from synthaudit.reporting.html.page_images import (
+    PageImages,
+    choose_images,
+    gallery_data,
+    image_data,
+    most_rows,
+    picture_data,
+)
 from synthaudit.reporting.html.plots import audit_plots
 from synthaudit.reporting.html.sections import PAGE, added_html
-from synthaudit.reporting.interpretation import (
-    command_of,
-    finding_of,
-    findings_in,
-    next_steps,
-)
-from synthaudit.result.findings import FAULTS
+from synthaudit.reporting.html.worth_plots import worth_plots
+from synthaudit.reporting.interpretation import command_of, findings_in, told_findings
+from synthaudit.result.about import day_in_words
 from synthaudit.result.reading import AuditFiles
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True, kw_only=True)
-class Gauge:
-    """A score as a bar: all positions in per cent of its length."""
-
-    name: str
-    meaning: str
-    value: float
-    low: float | None
-    high: float | None
-    chance: float | None
-    null: float | None
-    floor: float | None
-    p_value: float | None
-    severity: str
-    sentence: str
-
-    @property
-    def spoken(self) -> str:
-        """What the bar shows, for those who do not see it."""
-        text = f"{self.name} {self.value:.3f}"
-        if self.low is not None and self.high is not None:
-            text += f", interval {self.low:.3f} to {self.high:.3f}"
-        if self.chance is not None:
-            text += f", chance {self.chance:.3f}"
-        if self.null is not None:
-            text += f", without any difference {self.null:.3f}"
-        if self.floor is not None:
-            text += f", the real images against themselves {self.floor:.3f}"
-        return text + " on a scale from 0 to 1, higher is worse"
+SCRIPTS: Final = (
+    *("images.js", "decisions.js", "viewer.js", "review.js"),
+    *("classes.js", "thresholds.js", "plots.js", "map.js", "contents.js"),
+)
+_USUAL_MEGABYTES: Final = 15.0
+_MOST_PAIRS: Final = 50_000
+_PICTURED: Final = 3
+_LISTED: Final = 200
+_FIRST: Final = 120
+"""Groups of a gallery that have pictures before the map has any."""
 
 
-def report_html(files: AuditFiles) -> str:
-    """The page of an audit."""
+def report_html(files: AuditFiles, *, is_served: bool = False) -> str:
+    """The page of an audit.
+
+    Args:
+        files: of the audit.
+        is_served: whether a server shows it, which is then asked for images and numbers.
+    """
     galleries = galleries_of(files)
-    shown = {(card.side, card.path) for card in _cards(galleries)}
-    drawn = map_of(files, elsewhere=shown & set(files.thumbnails))
+    images = choose_images(files.images, galleries, _most(files, is_served=is_served))
+    drawn = map_of(files, images)
     added = added_html(files)
+    plots, worth = audit_plots(files), worth_plots(files.scores.get("usefulness"))
+    contents = page_data(
+        files, galleries, images, landmarks=[] if drawn is None else drawn.landmarks
+    )
     return render(
         "audit.html",
         page=(*PAGE, *added, "provenance"),
         added=added,
-        scripts=["map.js"],
-        plots=audit_plots(files),
+        scripts=SCRIPTS,
+        plots=[*worth, *plots],
+        shown_plots=plots,
+        worth_plots=worth,
         items=[] if drawn is None else [drawn.item],
-        data={} if drawn is None else {"map-data": drawn.data},
+        data={"page-data": {"id": _digest(files), "served": True} if is_served else contents},
+        is_served=is_served,
         scores=files.scores,
-        gauges=_gauges(files.scores),
+        about=files.about,
+        made="" if files.about is None else day_in_words(files.about.made),
+        gauges=gauges_of(files.scores),
         verdict=files.scores["verdict"]["text"],
-        findings=[own for own in findings_in(files.scores) if own.kind not in SCORE_NAMES],
-        next_steps=next_steps(findings_in(files.scores)),
-        galleries=galleries,
-        anchors={gallery.name for gallery in galleries},
+        findings=told_findings(findings_in(files.scores)),
+        galleries={gallery.name: len(gallery.groups) for gallery in galleries},
+        fault_tables=_fault_tables(galleries),
+        has_pictures=bool(files.thumbnails) or is_served,
+        pictured=_PICTURED,
         map=drawn,
-        picture=lambda card: data_uri(files.thumbnails.get((card.side, card.path))),
-        pictures=len(files.thumbnails),
-        without_picture=len((shown | set(_on_map(files))) - set(files.thumbnails)),
-        classes=_classes(files.scores),
+        images=images,
+        pictures=sum(key in images.numbers for key in files.thumbnails),
+        has_classes=bool(files.scores.get("classes")),
         score_names=SCORE_NAMES,
+        radius=files.scores["duplicates"].get("radius"),
         supporting=files.scores.get("supporting", {}),
         command=command_of(files.scores),
         provenance=flat(files.scores["provenance"]),
     )
 
 
-def wanted_for_galleries(files: AuditFiles) -> list[tuple[str, str]]:
+def page_data(
+    files: AuditFiles, galleries: Sequence[Gallery], images: PageImages, *, landmarks: list[int]
+) -> dict[str, Any]:
+    """What the scripts of the page know."""
+    obvious = float(files.scores["provenance"]["settings"].get("obvious", 0.95))
+    return {
+        "id": _digest(files),
+        "served": False,
+        "images": image_data(images, obvious=obvious, about=files.about),
+        "galleries": gallery_data(galleries, images),
+        "pictures": picture_data(images, files.thumbnails),
+        "landmarks": landmarks,
+        "classes": class_data(files),
+        "thresholds": {
+            "obvious": obvious,
+            "radius": files.scores["duplicates"].get("radius"),
+            "pairs": _pairs(files.pairs, images),
+        },
+    }
+
+
+def served_data(files: AuditFiles) -> dict[str, Any]:
+    """What the page asks a server for: the same, of all images."""
+    galleries = galleries_of(files)
+    images = choose_images(files.images, galleries, len(files.images))
+    return {**page_data(files, galleries, images, landmarks=landmarks_of(images)), "served": True}
+
+
+def wanted_for_galleries(files: AuditFiles) -> list[Key]:
     """The pictures that the galleries show, the first of every gallery first."""
-    columns = [[(card.side, card.path) for card in _cards([g])] for g in galleries_of(files)]
-    longest = max(map(len, columns), default=0)
-    return [column[n] for n in range(longest) for column in columns if n < len(column)]
+    return list(dict.fromkeys(keys_of(galleries_of(files), most=_FIRST)))
 
 
-def wanted_for_map(files: AuditFiles) -> list[tuple[str, str]]:
+def wanted_for_map(files: AuditFiles) -> list[Key]:
     """The pictures that the map shows, in an order of which every part covers the whole map."""
-    keys = _on_map(files)
+    import numpy as np
+
+    points = points_of(files.images)
+    keys = list(zip(points["side"], points["path"], strict=True))
     order = np.random.default_rng(0).permutation(len(keys))
     return [keys[place] for place in order]
 
 
-def _on_map(files: AuditFiles) -> list[tuple[str, str]]:
-    points = points_of(files.images)
-    return list(zip(points["side"], points["path"], strict=True))
+def _most(files: AuditFiles, *, is_served: bool) -> int:
+    if is_served:
+        return len(files.images)
+    return most_rows(_USUAL_MEGABYTES if files.about is None else files.about.megabytes)
 
 
-def _cards(galleries: Sequence[Gallery]) -> Iterator[Card]:
-    for gallery in galleries:
-        for group in gallery.groups:
-            yield from group
+def _digest(files: AuditFiles) -> str:
+    """What tells the pages of two audits apart, and not two pages of one."""
+    provenance = files.scores["provenance"]
+    return f"{provenance['real_digest']}{provenance['synthetic_digest']}"
 
 
-def _gauges(scores: Any) -> list[Gauge]:
-    gauges = []
-    for name in SCORE_NAMES:
-        finding = finding_of(scores, name)
-        ends = scores.get("intervals", {}).get(name) or (None, None)
-        gauges.append(
-            Gauge(
-                name=name,
-                meaning=FAULTS[name],
-                value=scores[name],
-                low=ends[0],
-                high=ends[1],
-                chance=scores["chance"].get(name),
-                null=scores.get("null", {}).get(name),
-                floor=scores.get("floor", {}).get(name),
-                p_value=finding.p_value,
-                severity=finding.severity,
-                sentence=finding.text,
-            )
+def _pairs(pairs: pd.DataFrame | None, images: PageImages) -> list[list[float]]:
+    """Near-duplicate pairs of synthetic images, by number, with their distance."""
+    if pairs is None:
+        return []
+    own = pairs[(pairs["side_a"] == "synthetic") & (pairs["side_b"] == "synthetic")]
+    found = []
+    for first, second, distance in (
+        own[["path_a", "path_b", "distance"]].head(_MOST_PAIRS).to_numpy()
+    ):
+        ends = images.numbers_of([("synthetic", first), ("synthetic", second)])
+        if ends is not None:
+            found.append([*ends, round(float(distance), 6)])
+    return found
+
+
+def _fault_tables(galleries: Sequence[Gallery]) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """The images at fault as tables, for vectors without pictures."""
+    return [
+        (
+            gallery.title,
+            [
+                (group.images[0][1], ", ".join(path for _, path in group.images[1:]), group.text)
+                for group in gallery.groups[:_LISTED]
+            ],
         )
-    return gauges
-
-
-def _classes(scores: Any) -> list[tuple[str, dict[str, Any]]]:
-    return sorted(scores.get("classes", {}).items())
+        for gallery in galleries
+    ]

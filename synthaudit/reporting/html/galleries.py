@@ -1,12 +1,14 @@
-"""Which pictures a report shows, and what it says of each."""
+"""Which pictures stand for a finding: groups that belong together, all of them, the worst first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from synthaudit.reporting.words import class_counts, odds, sureness
+from synthaudit.result.findings import Finding
 from synthaudit.result.reading import AuditFiles
 from synthaudit.result.worst_images import (
     broken_pictures,
@@ -19,187 +21,323 @@ from synthaudit.result.worst_images import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHOWN = 24
-_CLUSTERS = 12
-_PER_CLUSTER = 8
-_EXTREMES = 6
+PER_CLUSTER: Final = 8
+_EXTREMES: Final = 6
+_OF_A_CLASS: Final = 6
+_EVERYONE: Final = 10**9
+
+Key = tuple[str, str]
+"""Side and path of an image."""
+
+NEAREST_OF_CLASS: Final = "nearest real of its class"
+NEAREST: Final = "nearest real"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """One picture: its side, path and class, and a caption."""
+class Group:
+    """Pictures side by side.
 
-    side: str
-    path: str
-    label: str
-    caption: str
+    Attributes:
+        images: the one that is judged first.
+        roles: of each, what it is to the first one; empty for what is judged.
+        text: what is to be said of them.
+    """
+
+    images: Sequence[Key]
+    roles: Sequence[str]
+    text: str
+
+    @classmethod
+    def alike(cls, images: Sequence[Key], text: str) -> Group:
+        """Pictures of which none is what the others are compared with."""
+        return cls(images=images, roles=[""] * len(images), text=text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Groups of pictures that belong together.
+    """The pictures of one finding.
 
     Attributes:
-        name: of the score, for anchors.
+        name: the kind of the finding, or of what else is shown.
         title: what is shown.
         advice: what to look for.
-        groups: each shown side by side.
-        left_out: how many more there are.
+        reason: why an image of it that a person drops is dropped, as ``--keep`` says it.
+        groups: all that there are, the worst first.
     """
 
     name: str
     title: str
     advice: str
-    groups: Sequence[Sequence[Card]]
-    left_out: int
+    reason: str
+    groups: Sequence[Group]
 
 
 def galleries_of(files: AuditFiles) -> list[Gallery]:
-    """All galleries that have something to show."""
-    cards = _Cards(files.images)
-    makers = (_fakes, _uncovered, _repeats, _copies, _wrong_labels, _broken)
-    made = [maker(files, cards) for maker in makers]
-    made += [_extremes(files, cards, name) for name in files.scores.get("measures", ())]
+    """The galleries of what was found, in the order of the findings, then of the measures."""
+    partners = Partners(files.images)
+    made = [
+        _MAKERS[kind](files, partners)
+        for own in files.scores["findings"]
+        if (kind := own["kind"]) in _MAKERS and is_pictured(Finding.read(own))
+    ]
+    made += [_extremes(files, name) for name in files.scores.get("measures", ())]
     return [gallery for gallery in made if gallery.groups]
 
 
-class _Cards:
-    """Cards of the images of a table."""
+def is_pictured(finding: Finding) -> bool:
+    """Whether there is something to show: nothing is called a fault that chance explains."""
+    return finding.severity != "none" or finding.kind == "files"
+
+
+class Partners:
+    """What each image is shown beside."""
 
     def __init__(self, images: pd.DataFrame) -> None:
-        self.rows = images.set_index(["side", "path"])
+        keys = list(zip(images["side"], images["path"], strict=True))
+        self._of = {
+            name: dict(zip(keys, images[name], strict=True))
+            for name in ("nearest_real_of_class", "nearest_real", "nearest_synthetic")
+            if name in images
+        }
 
-    def card(self, side: str, path: str, caption: str) -> Card:
-        label: Any = None
-        if (side, path) in self.rows.index:
-            label = self.rows.loc[(side, path), "class"]
-        name = label if isinstance(label, str) else ""
-        return Card(side=side, path=path, label=name, caption=caption)
+    def _partner(self, key: Key, column: str) -> str | None:
+        name = self._of.get(column, {}).get(key)
+        return name if isinstance(name, str) else None
 
-    def nearest_real(self, path: str) -> Iterator[Card]:
-        """The real image that a synthetic one is nearest to."""
-        row: Any = self.rows.loc[("synthetic", path)]
-        if isinstance(row["nearest_real"], str):
-            distance = f"nearest real, distance {row['nearest_real_distance']:.3f}"
-            yield self.card("real", row["nearest_real"], distance)
+    def group(self, path: str, text: str) -> Group:
+        """A synthetic image, the real one of its class nearest to it, and the nearest of all."""
+        found: dict[str, str] = {}
+        for column, role in (
+            ("nearest_real_of_class", NEAREST_OF_CLASS),
+            ("nearest_real", NEAREST),
+        ):
+            name = self._partner(("synthetic", path), column)
+            if name is not None:
+                found.setdefault(name, role)
+        images = [("synthetic", path), *(("real", name) for name in found)]
+        return Group(images=images, roles=["", *found.values()], text=text)
+
+    def of_real(self, path: str, text: str) -> Group:
+        """A real image, and the synthetic one that comes nearest to it."""
+        near = self._partner(("real", path), "nearest_synthetic")
+        if near is None:
+            return Group.alike([("real", path)], text)
+        images = [("real", path), ("synthetic", near)]
+        return Group(images=images, roles=["", "nearest synthetic"], text=text)
 
 
-def _fakes(files: AuditFiles, cards: _Cards) -> Gallery:
-    found = obvious_fakes(files.images, 10**9)
-    groups = [
-        [cards.card("synthetic", path, f"fake: {p:.3f}"), *cards.nearest_real(path)]
-        for path, p in found[:_SHOWN]
-    ]
+def _fakes(files: AuditFiles, partners: Partners) -> Gallery:
     return Gallery(
         name="unrealistic",
-        title="Most obvious fakes, each beside its nearest real image",
-        advice="What gives them away? Change style words, guidance or model.",
-        groups=groups,
-        left_out=len(found) - len(groups),
+        title="Most obvious fakes",
+        advice="What gives them away? Each beside the real images that it is nearest to.",
+        reason="it is an obvious fake",
+        groups=[
+            partners.group(path, f"{sureness(probability)} to be synthetic")
+            for path, probability in obvious_fakes(files.images, _EVERYONE)
+        ],
     )
 
 
-def _uncovered(files: AuditFiles, cards: _Cards) -> Gallery:
+def _uncovered(files: AuditFiles, partners: Partners) -> Gallery:
     real = files.images[files.images["side"] == "real"]
     count = int((real["uncoveredness"] > 1.0).sum())
-    paths = uncovered(files.images, count) if count else []
-    kinds = [
-        [cards.card("real", path, f"one of {kind['size']:,} alike") for path in kind["examples"]]
-        for kind in files.scores.get("missed", ())
-        if kind["size"] > 1
+    kinds = [kind for kind in files.scores.get("missed", ()) if kind["size"] > 1]
+    groups = [
+        Group.alike(
+            [("real", path) for path in kind["examples"]],
+            f"{kind['size']:,} alike{class_counts(kind['classes'])}",
+        )
+        for kind in kinds
     ]
-    grouped = {card.path for kind in kinds for card in kind}
-    single = [path for path in paths if path not in grouped][: _SHOWN - len(grouped)]
+    grouped = {path for kind in kinds for path in kind["examples"]}
+    single = uncovered(files.images, count) if count else []
+    groups += [
+        partners.of_real(path, "nothing synthetic is near")
+        for path in single
+        if path not in grouped
+    ]
     return Gallery(
         name="unrepresentative",
         title="Real images that nothing synthetic resembles",
         advice="What do they have in common? Ask for it: subjects, contexts, viewpoints.",
-        groups=[*kinds, *([cards.card("real", path, "not covered")] for path in single)],
-        left_out=max(count - len(grouped) - len(single), 0),
+        reason="",
+        groups=groups,
     )
 
 
-def _repeats(files: AuditFiles, cards: _Cards) -> Gallery:
-    found = repeats(files.images, 10**9, examples=_PER_CLUSTER)
-    groups = [
-        [cards.card("synthetic", path, f"one of {cluster.size:,} alike") for path in cluster.paths]
-        for cluster in found[:_CLUSTERS]
-    ]
+def _repeats(files: AuditFiles, _: Partners) -> Gallery:
     return Gallery(
         name="unvaried",
-        title="Clusters of repeats",
-        advice="Keep one of each; vary seeds and prompts.",
-        groups=groups,
-        left_out=len(found) - len(groups),
+        title="Images that repeat one another",
+        advice="Keep one of each group; vary seeds and prompts.",
+        reason="it repeats another image, which is kept",
+        groups=[
+            Group.alike(
+                [("synthetic", path) for path in cluster.paths], f"one of {cluster.size:,} alike"
+            )
+            for cluster in repeats(files.images, _EVERYONE, examples=PER_CLUSTER)
+        ],
     )
 
 
-def _copies(files: AuditFiles, cards: _Cards) -> Gallery:
-    groups: list[list[Card]] = []
-    total = 0
-    if files.copies is not None:
-        total = len(files.copies)
-        for row in files.copies.head(_SHOWN).to_dict("records"):
-            caption = f"p {row['p_value']:.1e}, found by {row['found_by']}"
-            if not math.isnan(row["distance"]):
-                caption = f"distance {row['distance']:.4f}, {caption}"
-            pair = [cards.card("synthetic", str(row["path"]), caption)]
-            pair.append(cards.card("real", str(row["original"]), "its original"))
-            groups.append(pair)
+def _copies(files: AuditFiles, _: Partners) -> Gallery:
+    rows = [] if files.copies is None else files.copies.to_dict("records")
     return Gallery(
         name="unoriginal",
         title="Copies of real images, each beside its original",
         advice="Drop them, and do not publish them.",
-        groups=groups,
-        left_out=total - len(groups),
+        reason="it copies a real image",
+        groups=[
+            Group(
+                images=[("synthetic", str(row["path"])), ("real", str(row["original"]))],
+                roles=["", "its original"],
+                text=_copy_text(row),
+            )
+            for row in rows
+        ],
     )
 
 
-def _wrong_labels(files: AuditFiles, cards: _Cards) -> Gallery:
-    flagged = wrong_labels(files.images, len(files.images))
+_CHANNELS: Final = {
+    "both": "alike in subject and in pattern of light",
+    "embedding": "alike in subject",
+    "pattern": "alike in pattern of light",
+}
+
+
+def _copy_text(row: Mapping[Any, Any]) -> str:
+    parts = [_CHANNELS.get(str(row.get("found_by")), "")]
+    if row.get("is_mirrored") is True:
+        parts.append("mirrored or turned")
+    if not math.isnan(row["distance"]):
+        parts.append(f"distance {row['distance']:.4f}")
+    parts.append(f"as near by chance: {odds(row['p_value'])}")
+    return "; ".join(part for part in parts if part)
+
+
+def _wrong_labels(files: AuditFiles, partners: Partners) -> Gallery:
     return Gallery(
         name="labels",
-        title="Images that do not show their class",
-        advice="Wrong prompts, or subjects that the model does not know.",
+        title="Images that show another class than their own",
+        advice="Look at the prompts of their classes, or at who named them.",
+        reason="it does not show its class",
         groups=[
-            [cards.card("synthetic", path, f"likelier {other}: {probability:.2f}")]
-            for path, _, other, probability in flagged[:_SHOWN]
+            partners.group(path, f"not {own} but {other}: {sureness(probability)}")
+            for path, own, other, probability in wrong_labels(files.images, _EVERYONE)
         ],
-        left_out=max(len(flagged) - _SHOWN, 0),
     )
 
 
-def _broken(files: AuditFiles, cards: _Cards) -> Gallery:
-    found = broken_pictures(files.images, len(files.images))
+def _broken(files: AuditFiles, partners: Partners) -> Gallery:
     return Gallery(
         name="broken",
         title="Broken pictures",
         advice="No real picture looks like this. Drop them, and look at what made them.",
-        groups=[[cards.card("synthetic", path, what)] for path, what in found[:_SHOWN]],
-        left_out=max(len(found) - _SHOWN, 0),
+        reason="it is broken",
+        groups=[
+            partners.group(path, what) for path, what in broken_pictures(files.images, _EVERYONE)
+        ],
     )
 
 
-def _extremes(files: AuditFiles, cards: _Cards, column: str) -> Gallery:
+def _missing(files: AuditFiles, _: Partners) -> Gallery:
+    images = files.images
+    made = {*images.loc[images["side"] == "synthetic", "class"].dropna()}
+    real = images[(images["side"] == "real") & ~images["class"].isin(made)]
+    groups = [
+        Group.alike(
+            [("real", path) for path in own["path"].head(_OF_A_CLASS)],
+            f"{name}: {len(own):,} real images, no synthetic one",
+        )
+        for name, own in real.dropna(subset=["class"]).groupby("class")
+    ]
+    return Gallery(
+        name="classes",
+        title="Classes of the real images that the set leaves out",
+        advice="Make images of them too, or train with real ones of all classes.",
+        reason="",
+        groups=sorted(groups, key=lambda group: group.text),
+    )
+
+
+def _files(files: AuditFiles, partners: Partners) -> Gallery:
+    """The files differ whatever they show: any pair of one class shows it."""
+    table = files.images[files.images["side"] == "synthetic"]
+    order = table.sort_values(["probability_synthetic", "path"], ascending=[False, True])
+    return Gallery(
+        name="files",
+        title="Pictures whose files differ, each beside a real one",
+        advice="Compare sharpness and blocks at full size: what differs may be the file alone.",
+        reason="",
+        groups=[partners.group(path, "") for path in order["path"]],
+    )
+
+
+def _losing(files: AuditFiles, partners: Partners) -> Gallery:
+    """Images of the classes that lose accuracy, the class that loses most first."""
+    gains = {
+        name: own["gain"]
+        for name, own in files.scores["usefulness"]["classes"].items()
+        if own["gain"] < 0.0
+    }
+    table = files.images[files.images["side"] == "synthetic"]
+    groups = []
+    for name in sorted(gains, key=lambda name: (gains[name], name)):
+        paths = table.loc[table["class"] == name, "path"].head(_OF_A_CLASS)
+        text = f"{name} changes by {gains[name]:+.3f}"
+        groups += [partners.group(path, text) for path in paths]
+    return Gallery(
+        name="usefulness",
+        title="Images of the classes that lose accuracy",
+        advice="Do they show what the real images of their class show?",
+        reason="its class loses accuracy",
+        groups=groups,
+    )
+
+
+def _extremes(files: AuditFiles, column: str) -> Gallery:
     """The synthetic images with the lowest and the highest numbers of a measure."""
     table = files.images
-    groups: list[list[Card]] = []
+    groups: list[Group] = []
     if column in table.columns:
         own = table[(table["side"] == "synthetic") & table[column].notna()]
         order = own.sort_values([column, "path"])
-        ends = (order.head(_EXTREMES), order.tail(_EXTREMES)[::-1])
         groups = [
-            [
-                cards.card("synthetic", str(path), f"{column} {value:.4g}")
-                for path, value in zip(end["path"], end[column], strict=True)
-            ]
-            for end in ends
-            if len(end)
+            Group.alike([("synthetic", str(path))], f"{which} {column}: {value:.4g}")
+            for which, end in (
+                ("lowest", order.head(_EXTREMES)),
+                ("highest", order.tail(_EXTREMES)[::-1]),
+            )
+            for path, value in zip(end["path"], end[column], strict=True)
         ]
     return Gallery(
         name=f"measure-{column}",
         title=f"Lowest and highest {column}",
         advice=str(files.scores["measures"][column]["description"]),
+        reason="",
         groups=groups,
-        left_out=0,
     )
+
+
+_MAKERS: Final[Mapping[str, Callable[[AuditFiles, Partners], Gallery]]] = {
+    "unrealistic": _fakes,
+    "unrepresentative": _uncovered,
+    "unvaried": _repeats,
+    "unoriginal": _copies,
+    "labels": _wrong_labels,
+    "broken": _broken,
+    "classes": _missing,
+    "files": _files,
+    "usefulness": _losing,
+}
+"""What shows a finding, by its kind."""
+
+
+def keys_of(galleries: Sequence[Gallery], *, most: int = _EVERYONE) -> Iterator[Key]:
+    """The images of galleries, ``most`` groups of each, the first group of every gallery first."""
+    longest = min(max((len(gallery.groups) for gallery in galleries), default=0), most)
+    for place in range(longest):
+        for gallery in galleries:
+            if place < len(gallery.groups):
+                yield from gallery.groups[place].images

@@ -1,22 +1,25 @@
-"""The map of both sets: where each image lies, what colours it, and its picture."""
+"""The map of both sets: an empty plot that the page's script fills, and examples on it."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from synthaudit.reporting.html.plots import SIDES, as_item, new_figure
+from synthaudit.reporting.html.galleries import Key
+from synthaudit.reporting.html.page_images import SIDES, PageImages
+from synthaudit.reporting.html.plots import as_item, new_figure
 from synthaudit.result.reading import AuditFiles
+from synthaudit.threads import single_matrix_thread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FAULTS: Final = ("none", "copy", "repeat", "wrong label", "broken", "obvious fake", "not covered")
-"""What may be wrong with an image; where several things are, the first of them counts."""
+_LANDMARKS: Final = 12
+_PER_LANDMARK: Final = 25
+_EDGE: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,79 +28,46 @@ class Map:
 
     Attributes:
         item: what Bokeh's script draws.
-        data: of each point, by name, in the order of the drawn points; ``pictures`` by its number.
+        landmarks: numbers of images that stand for the parts of the map that they lie in.
         spoken: what it shows for those who do not see it.
         shown: how many images have a point.
-        pictures: how many of them have a picture.
         total: how many images there are.
         method: how the plane came about.
         is_alone: whether there is one set of images rather than two sides.
     """
 
     item: dict[str, Any]
-    data: dict[str, Any]
+    landmarks: list[int]
     spoken: str
     shown: int
-    pictures: int
     total: int
     method: str
     is_alone: bool = False
 
 
-def map_of(
-    files: AuditFiles, *, elsewhere: Collection[tuple[str, str]], is_alone: bool = False
-) -> Map | None:
+def map_of(files: AuditFiles, images: PageImages, *, is_alone: bool = False) -> Map | None:
     """The map of an audit; None where its tables have no coordinates.
 
     Args:
         files: of the audit.
-        elsewhere: pictures that the page has already, which are not given again.
+        images: that the page knows of.
         is_alone: whether there is one set of images, which then plays the synthetic side.
     """
-    if "map_x" not in files.images:
-        return None
-    points = points_of(files.images)
+    points = points_of(images.table)
     if points.empty:
         return None
-    classes = sorted(points["class"].dropna().unique())
-    number = {name: place for place, name in enumerate(classes)}
-    keys = list(zip(points["side"], points["path"], strict=True))
-    pictures = {
-        place: base64.b64encode(files.thumbnails[key]).decode()
-        for place, key in enumerate(keys)
-        if key in files.thumbnails and key not in elsewhere
-    }
-    obvious = float(files.scores["provenance"]["settings"].get("obvious", 0.95))
-    data = {
-        "x": points["map_x"].round(4).tolist(),
-        "y": points["map_y"].round(4).tolist(),
-        "path": points["path"].tolist(),
-        "side": (points["side"] == "synthetic").astype(int).tolist(),
-        "label": [number.get(name, -1) for name in points["class"]],
-        "classes": classes,
-        "probability": points["probability_synthetic"].round(3).tolist(),
-        "fault": _faults(points, obvious).tolist(),
-        "faults": FAULTS,
-        "pictures": pictures,
-        "sides": ("real", "image") if is_alone else SIDES,
-    }
     counts = [int((points["side"] == side).sum()) for side in SIDES]
+    counted = f"{counts[1]:,}" if is_alone else f"{counts[0]:,} real and {counts[1]:,} synthetic"
     return Map(
         item=_item(points),
-        data=data,
-        spoken=f"Map of {_counted(counts, is_alone=is_alone)} images, similar ones near "
-        "each other. With the arrow keys move from point to point; Enter selects the nearest "
-        "images, Escape selects nothing.",
+        landmarks=landmarks_of(images, files.thumbnails),
+        spoken=f"Map of {counted} images, similar ones near each other. With the arrow keys move "
+        "from point to point; Enter selects the nearest images, Escape selects nothing.",
         shown=len(points),
-        pictures=sum(key in files.thumbnails for key in keys),
         total=len(files.images),
         method=str(files.scores["provenance"].get("map", "")),
         is_alone=is_alone,
     )
-
-
-def _counted(counts: list[int], *, is_alone: bool) -> str:
-    return f"{counts[1]:,}" if is_alone else f"{counts[0]:,} real and {counts[1]:,} synthetic"
 
 
 def points_of(images: pd.DataFrame) -> pd.DataFrame:
@@ -107,28 +77,41 @@ def points_of(images: pd.DataFrame) -> pd.DataFrame:
     return images[images["map_x"].notna() & images["map_y"].notna()]
 
 
-def _faults(points: pd.DataFrame, obvious: float) -> np.ndarray[Any, np.dtype[np.int64]]:
-    is_synthetic = points["side"] == "synthetic"
-    conditions = [
-        is_synthetic & points["is_unoriginal"],
-        is_synthetic & points["is_unvaried"],
-        points["is_wrong_label"],
-        is_synthetic & points.get("is_broken", False),
-        is_synthetic & (points["probability_synthetic"] >= obvious),
-        ~is_synthetic & (points["uncoveredness"] > 1.0),
+def landmarks_of(images: PageImages, pictures: Mapping[Key, bytes] | None = None) -> list[int]:
+    """Of each cluster of points the image that is nearest to its middle.
+
+    Args:
+        images: that the page knows of.
+        pictures: of those that may be taken; None where all have one.
+    """
+    from sklearn.cluster import KMeans
+
+    points = points_of(images.table)
+    place = points[["map_x", "map_y"]].to_numpy(float) if len(points) else np.empty((0, 2))
+    distinct = len(np.unique(place.round(4), axis=0))
+    count = min(_LANDMARKS, len(points) // _PER_LANDMARK, distinct)
+    keys = list(zip(points["side"], points["path"], strict=True))
+    candidates = [row for row, key in enumerate(keys) if pictures is None or key in pictures]
+    if count < 2 or not candidates:
+        return []
+    with single_matrix_thread():
+        middles = KMeans(count, n_init=1, random_state=0).fit(place).cluster_centers_
+    nearest = [
+        candidates[int(np.square(place[candidates] - middle).sum(axis=1).argmin())]
+        for middle in middles
     ]
-    return np.select([c.to_numpy(bool) for c in conditions], range(1, len(FAULTS)), default=0)
+    return [images.numbers[keys[row]] for row in dict.fromkeys(nearest)]
 
 
 def _item(points: pd.DataFrame) -> dict[str, Any]:
     """The empty map: its script fills it, for colours depend on the reader's theme and choice."""
-    from bokeh.models import BoxSelectTool, ColumnDataSource, HoverTool, PanTool, TapTool
-    from bokeh.models.tools import WheelZoomTool
+    from bokeh.models import ColumnDataSource
 
-    names = ("x", "y", "colour", "alpha")
-    source = ColumnDataSource({name: [] for name in names}, name="map-points")
+    size = float(np.clip(240.0 / np.sqrt(len(points)), 3.5, 9.0))
+    source = ColumnDataSource(
+        {name: [] for name in ("x", "y", "colour", "alpha", "shape")}, name="map-points"
+    )
     mark = ColumnDataSource({"x": [], "y": []}, name="map-mark")
-    size = float(np.clip(240.0 / np.sqrt(len(points)), 3.0, 9.0))
     drawn = new_figure(
         sizing_mode="stretch_both",
         name="map",
@@ -142,6 +125,7 @@ def _item(points: pd.DataFrame) -> dict[str, Any]:
         "x",
         "y",
         source=source,
+        marker="shape",
         size=size,
         line_color=None,
         fill_color="colour",
@@ -150,12 +134,55 @@ def _item(points: pd.DataFrame) -> dict[str, Any]:
     )
     ring = drawn.scatter("x", "y", source=mark, size=size + 9, fill_color=None, line_width=3)
     ring.glyph.tags = ["ink"]
+    _add_landmarks(drawn)
+    _add_tools(drawn, dots)
+    return as_item(drawn, "map-plot")
+
+
+def _add_landmarks(drawn: Any) -> None:
+    from bokeh.models import ColumnDataSource
+
+    source = ColumnDataSource(
+        {name: [] for name in ("x", "y", "url", "name")}, name="map-landmarks"
+    )
+    drawn.image_url(
+        url="url",
+        x="x",
+        y="y",
+        w=_EDGE,
+        h=_EDGE,
+        w_units="screen",
+        h_units="screen",
+        anchor="center",
+        source=source,
+        name="map-marks-pictures",
+    )
+    words = drawn.text(
+        "x",
+        "y",
+        text="name",
+        source=source,
+        name="map-marks-names",
+        y_offset=_EDGE // 2 + 2,
+        text_align="center",
+        text_baseline="top",
+        text_font_size="12px",
+        text_font_style="bold",
+        background_fill_alpha=0.75,
+    )
+    words.glyph.tags = ["label"]
+
+
+def _add_tools(drawn: Any, dots: Any) -> None:
+    from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, PanTool, TapTool
+    from bokeh.models.tools import WheelZoomTool
+
     drag = BoxSelectTool(name="map-select", renderers=[dots])
-    drawn.add_tools(drag, PanTool(name="map-move"), WheelZoomTool())
+    lasso = LassoSelectTool(name="map-lasso", renderers=[dots], continuous=False)
+    drawn.add_tools(drag, lasso, PanTool(name="map-move"), WheelZoomTool())
     drawn.add_tools(TapTool(renderers=[dots]), HoverTool(tooltips=None, renderers=[dots]))
     drawn.toolbar.active_drag = drag
     drawn.toolbar.active_scroll = None
-    return as_item(drawn, "map-plot")
 
 
 def _extent(values: pd.Series) -> tuple[float, float]:

@@ -22,6 +22,7 @@ def render(
     plots: Sequence[Plot],
     items: Sequence[Mapping[str, Any]] = (),
     data: Mapping[str, Mapping[str, Any]],
+    is_served: bool = False,
     **context: Any,
 ) -> str:
     """A page.
@@ -35,6 +36,7 @@ def render(
         plots: what is drawn, each with its numbers.
         items: what else is drawn.
         data: of the scripts, by the name of the element that holds it.
+        is_served: whether a server shows the page, which its scripts may then ask.
         context: of the template.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -48,13 +50,13 @@ def render(
     )
     environment.filters["worth_text"] = worth_text
     drawn = [*items, *(plot.item for plot in plots)]
-    texts = [_asset(name) for name in ("viewer.js", "plots.js", *scripts)]
+    texts = [_asset(name) for name in scripts]
     if drawn:
         texts.insert(0, bokeh_script())
     return environment.get_template(template).render(
         style=_asset("page.css"),
         scripts=texts,
-        policy=_policy(texts),
+        policy=content_policy(texts, is_served=is_served),
         plots=plots,
         data={
             name: harmless_json(contents)
@@ -70,13 +72,6 @@ def harmless_json(contents: Any) -> str:
     return text.replace("<", "\\u003c")
 
 
-def data_uri(picture: bytes | None) -> str | None:
-    """A picture as part of a page."""
-    if picture is None:
-        return None
-    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
-
-
 def flat(value: Any, lead: str = "") -> list[tuple[str, str]]:
     """Nested values as lines of name and text."""
     if isinstance(value, dict):
@@ -88,13 +83,20 @@ def _asset(name: str) -> str:
     return resources(_TEMPLATES).joinpath(name).read_text(encoding="utf-8")
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def content_policy(scripts: Sequence[str], *, is_served: bool) -> str:
+    """What the page may do: run the scripts that are in it, and show the files beside it.
+
+    Args:
+        scripts: their texts.
+        is_served: whether a server shows the page.
+    """
     digests = [
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts
     ]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    images, asks = ("data: 'self'", "connect-src 'self'; ") if is_served else ("data: file:", "")
     # Bokeh writes style elements of its own; styles can load nothing here.
     return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src {images}; {asks}style-src 'unsafe-inline'; "
+        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
     )

@@ -14,16 +14,16 @@ from synthaudit.registry import Registry
 from synthaudit.result.reading import AuditFiles
 
 PAGE: Final = (
+    "findings",
+    "review",
     "scores",
-    "next-steps",
-    "controls",
+    "worth",
+    "classes",
     "map",
-    "galleries",
-    "by-class",
+    "thresholds",
     "distributions",
     "appearance",
     "files",
-    "worth",
     "supporting",
     "measures",
 )

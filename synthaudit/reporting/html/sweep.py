@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import base64
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from synthaudit.measures.comparison.evidence import MEASURES, OVERALL
 from synthaudit.measures.comparison.teaching import USELESS
+from synthaudit.reporting.html.galleries import Key
 from synthaudit.reporting.html.page import flat, render
+from synthaudit.reporting.html.page_images import SIDES
 from synthaudit.reporting.html.sweep_plots import sweep_plots
-from synthaudit.reporting.interpretation import lead_of_sweep
+from synthaudit.reporting.interpretation import fitness_word, lead_of_sweep
 from synthaudit.sweeping.reading import SweepFiles
 
 _NO_SUBJECT: Final = "all"
+_MOST_SUBJECTS: Final = 100
+_SCRIPTS: Final = ("images.js", "viewer.js", "plots.js", "grid.js", "contents.js")
+REAL_ARM: Final = ""
+"""What stands for the name of an arm where pictures of real images are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +73,12 @@ def sweep_html(files: SweepFiles) -> str:
     found = files.contents
     drawn = sweep_plots(files)
     arms = found["arms"]
+    data = _page_data(files)
     return render(
         "sweep.html",
-        scripts=["grid.js"],
+        scripts=_SCRIPTS,
         plots=drawn,
-        data={"grid-data": _grid(files)},
+        data={"page-data": data},
         verdict=lead_of_sweep(
             found["recommended"]["arm"],
             arms,
@@ -88,19 +97,34 @@ def sweep_html(files: SweepFiles) -> str:
         is_seeded=found["provenance"]["plan"]["generator"]["name"] != "folder"
         and found["provenance"].get("paired", True),
         extras=[extra for extra in EXTRAS if any(arm.get(extra.field) is not None for arm in arms)],
-        subjects=len(found["best_by_subject"]),
+        fitness=fitness_word,
+        race=_race(arms),
+        subjects=sorted({name for arm in arms for name in arm["by_subject"]})[:_MOST_SUBJECTS],
+        heat=_heat,
         best=next(arm for arm in arms if arm["arm"] == found["recommended"]["arm"]),
-        pictures=len(files.thumbnails),
-        without_picture=len(files.images) - len(files.thumbnails),
+        pictures=len(data["pictures"]),
+        total=data["images"]["total"],
         command="synthaudit sweep PLAN",
         provenance=flat(found["provenance"]),
     )
 
 
-def wanted_for_grid(files: SweepFiles) -> list[tuple[str, str]]:
+def _race(arms: Sequence[Mapping[str, Any]]) -> list[tuple[int, list[str]]]:
+    """After how many images which arms were dropped."""
+    stages = sorted({arm["dropped_at"] for arm in arms if arm["dropped_at"] is not None})
+    return [(at, [arm["arm"] for arm in arms if arm["dropped_at"] == at]) for at in stages]
+
+
+def _heat(value: float) -> int:
+    """How dark a probability of being synthetic is drawn: 0 at chance, 5 at certainty."""
+    return math.ceil(5.0 * min(max(2.0 * value - 1.0, 0.0), 1.0))
+
+
+def wanted_for_grid(files: SweepFiles) -> list[Key]:
     """The pictures of the grid, so that every part shows the same images of all arms.
 
-    First the first image of every subject, then the second of each, and so on.
+    First the first image of every subject, then the second of each, and so on; before them the real
+    ones.
     """
     images = files.images
     first = images[images["arm"] == images["arm"].iloc[0]] if len(images) else images
@@ -110,26 +134,58 @@ def wanted_for_grid(files: SweepFiles) -> list[tuple[str, str]]:
         zip(images["image"], images["arm"], images["path"], strict=True),
         key=lambda row: (turn.get(row[0], len(turn)), row[0]),
     )
-    return [(arm, path) for _, arm, path in order]
+    real = [(REAL_ARM, own["path"]) for own in files.contents.get("real_examples", ())]
+    return [*real, *((arm, path) for _, arm, path in order)]
 
 
-def _grid(files: SweepFiles) -> dict[str, Any]:
-    arms = files.contents["arms"]
+def _page_data(files: SweepFiles) -> dict[str, Any]:
+    """What the scripts know: the real images, then those of the arms, as those of an audit."""
+    contents, arms = files.contents, files.contents["arms"]
     number = {arm["arm"]: place for place, arm in enumerate(arms)}
-    pictures = [
-        {
-            "arm": number[row["arm"]],
-            "image": int(row["image"]),
-            "subject": row["subject"] if isinstance(row["subject"], str) else "",
-            "path": row["path"],
-            "picture": base64.b64encode(files.thumbnails[row["arm"], row["path"]]).decode(),
-        }
-        for row in files.images.to_dict("records")
-        if (row["arm"], row["path"]) in files.thumbnails
+    examples = contents.get("real_examples", ())
+    rows = [
+        (REAL_ARM, own["path"], own["subject"], place, None) for place, own in enumerate(examples)
     ]
-    pictures.sort(key=lambda picture: (picture["arm"], picture["image"]))
+    prompts = files.images["prompt"] if "prompt" in files.images else [None] * len(files.images)
+    rows += sorted(
+        (
+            (row["arm"], row["path"], row["subject"], int(row["image"]), prompt)
+            for row, prompt in zip(files.images.to_dict("records"), prompts, strict=True)
+        ),
+        key=lambda row: (number[row[0]], row[3]),
+    )
+    subjects = sorted({row[2] for row in rows if isinstance(row[2], str)})
+    place_of = {name: place for place, name in enumerate(subjects)}
+    columns: dict[str, Any] = {
+        "path": [row[1] for row in rows],
+        "side": [int(row[0] != REAL_ARM) for row in rows],
+        "label": [place_of.get(row[2], -1) for row in rows],
+        "probability": [None] * len(rows),
+        "fault": [0] * len(rows),
+        "arm": [number.get(row[0], -1) for row in rows],
+        "image": [row[3] for row in rows],
+        "prompt": [row[4] for row in rows],
+        "nearest": {},
+    }
     return {
+        "id": "sweep",
+        "served": False,
+        "images": {
+            "columns": columns,
+            "classes": subjects,
+            "faults": [],
+            "sides": SIDES,
+            "total": len(rows),
+            # The images of the arms lie in the folder of the sweep.
+            "roots": {"real": None, "synthetic": "./"},
+            "links": {},
+        },
+        "galleries": [],
+        "pictures": {
+            place: base64.b64encode(files.thumbnails[key]).decode()
+            for place, row in enumerate(rows)
+            if (key := (row[0], row[1])) in files.thumbnails
+        },
         "arms": [{"name": arm["arm"], "axes": arm["axes"]} for arm in arms],
-        "recommended": number[files.contents["recommended"]["arm"]],
-        "pictures": pictures,
+        "recommended": number[contents["recommended"]["arm"]],
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from synthaudit.measures.comparison.evidence import MEASURES
+from synthaudit.measures.intervals import normal_width
 from synthaudit.reporting.html.plots import Plot, as_item, coloured, legend_above, new_figure
 from synthaudit.sweeping.reading import SweepFiles
 
@@ -28,7 +29,7 @@ def _effects(measure: str, effects: Sequence[dict[str, Any]]) -> Plot | None:
 
     if not effects:
         return None
-    shown = sorted(effects, key=lambda e: e["difference"])[:_MOST]
+    shown = [_corrected(e, len(effects)) for e in sorted(effects, key=_by_difference)[:_MOST]]
     names = [_cut(f"{effect['axis']}: {effect['value'] or '(empty)'}") for effect in shown]
     rows = list(range(len(shown), 0, -1))
     drawn = new_figure(
@@ -70,6 +71,18 @@ def _effects(measure: str, effects: Sequence[dict[str, Any]]) -> Plot | None:
     )
 
 
+def _by_difference(effect: dict[str, Any]) -> float:
+    return float(effect["difference"])
+
+
+def _corrected(effect: dict[str, Any], count: int) -> dict[str, Any]:
+    """With an interval that holds for all ``count`` effects of a measure together (Bonferroni)."""
+    wider = normal_width(1.0 - _LEVEL / count) / normal_width(1.0 - _LEVEL)
+    middle = effect["difference"]
+    ends = {end: middle + wider * (effect[end] - middle) for end in ("low", "high")}
+    return {**effect, **ends}
+
+
 def _is_better(effect: dict[str, Any]) -> bool:
     return bool(effect["adjusted"] <= _LEVEL and effect["difference"] < 0)
 
@@ -85,10 +98,17 @@ def _is_noise(effect: dict[str, Any]) -> bool:
 def _pareto(contents: Any) -> Plot:
     """Arms by two measures, which the page lets its reader choose."""
     from bokeh.models import ColumnDataSource
+    from bokeh.models.ranges import DataRange1d
 
     arms = [(rank, arm) for rank, arm in enumerate(contents["arms"], 1) if arm["measures"]]
     drawn = new_figure(
-        height=420, x_axis_label=MEASURES[0], y_axis_label=MEASURES[1], name="pareto"
+        height=420,
+        x_axis_label=MEASURES[0],
+        y_axis_label=MEASURES[1],
+        name="pareto",
+        # Names stand beside the points, and above the highest.
+        x_range=DataRange1d(range_padding=0.3),
+        y_range=DataRange1d(range_padding=0.3),
     )
     best = contents["recommended"]["arm"]
     others = [a for a in arms if a[1]["arm"] != best]
@@ -103,10 +123,10 @@ def _pareto(contents: Any) -> Plot:
         columns: dict[str, list[Any]] = {
             measure: [arm["measures"][measure] for _, arm in own] for measure in MEASURES
         }
-        source = ColumnDataSource({**columns, "rank": [str(rank) for rank, _ in own]})
+        source = ColumnDataSource({**columns, "label": [_cut(arm["arm"]) for _, arm in own]})
         where: dict[str, Any] = {"x": MEASURES[0], "y": MEASURES[1], "source": source}
         coloured(drawn.scatter(**where, size=10, legend_label=name, name="pareto-dots"), role)
-        words = drawn.text(**where, text="rank", x_offset=8, y_offset=-4, text_font_size="12px",
+        words = drawn.text(**where, text="label", x_offset=8, y_offset=-4, text_font_size="12px",
                            name="pareto-words")  # fmt: skip
         coloured(words, "ink")
     legend_above(drawn)
@@ -114,8 +134,8 @@ def _pareto(contents: Any) -> Plot:
     return Plot(
         name="plot-pareto",
         title="What the arms trade for what",
-        spoken=f"{len(front)} of {len(arms)} arms are beaten by no other in all measures. Numbers "
-        "are ranks in the table of arms; nearer to the lower left corner is better.",
+        spoken=f"{len(front)} of {len(arms)} arms are beaten by no other in all measures. Nearer "
+        "to the lower left corner is better.",
         columns=("rank", "arm", *MEASURES, "on the front"),
         rows=[
             (

@@ -1,84 +1,70 @@
 "use strict";
 // The grid of a sweep's pictures by any two of its dimensions, and the axes of the trade-off plot.
 (() => {
-  const { all, one, makeFigure } = synthaudit;
-  const { arms, pictures, recommended } = JSON.parse(one("grid-data").textContent);
-  const pictured = new Map();
+  const { all, one, make, page, ready, count, column, label, figure } = synthaudit;
+  const { arms, recommended } = page;
+  const real = "real images";
+  const armOf = (n) => column("arm")[n];
+  const nameOf = (n) => (armOf(n) < 0 ? real : arms[armOf(n)].name);
+  const entries = [...Array(count()).keys()].filter((n) => synthaudit.picture(n));
 
   const dimensions = new Map([
-    ["arm", (entry) => arms[entry.arm].name],
-    ["subject", (entry) => entry.subject],
-    ["image", (entry) => `image ${entry.image + 1}`],
-    ...Object.keys(arms[0].axes).map((axis) => [`axis ${axis}`, (entry) => arms[entry.arm].axes[axis] || "(empty)"]),
-  ].filter(([, of]) => new Set(pictures.map(of)).size > 1));
+    ["arm", nameOf],
+    ["subject", label],
+    ["image", (n) => `image ${column("image")[n] + 1}`],
+    ...Object.keys(arms[0].axes).map((axis) => [`axis ${axis}`, (n) => (armOf(n) < 0 ? real : arms[armOf(n)].axes[axis] || "(empty)")]),
+  ].filter(([, of]) => new Set(entries.filter((n) => armOf(n) >= 0).map(of)).size > 1));
 
-  const cell = (name, text = "") => {
-    const made = document.createElement(name);
-    made.textContent = text;
+  function pictured(n) {
+    const made = figure(n, { role: nameOf(n), text: column("prompt")[n] ?? "" });
+    made.dataset.judged = "yes";
     return made;
-  };
+  }
 
   function draw() {
     const [down, across] = ["grid-rows", "grid-columns"].map((id) => dimensions.get(one(id).value) ?? (() => "all"));
     const most = Number(one("grid-count").value);
-    const [rows, columns] = [down, across].map((of) => [...new Set(pictures.map(of))]);
+    // What the arms are held against comes first.
+    const isReal = new Set(entries.filter((n) => armOf(n) < 0));
+    const ordered = [...isReal, ...entries.filter((n) => !isReal.has(n))];
+    const [rows, columns] = [down, across].map((of) => [...new Set(ordered.map(of))]);
     const cells = new Map();
-    for (const entry of pictures) {
-      const key = JSON.stringify([down(entry), across(entry)]);
+    for (const n of ordered) {
+      const key = JSON.stringify([down(n), across(n)]);
       if (!cells.has(key)) cells.set(key, []);
-      cells.get(key).push(entry);
+      cells.get(key).push(n);
     }
-    const head = cell("tr");
-    head.append(cell("td"), ...columns.map((name) => Object.assign(cell("th", name), { scope: "col" })));
-    pictured.clear();
-    const lines = rows.map((row) => {
-      const line = cell("tr");
-      line.append(Object.assign(cell("th", row), { scope: "row" }));
-      for (const column of columns) {
-        const own = cells.get(JSON.stringify([row, column])) ?? [];
-        const place = cell("td");
-        const box = cell("div");
-        box.className = "group";
-        for (const entry of own.slice(0, most)) {
-          const figure = makeFigure({
-            side: "synthetic", path: entry.path, label: entry.subject,
-            caption: [arms[entry.arm].name, entry.subject, `image ${entry.image + 1}`].filter(Boolean).join(", "),
-            isBrief: true,
-            source: `data:image/webp;base64,${entry.picture}`,
-          });
-          pictured.set(figure, entry);
-          box.append(figure);
-        }
-        place.append(box);
-        line.append(place);
-      }
-      return line;
-    });
-    const [top, body] = [cell("thead"), cell("tbody")];
-    top.append(head);
-    body.append(...lines);
-    one("grid-table").replaceChildren(top, body);
+    const head = make("tr", {}, make("td"), ...columns.map((name) => make("th", { textContent: name, scope: "col" })));
+    const lines = rows.map((row) => make("tr", {}, make("th", { textContent: row, scope: "row" }), ...columns.map((name) => {
+      const own = cells.get(JSON.stringify([row, name])) ?? [];
+      return make("td", {}, make("div", { className: "group" }, ...own.slice(0, most).map(pictured)));
+    })));
+    one("grid-table").replaceChildren(make("thead", {}, head), make("tbody", {}, ...lines));
   }
 
-  synthaudit.partnerOf = (figure) => {
-    const entry = pictured.get(figure);
-    const other = entry.arm === recommended ? null
-      : pictures.find((candidate) => candidate.arm === recommended && candidate.image === entry.image);
-    if (!other) return null;
-    return makeFigure({
-      side: "synthetic", path: other.path, label: other.subject, caption: `${arms[other.arm].name}, recommended`, isBrief: true,
-      source: `data:image/webp;base64,${other.picture}`,
-    });
+  // A picture is compared with that of the recommended arm, and with a real one of its subject.
+  synthaudit.partnersOf = (shown) => {
+    const n = Number(shown.dataset.n);
+    const same = (other) => column("image")[other] === column("image")[n];
+    const found = [
+      entries.find((other) => armOf(other) === recommended && armOf(n) !== recommended && same(other)),
+      entries.find((other) => armOf(other) < 0 && armOf(n) >= 0 && label(other) === label(n)),
+    ];
+    return found.filter((other) => other !== undefined)
+      .map((other) => figure(other, { role: armOf(other) < 0 ? "real" : `${nameOf(other)}, recommended`, text: column("prompt")[other] ?? "" }));
   };
 
-  const fallback = [...dimensions.keys()];
-  for (const [id, wanted] of [["grid-rows", ["arm"]], ["grid-columns", ["subject", "image"]]]) {
-    one(id).append(...fallback.map((name) => Object.assign(cell("option", name), { value: name })));
-    one(id).value = wanted.find((name) => dimensions.has(name)) ?? fallback[0];
-    one(id).addEventListener("change", draw);
-  }
-  one("grid-count").addEventListener("change", draw);
-  draw();
+  ready.then(() => {
+    const names = [...dimensions.keys()];
+    for (const [id, wanted] of [["grid-rows", ["arm"]], ["grid-columns", ["subject", "image"]]]) {
+      one(id).append(...names.map((name) => make("option", { value: name, textContent: name })));
+      one(id).value = wanted.find((name) => dimensions.has(name)) ?? names[0];
+      one(id).addEventListener("change", draw);
+    }
+    one("grid-count").addEventListener("change", draw);
+    draw();
+    document.documentElement.dataset.ready = "yes";
+  });
 
   document.addEventListener("drawn", () => {
     for (const [id, side] of [["pareto-x", "x"], ["pareto-y", "y"]]) {

@@ -1,112 +1,131 @@
 "use strict";
-// The map: colours, the picture under the pointer, the gallery of what is selected, the keyboard.
+// The map: shapes and colours, the picture under the pointer, the gallery of what is selected, keys.
 (() => {
-  const { all, one, fits, makeFigure, chosen } = synthaudit;
-  const held = one("map-data");
-  if (!held) return;
-  const data = JSON.parse(held.textContent);
-  const sides = data.sides;
-  const palette = ["#2f7fc1", "#d1700f", "#2a9d5c", "#c8443a", "#8a63c9", "#9a6a4f", "#c9599f", "#7a7a7a", "#8f9a14", "#149aa8"];
+  const { all, one, make, page, ready, column, count, side, isSynthetic, label, faults, figure, fitsFilter } = synthaudit;
+  if (!one("map-plot")) return;
+  // Colours of Okabe and Ito, which the colour-blind tell apart; of more classes the ninth is grey.
+  const palette = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#000000"];
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const markers = ["circle", "triangle"];
   const shownAtOnce = 60;
   const nearest = 24;
-  const elsewhere = new Map(all("figure[data-path] img").map((image) => {
-    const figure = image.closest("figure");
-    return [`${figure.dataset.side}\t${figure.dataset.path}`, image.src];
-  }));
-  const { x, y } = data;
-  let source, marker, whole, cursor = -1;
+  const off = new Set();  // entries of the legend that are hidden
+  let source, marker, landmarks, whole, cursor = -1, points = [], shown = [], x, y;
 
-  const labelOf = (n) => (data.label[n] < 0 ? "" : data.classes[data.label[n]]);
-  const pictureOf = (n) =>
-    data.pictures[n] ? `data:image/webp;base64,${data.pictures[n]}` : elsewhere.get(`${sides[data.side[n]]}\t${data.path[n]}`);
+  const of = (place) => (place === 7 && dark.matches ? "#ffffff" : palette[place]) ?? synthaudit.colour("soft");
 
   function figureOf(n) {
-    const fault = data.fault[n] ? `, ${data.faults[data.fault[n]]}` : "";
-    const label = labelOf(n);
-    return makeFigure({
-      side: sides[data.side[n]], path: data.path[n], label, source: pictureOf(n),
-      caption: `${label ? `${label}, ` : ""}fake: ${data.probability[n].toFixed(3)}${fault}`,
-    });
+    const wrong = faults(n);
+    const sure = column("probability")[n];
+    const parts = [sure === null || page.alone ? "" : `fake: ${sure.toFixed(3)}`, ...wrong];
+    return figure(n, { text: parts.filter(Boolean).join(", ") });
   }
 
   function blend(share) {
     const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    const [from, to] = sides.map((side) => parts(synthaudit.colour(side)));
+    const [from, to] = ["real", "synthetic"].map((name) => parts(synthaudit.colour(name)));
     return `#${from.map((part, k) => Math.round(part + share * (to[k] - part)).toString(16).padStart(2, "0")).join("")}`;
   }
 
+  // Of a point its entry in the legend, and of each entry its colour and name.
   function colouring() {
-    const by = one("map-colour").value;
-    const two = sides.map(synthaudit.colour);
-    if (by === "side") return [data.side.map((s) => two[s]), sides.map((side, s) => [two[s], side])];
+    const by = one("map-colour").value, { classes, faults: named } = synthaudit.data();
+    if (by === "side") return [(n) => column("side")[n], ["real", "synthetic"].map((name) => [synthaudit.colour(name), name])];
     if (by === "class") {
-      const of = (label) => (label < 0 ? synthaudit.colour("soft") : palette[label % palette.length]);
-      return [data.label.map(of), data.classes.map((name, label) => [of(label), name])];
+      return [(n) => (column("label")[n] < 0 ? classes.length : column("label")[n]),
+        [...classes.map((name, place) => [of(place), name]), [synthaudit.colour("soft"), "no class"]]];
     }
     if (by === "probability") {
-      return [data.probability.map(blend), [0, 0.25, 0.5, 0.75, 1].map((share) => [blend(share), share.toFixed(2)])];
+      return [(n) => Math.min(Math.floor((column("probability")[n] ?? 0) * 5), 4),
+        [0, 1, 2, 3, 4].map((step) => [blend(step / 4), `${step / 5} to ${(step + 1) / 5}`])];
     }
-    const of = (fault) => (fault ? palette[(fault + 2) % palette.length] : synthaudit.colour("line"));
-    const seen = new Set(data.fault);
-    return [data.fault.map(of), data.faults.map((name, fault) => [of(fault), name]).filter((_, fault) => seen.has(fault))];
+    // Where several things are wrong the first counts.
+    return [(n) => { const bits = column("fault")[n]; return bits ? 32 - Math.clz32(bits & -bits) : 0; },
+      [[synthaudit.colour("line"), "nothing"], ...named.map((name, place) => [of([3, 1, 5, 7, 4, 2, 0][place]), name])]];
   }
 
   function paint() {
-    const [colours, legend] = colouring();
-    const alpha = data.path.map((path, n) => (fits(path, labelOf(n)) ? 0.8 : 0.06));
-    source.data = { x, y, colour: colours, alpha };
-    one("map-legend").replaceChildren(...legend.map(([colour, text]) => {
-      const entry = document.createElement("li");
-      const swatch = document.createElement("span");
-      swatch.className = "swatch";
+    const [entryOf, legend] = colouring();
+    const entries = points.map(entryOf), seen = new Set(entries);
+    const isFault = one("map-colour").value === "fault";
+    shown = [...points.keys()].filter((k) => !off.has(entries[k]));
+    // What is wrong lies on top of what is not; else nobody lies on top.
+    if (isFault) shown.sort((a, b) => (entries[a] > 0) - (entries[b] > 0));
+    source.data = {
+      x: shown.map((k) => x[k]), y: shown.map((k) => y[k]),
+      colour: shown.map((k) => legend[entries[k]][0]),
+      alpha: shown.map((k) => (fitsFilter && !fitsFilter(points[k]) ? 0.06 : 0.8)),
+      shape: shown.map((k) => markers[column("side")[points[k]]]),
+    };
+    source.selected.indices = [];
+    one("map-legend").replaceChildren(...legend.flatMap(([colour, name], entry) => {
+      if (!seen.has(entry)) return [];
+      const swatch = make("span", { className: "swatch" });
       swatch.style.background = colour;
-      entry.append(swatch, text);
-      return entry;
+      const button = make("button", { type: "button" }, swatch, name);
+      button.setAttribute("aria-pressed", !off.has(entry));
+      button.addEventListener("click", () => {
+        if (!off.delete(entry)) off.add(entry);
+        paint();
+        all("#map-legend button").find((other) => other.textContent === name)?.focus();
+      });
+      return [make("li", {}, button)];
     }));
   }
 
-  function hover(n) {
-    if (n === undefined || n < 0) return;
-    one("map-hover").replaceChildren(figureOf(n));
-    marker.data = { x: [x[n]], y: [y[n]] };
+  function hover(place) {
+    if (place === undefined || place < 0) return;
+    const k = shown[place];
+    one("map-hover").replaceChildren(figureOf(points[k]));
+    marker.data = { x: [x[k]], y: [y[k]] };
   }
 
+  // What is wrong first, and as many of one side as of the other.
+  function balanced(numbers) {
+    const parts = [false, true].map((own) => numbers.filter((n) => isSynthetic(n) === own)
+      .sort((a, b) => (column("fault")[b] > 0) - (column("fault")[a] > 0)));
+    const [real, made] = parts;
+    const half = Math.ceil(shownAtOnce / 2);
+    const most = [Math.min(real.length, Math.max(half, shownAtOnce - made.length)), Math.min(made.length, Math.max(half, shownAtOnce - real.length))];
+    return [...made.slice(0, most[1]), ...real.slice(0, most[0])].slice(0, shownAtOnce);
+  }
+
+  let selected = [];
   function gallery(indices) {
-    const there = one("map-chosen");
-    there.hidden = indices.length === 0;
-    const more = indices.length > shownAtOnce ? `, the first ${shownAtOnce} are shown` : "";
-    one("map-count").textContent = `${indices.length} selected on the map${more}`;
-    there.querySelector(".groups").replaceChildren(...indices.slice(0, shownAtOnce).map((n) => {
-      const group = document.createElement("div");
-      group.className = "group";
-      group.append(figureOf(n));
-      return group;
-    }));
+    selected = indices.map((place) => points[shown[place]]);
+    one("map-chosen").hidden = selected.length === 0;
+    const made = selected.filter(isSynthetic).length;
+    const first = balanced(selected);
+    const more = selected.length > first.length ? `; ${first.length} are shown, those with faults first` : "";
+    one("map-count").textContent = `${selected.length.toLocaleString("en")} selected: ${made.toLocaleString("en")} synthetic, ${(selected.length - made).toLocaleString("en")} real${more}`;
+    one("map-pictures").replaceChildren(...first.map((n) => make("div", { className: "group" }, figureOf(n))));
   }
 
   // The nearest point in the direction of an arrow key.
   function step(dx, dy) {
+    const at = shown[cursor];
     let best = -1, least = Infinity;
-    for (let n = 0; n < x.length; n++) {
-      const [across, up] = [x[n] - x[cursor], y[n] - y[cursor]];
+    shown.forEach((k, place) => {
+      const [across, up] = [x[k] - x[at], y[k] - y[at]];
       const along = across * dx + up * dy;
-      if (n === cursor || along <= 0) continue;
+      if (place === cursor || along <= 0) return;
       const cost = along + 2 * Math.abs(across * dy - up * dx);
-      if (cost < least) [best, least] = [n, cost];
-    }
+      if (cost < least) [best, least] = [place, cost];
+    });
     if (best >= 0) cursor = best;
     hover(cursor);
   }
 
-  function around(n) {
-    const distance = (m) => (x[m] - x[n]) ** 2 + (y[m] - y[n]) ** 2;
-    return [...x.keys()].sort((a, b) => distance(a) - distance(b)).slice(0, nearest);
+  function around(place) {
+    const at = shown[place];
+    const distance = (other) => (x[shown[other]] - x[at]) ** 2 + (y[shown[other]] - y[at]) ** 2;
+    return [...shown.keys()].sort((a, b) => distance(a) - distance(b)).slice(0, nearest);
   }
 
   function keys(event) {
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     if (event.key in arrows) {
-      if (cursor < 0) { cursor = 0; hover(0); } else step(...arrows[event.key]);
+      if (cursor < 0 || cursor >= shown.length) { cursor = 0; hover(0); } else step(...arrows[event.key]);
     } else if (event.key === "Enter" && cursor >= 0) source.selected.indices = around(cursor);
     else if (event.key === "Escape") source.selected.indices = [];
     else return;
@@ -120,30 +139,52 @@
     }
   }
 
+  function drag() {
+    const wanted = one("map-drag").value;
+    synthaudit.model("map").toolbar.active_drag = null;
+    for (const name of ["select", "lasso", "move"]) synthaudit.model(`map-${name}`).active = wanted === name;
+    // Where a finger should scroll the page the map must let it.
+    const within = (root) => [...root.querySelectorAll("*")].flatMap((own) => [own, ...(own.shadowRoot ? within(own.shadowRoot) : [])]);
+    for (const own of within(one("map-plot"))) own.style.touchAction = wanted === "scroll" ? "pan-y" : "none";
+  }
+
   function begin() {
-    [source, marker] = ["map-points", "map-mark"].map(synthaudit.model);
+    [source, marker, landmarks] = ["map-points", "map-mark", "map-landmarks"].map(synthaudit.model);
     const { x_range: across, y_range: up } = synthaudit.model("map");
+    points = [...Array(count()).keys()].filter((n) => column("x")[n] !== null);
+    // In an order in which no side hides the other, the same at every opening.
+    let seed = 1;
+    const random = () => { seed = (seed * 48271) % 2147483647; return seed / 2147483647; };
+    for (let k = points.length - 1; k > 0; k--) {
+      const other = Math.floor(random() * (k + 1));
+      [points[k], points[other]] = [points[other], points[k]];
+    }
+    [x, y] = [points.map((n) => column("x")[n]), points.map((n) => column("y")[n])];
     whole = [across, up].map((range) => [range, { start: range.start, end: range.end }]);
+    const marks = page.landmarks.filter((n) => synthaudit.picture(n));
+    landmarks.data = {
+      x: marks.map((n) => column("x")[n]), y: marks.map((n) => column("y")[n]),
+      url: marks.map(synthaudit.picture), name: marks.map((n) => label(n) || side(n)),
+    };
+    if (window.matchMedia("(pointer: coarse)").matches) one("map-drag").value = "scroll";
     paint();
+    drag();
     source.selected.on_change(source.selected.properties.indices, () => gallery([...source.selected.indices]));
     source.inspect.connect(() => hover(source.inspected.indices[0]));
     one("map-plot").addEventListener("keydown", keys);
-    one("map-colour").addEventListener("change", paint);
-    one("map-drag").addEventListener("change", () => {
-      synthaudit.model("map").toolbar.active_drag = null;
-      for (const name of ["select", "move"]) synthaudit.model(`map-${name}`).active = one("map-drag").value === name;
+    one("map-colour").addEventListener("change", () => { off.clear(); paint(); });
+    one("map-drag").addEventListener("change", drag);
+    one("map-marks").addEventListener("change", () => {
+      for (const name of ["map-marks-pictures", "map-marks-names"]) synthaudit.model(name).visible = one("map-marks").checked;
     });
     one("map-in").addEventListener("click", () => zoom(0.6));
     one("map-out").addEventListener("click", () => zoom(1 / 0.6));
     one("map-reset").addEventListener("click", () => { for (const [range, ends] of whole) range.setv(ends); });
     one("map-clear").addEventListener("click", () => { source.selected.indices = []; });
-    one("map-all").addEventListener("click", () => {
-      for (const n of source.selected.indices) chosen.add(`${sides[data.side[n]]}\t${data.path[n]}`);
-      synthaudit.mark();
-    });
+    one("map-drop").addEventListener("click", () => synthaudit.decide(selected, false, "dropped on the map"));
     document.addEventListener("filtered", paint);
     document.addEventListener("painted", paint);
   }
 
-  document.addEventListener("drawn", begin, { once: true });
+  document.addEventListener("drawn", () => ready.then(begin), { once: true });
 })();

@@ -17,7 +17,7 @@
 
   function paint() {
     const [ink, soft, line, card] = ["ink", "soft", "line", "card"].map(synthaudit.colour);
-    const roles = { ink, soft, fine: synthaudit.colour("fine"), bad: synthaudit.colour("bad"), real: synthaudit.colour("real"), synthetic: synthaudit.colour("synthetic") };
+    const roles = { ink, soft, label: ink, fine: synthaudit.colour("fine"), notable: synthaudit.colour("notable"), bad: synthaudit.colour("bad"), real: synthaudit.colour("real"), synthetic: synthaudit.colour("synthetic") };
     for (const model of synthaudit.models()) {
       if (model.type.endsWith("Axis")) {
         Object.assign(model, { axis_label_text_color: soft, major_label_text_color: soft, axis_line_color: soft, major_tick_line_color: soft, minor_tick_line_color: null, axis_label_text_font_style: "normal" });
@@ -27,7 +27,7 @@
       const colour = roles[model.tags[0]];
       if (!colour) continue;
       if ("fill_color" in model && model.fill_color.value !== null) model.fill_color = colour;
-      if ("text_color" in model) model.text_color = colour;
+      if ("text_color" in model) Object.assign(model, { text_color: colour, background_fill_color: model.tags[0] === "label" ? synthaudit.colour("paper") : null });
       if ("line_color" in model) model.line_color = colour;
     }
     document.dispatchEvent(new Event("painted"));

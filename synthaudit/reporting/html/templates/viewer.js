@@ -1,181 +1,147 @@
 "use strict";
-// Galleries: filter, enlarge, step, compare, select, save. Other scripts use what it returns.
-const synthaudit = (() => {
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const one = (id) => document.getElementById(id);
+// Enlarging: the file in its own resolution, beside what it is compared with; keys for all of it.
+(() => {
+  const { all, one, make, ready, path, side, sideName, label, isSynthetic, probability, faults, picture, file } = synthaudit;
   const viewer = one("viewer");
-  const chosen = new Set();
-  let current = null;
+  let current = null, partners = [], partner = 0;
 
-  const nameOf = (figure) => `${figure.dataset.side}\t${figure.dataset.path}`;
-  const visible = () => all("figure[data-path]").filter((figure) => figure.checkVisibility());
+  const visible = () => all("main figure[data-judged]").filter((figure) => figure.checkVisibility());
+  const numberOf = (figure) => Number(figure.dataset.n);
 
-  function fits(path, label) {
-    const text = one("search") ? one("search").value.toLowerCase() : "";
-    const wanted = one("class") ? one("class").value : "";
-    return path.toLowerCase().includes(text) && (!wanted || label === wanted);
-  }
-
-  function filter() {
-    for (const group of all(".group")) {
-      group.hidden = !all("figure", group).some((figure) => fits(figure.dataset.path, figure.dataset.class));
+  // The large file where it can be had, else the picture in the page.
+  function enlarged(n) {
+    const small = picture(n), large = file(n);
+    const image = make("img", { src: large ?? small ?? "", alt: `${side(n)} image ${path(n)}` });
+    if (large && small) {
+      image.addEventListener("error", () => {
+        image.src = small;
+        image.dataset.isSmall = "yes";
+        one("resolution").textContent = "The file is not where it was: this is the small picture.";
+      }, { once: true });
     }
-    for (const gallery of all(".gallery")) {
-      gallery.querySelector(".none").hidden = all(".group", gallery).some((group) => !group.hidden);
-    }
-    document.dispatchEvent(new Event("filtered"));
+    image.addEventListener("load", () => {
+      const size = `${image.naturalWidth} x ${image.naturalHeight}`;
+      image.parentElement?.querySelector(".size")?.replaceChildren(image.dataset.isSmall || !large ? "small picture" : size);
+      image.classList.toggle("tiny", image.naturalWidth < 200);
+    });
+    return image;
   }
 
-  // What a picture is compared with: by default the next one of its group.
-  function partnerOf(figure) {
-    const group = figure.closest(".group");
-    return group ? all("figure", group).find((other) => other !== figure) : null;
+  function pane(n, role) {
+    const words = make("figcaption", {}, make("span", { className: `side ${side(n)}`, textContent: role || sideName(n) }));
+    words.append(` ${[label(n), path(n)].filter(Boolean).join(", ")} `, make("span", { className: "size" }));
+    const address = file(n);
+    if (address) words.append(" ", make("a", { href: address, target: "_blank", rel: "noopener", textContent: "open the file" }));
+    return make("figure", {}, enlarged(n), words);
   }
 
-  function put(pictures) {
-    const pair = one("pair");
-    pair.replaceChildren();
-    for (const figure of pictures) {
-      const image = figure.querySelector("img");
-      if (!image) continue;
-      const own = document.createElement("figure");
-      const words = document.createElement("figcaption");
-      words.textContent = figure.querySelector("figcaption").innerText.replace(/\s+/g, " ");
-      own.append(image.cloneNode(), words);
-      pair.append(own);
+  function put() {
+    const n = numberOf(current), other = partners[partner];
+    const mode = other ? one("compare").value : "beside";
+    one("pair").className = mode;
+    one("resolution").textContent = "";
+    const panes = [pane(n, current.dataset.role ?? "")];
+    if (other) panes.push(pane(numberOf(other), other.querySelector(".side").textContent));
+    one("pair").replaceChildren(...panes);
+    for (const id of ["compare", "other"]) one(id).disabled = partners.length === 0;
+    one("wipe").hidden = mode !== "wipe";
+    one("other").hidden = partners.length < 2;
+    const wrong = faults(n);
+    const seen = probability(n) === null || synthaudit.page.alone ? "" : `; probability of being synthetic ${probability(n).toFixed(3)}`;
+    one("caption").textContent = `${sideName(n)} ${path(n)}${seen}${wrong.length ? `; ${wrong.join(", ")}` : ""}`;
+    const own = synthaudit.decisionOf?.(n);
+    for (const [id, state] of [["keep", own?.[0] === true], ["drop", own?.[0] === false]]) {
+      one(id).disabled = !isSynthetic(n);
+      one(id).setAttribute("aria-pressed", state);
     }
     if (!viewer.open) viewer.showModal();
   }
 
   function show(figure) {
     current = figure;
-    const partner = synthaudit.partnerOf(figure);
-    put(partner ? [figure, partner] : [figure]);
-    one("caption").textContent = `${figure.dataset.side} ${figure.dataset.path}`;
-    one("select").setAttribute("aria-pressed", chosen.has(nameOf(figure)));
+    const group = figure.closest(".group");
+    partners = synthaudit.partnersOf?.(figure)
+      ?? (group ? all("figure[data-n]", group).filter((other) => other !== figure) : []);
+    partner = 0;
+    put();
   }
 
-  function compare() {
-    const pair = [...chosen].map((name) => all("figure[data-path]").find((figure) => nameOf(figure) === name));
-    if (pair.length !== 2 || !pair[0] || !pair[1]) return;
-    current = pair[0];
-    put(pair);
-    one("caption").textContent = "Two selected pictures";
-  }
-
+  // Within what it was opened from: the findings, a page of the review, the map.
   function step(by) {
-    const there = visible();
-    const place = there.indexOf(current);
-    if (there.length) show(there[(place + by + there.length) % there.length]);
+    const own = current.closest("section");
+    const there = visible().filter((figure) => figure.closest("section") === own);
+    const place = there.indexOf(current.dataset.judged ? current : current.closest(".group")?.querySelector("[data-judged]"));
+    const next = place + by;
+    if (next >= 0 && next < there.length) { show(there[next]); return; }
+    if (own?.querySelector("#review-pictures") && synthaudit.turn?.(by)) {
+      const turned = all("#review-pictures figure[data-judged]");
+      show(by > 0 ? turned[0] : turned.at(-1));
+    } else if (there.length) show(there[(next + there.length) % there.length]);
   }
 
-  function mark() {
-    for (const figure of all("figure[data-path]")) figure.classList.toggle("chosen", chosen.has(nameOf(figure)));
-    one("count").textContent = chosen.size;
-    one("export").disabled = chosen.size === 0;
-    one("compare").disabled = chosen.size !== 2;
-    if (current) one("select").setAttribute("aria-pressed", chosen.has(nameOf(current)));
+  function other() {
+    if (partners.length) partner = (partner + 1) % partners.length;
+    put();
   }
 
-  function choose(figure) {
-    const name = nameOf(figure);
-    if (!chosen.delete(name)) chosen.add(name);
-    mark();
+  function copy() {
+    const text = path(numberOf(current));
+    const done = () => { one("resolution").textContent = `Copied: ${text}`; };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, () => {});
   }
 
-  function copy(figure) {
-    const path = figure.dataset.path;
-    const done = () => { one("caption").textContent = `Copied: ${path}`; };
-    if (navigator.clipboard) navigator.clipboard.writeText(path).then(done, () => {});
-  }
-
-  function save() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([[...chosen].join("\n") + "\n"], { type: "text/plain" }));
-    link.download = "selection.tsv";
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
-
-  function sort(header) {
-    const row = header.parentElement;
-    const column = [...row.children].indexOf(header);
-    const down = header.getAttribute("aria-sort") === "ascending";
-    for (const other of row.children) other.removeAttribute("aria-sort");
-    header.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const body = header.closest("table").tBodies[0];
-    const isNumber = [...body.rows].every((line) => "value" in line.children[column].dataset);
-    const key = (line) => line.children[column].dataset.value ?? line.children[column].innerText;
-    const rows = [...body.rows].sort((a, b) => {
-      const [x, y] = [key(a), key(b)];
-      const order = isNumber ? Number(x) - Number(y) : x.localeCompare(y);
-      return down ? -order : order;
-    });
-    body.append(...rows);
-  }
-
-  // A figure like those of the templates; whatever is in the names, it stays text.
-  function makeFigure({ side, path, label, caption, source, isBrief = false }) {
-    const figure = document.createElement("figure");
-    Object.assign(figure.dataset, { side, path, class: label });
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "picture";
-    if (source) {
-      const image = document.createElement("img");
-      image.src = source;
-      image.alt = `${side} image ${path}`;
-      button.append(image);
-    } else {
-      button.textContent = `no picture of ${side} image ${path}`;
-      button.classList.add("blank");
-    }
-    const words = document.createElement("figcaption");
-    const lead = document.createElement("span");
-    lead.className = `side ${side}`;
-    lead.textContent = side;
-    if (!isBrief) words.append(lead, ` ${path}`, document.createElement("br"));
-    words.append(caption);
-    figure.append(button, words);
-    figure.classList.toggle("chosen", chosen.has(nameOf(figure)));
-    return figure;
+  // In the viewer a decision leads on to the next image; elsewhere the focus stays.
+  function decide(isKept) {
+    if (!synthaudit.decide) return;
+    const figure = current;
+    synthaudit.decide([numberOf(figure)], isKept, synthaudit.reasonOf?.(figure));
+    if (viewer.open && isKept !== undefined) step(1);
+    else if (viewer.open) put();
   }
 
   function keys(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select")) return;
-    const figure = viewer.open ? current : event.target.closest("figure[data-path]");
-    if (!figure) return;
-    if (event.key === "s" || event.key === "S") choose(figure);
-    else if (event.key === "c" || event.key === "C") copy(figure);
-    else if (viewer.open && event.key === "ArrowRight") step(1);
-    else if (viewer.open && event.key === "ArrowLeft") step(-1);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+    const figure = viewer.open ? current : event.target.closest?.("figure[data-n]");
+    if (!figure || !synthaudit.data()) return;
+    current = figure;
+    const key = event.key.toLowerCase();
+    if (key === "k") decide(true);
+    else if (key === "d") decide(false);
+    else if (key === "u") decide(undefined);
+    else if (key === "c") copy();
+    else if (viewer.open && key === "o") other();
+    else if (viewer.open && key === "arrowright") step(1);
+    else if (viewer.open && key === "arrowleft") step(-1);
     else return;
     event.preventDefault();
   }
 
-  document.addEventListener("keydown", keys);
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest(".picture");
-    if (button) show(button.closest("figure"));
+  // A finger's stroke to the side leads to the next picture.
+  let began = null;
+  viewer.addEventListener("touchstart", (event) => { began = event.target.closest("input") ? null : event.touches[0].clientX; }, { passive: true });
+  viewer.addEventListener("touchend", (event) => {
+    const moved = began === null ? 0 : event.changedTouches[0].clientX - began;
+    if (Math.abs(moved) > 60) step(moved < 0 ? 1 : -1);
+    began = null;
   });
-  viewer.addEventListener("close", () => current.querySelector(".picture").focus());
-  one("next").addEventListener("click", () => step(1));
-  one("previous").addEventListener("click", () => step(-1));
-  one("select").addEventListener("click", () => choose(current));
-  one("copy").addEventListener("click", () => copy(current));
-  one("close").addEventListener("click", () => viewer.close());
-  one("compare").addEventListener("click", compare);
-  one("export").addEventListener("click", save);
-  for (const id of ["search", "class"]) if (one(id)) one(id).addEventListener("input", filter);
-  for (const header of all("table.sortable thead th")) {
-    header.querySelector("button").addEventListener("click", () => sort(header));
-  }
-  for (const button of all(".choose")) {
-    button.addEventListener("click", () => {
-      one("class").value = button.innerText;
-      filter();
-      one("search").scrollIntoView();
+
+  Object.assign(synthaudit, { show });
+  ready.then(() => {
+    document.addEventListener("keydown", keys);
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest(".picture");
+      if (button) show(button.closest("figure"));
     });
-  }
-  return { all, one, fits, makeFigure, mark, chosen, partnerOf };
+    viewer.addEventListener("close", () => {
+      const there = current.isConnected ? current : document.querySelector(`main figure[data-n="${current.dataset.n}"]`);
+      there?.querySelector(".picture").focus();
+    });
+    for (const [id, does] of [
+      ["next", () => step(1)], ["previous", () => step(-1)], ["other", other], ["copy", copy],
+      ["keep", () => decide(true)], ["drop", () => decide(false)], ["undo", () => decide(undefined)],
+      ["close", () => viewer.close()],
+    ]) one(id)?.addEventListener("click", does);
+    one("compare").addEventListener("change", put);
+    one("wipe").addEventListener("input", () => { one("pair").style.setProperty("--wipe", `${one("wipe").value}%`); });
+  });
 })();

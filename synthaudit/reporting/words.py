@@ -1,0 +1,54 @@
+"""Numbers in words that a reader needs no statistics for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_NAMED: Final = 3
+_CERTAIN: Final = 1e15
+
+
+def odds(p_value: float) -> str:
+    """How often chance alone would give as much.
+
+    >>> odds(0.031), odds(0.4), odds(1e-12)
+    ('once in 32 times', '2 in 5 times', 'once in a million million times')
+    """
+    if p_value >= 0.99:
+        return "nearly always"
+    if p_value > 0.1:
+        return f"{round(p_value * 5) or 1} in 5 times"
+    times = 1.0 / max(p_value, 1.0 / _CERTAIN)
+    for size, name in (
+        (1e12, "a million million"),
+        (1e9, "a thousand million"),
+        (1e6, "a million"),
+    ):
+        if times >= size:
+            return (
+                f"once in {name} times" if times < 2 * size else f"less than once in {name} times"
+            )
+    return f"once in {float(f'{times:.2g}'):,.0f} times"
+
+
+def sureness(probability: float) -> str:
+    """A probability as people say it.
+
+    >>> sureness(0.873), sureness(0.9991)
+    ('87 % sure', 'more than 99 % sure')
+    """
+    return "more than 99 % sure" if probability >= 0.995 else f"{100 * probability:.0f} % sure"
+
+
+def class_counts(classes: Mapping[str, int]) -> str:
+    """Of which classes some images are.
+
+    >>> class_counts({"dog": 12, "cat": 3}), class_counts({})
+    (': 12 dog, 3 cat', '')
+    """
+    if not classes:
+        return ""
+    first = [f"{count:,} {name}" for name, count in list(classes.items())[:_NAMED]]
+    more = len(classes) - len(first)
+    return f": {', '.join(first)}{f' and {more} more classes' if more > 0 else ''}"
