@@ -20,6 +20,7 @@ from synthaudit.auditing.steps import (
     detector,
     duplicates,
     embedding_map,
+    explanation,
     labels,
     memorisation,
     requested,
@@ -46,6 +47,7 @@ FULL: Final = (
     curation.STEP,
     memorisation.STEP,
     artefacts.STEP,
+    explanation.STEP,
     usefulness.STEP,
     requested.STEP,
 )

@@ -8,7 +8,8 @@ edits; the standardising detector weighs all blocks alike and so also sees the f
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -63,6 +64,14 @@ class BuiltinEmbedder:
     name = "builtin"
     dimension = 192 + 512 + _COLOUR_LEVELS**3 + _SPECTRUM_BINS + 84
     fingerprint = f"builtin/v{VERSION}"
+    blocks: ClassVar[Mapping[str, slice]] = {
+        "colour layout": slice(0, 192),
+        "outlines": slice(192, 704),
+        "colours": slice(704, 768),
+        "coarse to fine texture": slice(768, 813),
+        "noise": slice(813, 897),
+    }
+    """What each part of a vector describes, in words."""
     frame = Frame(height=_SIDE, width=_SIDE, fit="shortest", interpolation="bicubic")
     device = "cpu"
 

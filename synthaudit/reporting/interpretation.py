@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from synthaudit.reporting.words import odds
-from synthaudit.result.findings import FAULTS, Finding
+from synthaudit.result.finding import FAULTS, Finding
 from synthaudit.result.verdict import advice
 from synthaudit.settings import CONDITIONS, Settings, flag_of
 
@@ -37,6 +37,7 @@ class State:
 STATES: Final = {
     "high": State(word="Fails", shape="\u25b2"),
     "low": State(word="Fault", shape="\u25a0"),
+    "undecided": State(word="Undecided", shape="\u25c7"),
     "note": State(word="Note", shape="\u25c6"),
     "none": State(word="Passed", shape="\u25cf"),
 }
@@ -46,9 +47,12 @@ _NOTED: Final = ("files", "embedder", "embedders")
 
 
 def state_of(finding: Finding) -> str:
-    """Its severity; ``note`` for what is no fault of the set, or could not be decided."""
-    is_note = finding.severity == "none" and (finding.kind in _NOTED or not finding.is_decided)
-    return "note" if is_note else finding.severity
+    """Its severity; ``undecided`` where nothing could be told, ``note`` for no fault of the set."""
+    if finding.severity != "none":
+        return finding.severity
+    if not finding.is_decided:
+        return "undecided"
+    return "note" if finding.kind in _NOTED else "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +108,6 @@ _NUMBERS: Final = {
     "unoriginal": "share",
     "broken": "share",
     "labels": "estimated share",
-    "files": "AUC",
     "usefulness": "change of accuracy",
 }
 
@@ -113,14 +116,16 @@ def told_findings(findings: Sequence[Finding]) -> list[ToldFinding]:
     """All findings, by state, the gravest first; what makes others void before them."""
     told = [_told(finding) for finding in findings]
     order = list(STATES)
-    is_first = ("files",)
-    return sorted(told, key=lambda own: (order.index(own.state), own.kind not in is_first))
+    # What the files give away makes void what was found in the pictures.
+    return sorted(told, key=lambda own: (own.kind != "files", order.index(own.state)))
 
 
 def _told(finding: Finding) -> ToldFinding:
     state = state_of(finding)
     names = _PASSED if state == "none" else _ABOUT
     title = names.get(finding.kind, _ABOUT.get(finding.kind, finding.kind))
+    if state == "undecided" and finding.kind in FAULTS:
+        title = f"whether {title}"
     return ToldFinding(
         kind=finding.kind,
         title=title[:1].upper() + title[1:],

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from synthaudit.images.trait_titles import trait_title
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.names import read_name, write_name
 from synthaudit.reporting.html.sections import added_lines
@@ -178,7 +179,9 @@ def _artefact_lines(audit: Audit) -> list[Text]:
     ]
     for trait in files["best"][:3]:
         medians = f"real {trait['real']:.4g}, synthetic {trait['synthetic']:.4g}"
-        lines.append(entry(f"{trait['name']:22}", Text(f"AUC {trait['auc']:.3f}; {medians}")))
+        lines.append(
+            entry(f"{trait_title(trait['name']):22}", Text(f"AUC {trait['auc']:.3f}; {medians}"))
+        )
     lines += [entry("marks", Text(mark_text(mark))) for mark in files.get("marks", ())]
     return lines
 

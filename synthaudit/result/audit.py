@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.images.collection import ImageEntry
-from synthaudit.result.findings import Finding
+from synthaudit.result.finding import Finding
 from synthaudit.result.notebook import notebook_block
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile, in_order
 from synthaudit.result.scores import ClassScores, Score
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DIGITS: Final = 9
 _SMALL: Final = 1e-3
 
-_TABLES: Final = ("copies.parquet", "duplicates.parquet")
+_TABLES: Final = ("copies.parquet", "duplicates.parquet", "explanation.parquet")
 REPORT_FILES: Final = ("about.json", "thumbnails.parquet", "report.md", "report.html")
 """What a report adds to the files of an audit, which is void once those are others."""
 

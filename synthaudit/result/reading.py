@@ -16,7 +16,14 @@ from synthaudit.errors import DataError
 from synthaudit.result.about import ABOUT_FILE, About, AboutFile
 from synthaudit.result.audit import Audit
 from synthaudit.result.schema import SCORES_SCHEMA, ScoresFile
-from synthaudit.result.table_schemas import COPIES, IMAGES, PAIRS, THUMBNAILS, TableSchema
+from synthaudit.result.table_schemas import (
+    COPIES,
+    EXPLANATION,
+    IMAGES,
+    PAIRS,
+    THUMBNAILS,
+    TableSchema,
+)
 from synthaudit.result.verdict import decide
 from synthaudit.validation import explain
 
@@ -40,6 +47,7 @@ class AuditFiles:
         thumbnails: WebP bytes by side and path.
         pairs: a row a near-duplicate pair; None where there is no table of them.
         about: what the sides are called, where and when; None in results of earlier versions.
+        explanation: a row a picture of which the detector's view was looked at; None without.
     """
 
     scores: Mapping[str, Any]
@@ -48,6 +56,7 @@ class AuditFiles:
     thumbnails: Mapping[tuple[str, str], bytes] = field(repr=False)
     pairs: pd.DataFrame | None = field(default=None, repr=False)
     about: About | None = None
+    explanation: pd.DataFrame | None = field(default=None, repr=False)
 
 
 def files_of(
@@ -61,6 +70,7 @@ def files_of(
         thumbnails=thumbnails,
         pairs=audit.tables.get("duplicates"),
         about=about,
+        explanation=audit.tables.get("explanation"),
     )
 
 
@@ -86,6 +96,9 @@ def read_files(folder: Path) -> AuditFiles:
         if (folder / "duplicates.parquet").exists():
             pairs = PAIRS.read(folder / "duplicates.parquet")
         about = _read_about(folder / ABOUT_FILE)
+        explanation = None
+        if (folder / "explanation.parquet").exists():
+            explanation = EXPLANATION.read(folder / "explanation.parquet")
     return AuditFiles(
         scores=scores,
         images=images,
@@ -93,6 +106,7 @@ def read_files(folder: Path) -> AuditFiles:
         thumbnails=thumbnails,
         pairs=pairs,
         about=about,
+        explanation=explanation,
     )
 
 

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool
+
+from synthaudit.result.schema_part import Part, Share
+from synthaudit.result.schema_usefulness import UsefulnessPart
 
 SCORES_SCHEMA: Final = "synthaudit/scores/1"
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
-
-class _Part(BaseModel):
-    """Keys that later versions or other packages add are allowed everywhere."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-
-class EstimatePart(_Part):
-    """A number and its interval."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-class ByScore(_Part):
+class ByScore(Part):
     """A number for each of the four scores; null where there is none."""
 
     unrealistic: float | None
@@ -34,7 +21,7 @@ class ByScore(_Part):
     unoriginal: float | None
 
 
-class Intervals(_Part):
+class Intervals(Part):
     """Both ends of the interval of each score."""
 
     unrealistic: tuple[Share, Share]
@@ -43,7 +30,7 @@ class Intervals(_Part):
     unoriginal: tuple[Share, Share]
 
 
-class Counts(_Part):
+class Counts(Part):
     """How many images and classes there are."""
 
     real: int = Field(ge=0)
@@ -55,7 +42,7 @@ class Counts(_Part):
     broken: int | None = None
 
 
-class DetectorPart(_Part):
+class DetectorPart(Part):
     """The classifier that tells the sides apart; 0.5 is chance, 1 perfect."""
 
     auc: Share
@@ -65,7 +52,7 @@ class DetectorPart(_Part):
     undetermined_synthetic: int
 
 
-class DuplicatePart(_Part):
+class DuplicatePart(Part):
     """The duplicate radius, how it came about, and what lies within it."""
 
     radius: float
@@ -80,7 +67,7 @@ class DuplicatePart(_Part):
     repeats_p_value: Share | None = None
 
 
-class SupportingPart(_Part):
+class SupportingPart(Part):
     """A measure beside the four scores: range, direction, value by chance, source."""
 
     value: float
@@ -93,7 +80,7 @@ class SupportingPart(_Part):
     high: float | None
 
 
-class MissedPart(_Part):
+class MissedPart(Part):
     """A kind of real image that nothing synthetic resembles."""
 
     size: int
@@ -101,7 +88,7 @@ class MissedPart(_Part):
     classes: dict[str, int]
 
 
-class MemorisationPart(_Part):
+class MemorisationPart(Part):
     """Copies by calibrated distances, and how often an image is nearer to a real one than usual."""
 
     copies: int
@@ -116,32 +103,7 @@ class MemorisationPart(_Part):
     not_authentic_held_out: Share | None = None
 
 
-class ClassUsefulness(_Part):
-    """Accuracies on the real images of a class."""
-
-    real: float
-    synthetic: float
-    both: float
-    gain: float
-
-
-class FewShotPart(_Part):
-    """The same with so many real images a class."""
-
-    images: int
-    real: EstimatePart
-    both: EstimatePart
-    gain: EstimatePart
-
-
-class ZeroShotPart(_Part):
-    """Accuracy of the nearest class name, without any training."""
-
-    single: Share
-    ensemble: Share
-
-
-class LabelPart(_Part):
+class LabelPart(Part):
     """How many synthetic images show another class than the one that they were made for."""
 
     wrong: int
@@ -154,66 +116,7 @@ class LabelPart(_Part):
     cannot_tell: list[str]
 
 
-class CurvePointPart(_Part):
-    """Accuracy with so many images of each class to learn from."""
-
-    images: float
-    accuracy: EstimatePart
-
-
-class CurveFitPart(_Part):
-    """accuracy = ceiling - drop * images ^ -rate."""
-
-    ceiling: float
-    drop: float
-    rate: float
-
-
-class CurvePart(_Part):
-    """Learning curves; ``both`` is of so many real images besides all synthetic ones."""
-
-    real: list[CurvePointPart]
-    synthetic: list[CurvePointPart]
-    both: list[CurvePointPart]
-    real_fit: CurveFitPart | None
-    synthetic_fit: CurveFitPart | None
-    twice: float | None
-
-
-class WorthPart(_Part):
-    """How many real images teach as much; null where no number of them that is known of would."""
-
-    value: float | None
-    interval: tuple[float, float | None]
-
-
-class SpanPart(_Part):
-    """What of the real classifier the synthetic images cannot express, 0 to 1, without training."""
-
-    residual: Share
-    classes: dict[str, Share]
-    chance: Share
-
-
-class UsefulnessPart(_Part):
-    """Balanced accuracy on held-out real images of probes trained on real and synthetic ones."""
-
-    real: EstimatePart
-    synthetic: EstimatePart
-    both: EstimatePart
-    gain: EstimatePart
-    gap: EstimatePart
-    classes: dict[str, ClassUsefulness]
-    few_shot: list[FewShotPart]
-    chance: Share
-    excluded: int
-    curve: CurvePart | None = None
-    worth_real_images: WorthPart | None = None
-    span: SpanPart | None = None
-    zero_shot: ZeroShotPart | None = None
-
-
-class BrokenPart(_Part):
+class BrokenPart(Part):
     """Pictures that are blank, dark, blurred or the like, as no real one is."""
 
     pictures: int
@@ -223,7 +126,7 @@ class BrokenPart(_Part):
     defects: dict[str, int]
 
 
-class ShiftPart(_Part):
+class ShiftPart(Part):
     """How the synthetic pictures differ from the real ones in a figure, in standard deviations."""
 
     real: float
@@ -233,16 +136,26 @@ class ShiftPart(_Part):
     high: float
 
 
-class TraitPart(_Part):
+class HistogramPart(Part):
+    """Shares of each side between the edges."""
+
+    edges: list[float]
+    real: list[Share]
+    synthetic: list[Share]
+
+
+class TraitPart(Part):
     """A trait of the files by itself: its AUC, and its median on each side."""
 
     name: str
     auc: Share
     real: float
     synthetic: float
+    histogram: HistogramPart | None = None
+    extremes: dict[str, list[str]] = Field(default_factory=dict)
 
 
-class MarkPart(_Part):
+class MarkPart(Part):
     """A provenance mark: the shares of the files of either side that have it."""
 
     name: str
@@ -250,7 +163,7 @@ class MarkPart(_Part):
     synthetic: Share
 
 
-class ArtefactPart(_Part):
+class ArtefactPart(Part):
     """How well traits of the files alone tell the sides apart; AUCs, 0.5 is chance."""
 
     container_auc: Share
@@ -265,7 +178,14 @@ class ArtefactPart(_Part):
     files_tell: bool = False
 
 
-class MeasurePart(_Part):
+class ExplanationPart(Part):
+    """By block of the descriptor, the AUC of a detector that has it alone; pictures looked at."""
+
+    blocks: dict[str, Share]
+    pictures: int
+
+
+class MeasurePart(Part):
     """A measure of single images: its median on each side, and how well it tells them apart."""
 
     description: str
@@ -274,7 +194,7 @@ class MeasurePart(_Part):
     auc: Share | None
 
 
-class ClassPart(_Part):
+class ClassPart(Part):
     """The four scores of one class, and how many images it has on each side."""
 
     unrealistic: Share
@@ -286,7 +206,7 @@ class ClassPart(_Part):
     synthetic: int
 
 
-class FindingPart(_Part):
+class FindingPart(Part):
     """Something that the audit found, the gravest first; ``images`` are paths of some at fault."""
 
     kind: str
@@ -299,14 +219,14 @@ class FindingPart(_Part):
     is_decided: bool = True
 
 
-class VerdictPart(_Part):
+class VerdictPart(Part):
     """Whether the set is fit to train on; null where the numbers do not tell."""
 
     fit: StrictBool | None
     text: str
 
 
-class KeptPart(_Part):
+class KeptPart(Part):
     """How many synthetic images are worth keeping, why the others are not, and what they score."""
 
     synthetic: int
@@ -314,7 +234,7 @@ class KeptPart(_Part):
     scores: ByScore | dict[str, float]
 
 
-class DecisionsPart(_Part):
+class DecisionsPart(Part):
     """What a person decided: how many images were dropped and kept, and the digest of the list."""
 
     dropped: int
@@ -322,7 +242,7 @@ class DecisionsPart(_Part):
     digest: str
 
 
-class ProvenancePart(_Part):
+class ProvenancePart(Part):
     """How to reproduce the numbers."""
 
     synthaudit: str
@@ -342,7 +262,7 @@ class ProvenancePart(_Part):
     decisions: DecisionsPart | None = None
 
 
-class EmbedderPart(_Part):
+class EmbedderPart(Part):
     """What one of several embedders says for itself, the first one among them."""
 
     embedder: str
@@ -366,7 +286,7 @@ class EmbedderPart(_Part):
     verdict: VerdictPart
 
 
-class ScoresFile(_Part):
+class ScoresFile(Part):
     """``scores.json``: the four scores (0 to 1, higher is worse), and all that is known of them."""
 
     schema_: Literal["synthaudit/scores/1"] = Field(alias="schema")
@@ -392,6 +312,7 @@ class ScoresFile(_Part):
     broken: BrokenPart | None = None
     appearance: dict[str, ShiftPart] | None = None
     artefacts: ArtefactPart | None = None
+    explanation: ExplanationPart | None = None
     measures: dict[str, MeasurePart] = Field(default_factory=dict)
     embedders: list[EmbedderPart] = Field(default_factory=list)
     classes: dict[str, ClassPart]

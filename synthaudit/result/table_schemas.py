@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["text", "number", "flag", "bytes"]
+Kind = Literal["text", "number", "numbers", "flag", "bytes"]
 
 MOST_ROWS: Final = 200_000_000
 """More than any table has; a small file may claim to be larger."""
@@ -77,6 +77,12 @@ def _is_number(kind: Any) -> bool:
     return bool(types.is_floating(kind) or types.is_integer(kind) or types.is_null(kind))
 
 
+def _is_numbers(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) and types.is_floating(kind.value_type))
+
+
 def _is_flag(kind: Any) -> bool:
     from pyarrow import types
 
@@ -92,6 +98,7 @@ def _is_bytes(kind: Any) -> bool:
 _IS_KIND: Final[Mapping[str, Callable[[Any], bool]]] = {
     "text": _is_text,
     "number": _is_number,
+    "numbers": _is_numbers,
     "flag": _is_flag,
     "bytes": _is_bytes,
 }
@@ -146,6 +153,9 @@ PAIRS: Final = TableSchema(
     }
 )
 """``duplicates.parquet`` of an audit."""
+
+EXPLANATION: Final = TableSchema(columns={"path": "text", "parts": "numbers", "webp": "bytes"})
+"""``explanation.parquet`` of an audit."""
 
 THUMBNAILS: Final = TableSchema(columns={"side": "text", "path": "text", "webp": "bytes"})
 """``thumbnails.parquet`` of an audit."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.result.findings import FAULTS, Finding, Scores, find, listed
+from synthaudit.result.finding import FAULTS, Finding, Scores, listed
+from synthaudit.result.findings import find
 
 # With fewer on a side hardly any difference is surer than chance.
 _LEAST_IMAGES: Final = 20

@@ -155,6 +155,7 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
             "images.csv",
             "duplicates.parquet",
             "copies.parquet",
+            "explanation.parquet",
             "unreadable.csv",
         )
     }

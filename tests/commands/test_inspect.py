@@ -82,7 +82,12 @@ def test_the_command_finds_what_was_planted(folder: Path, synthaudit: Run, tmp_p
     unreadable = pd.read_csv(out / "unreadable.csv")
     assert unreadable["path"].tolist() == ["hat/bad.jpg"]
     page = (out / "report.html").read_text()
-    for words in ("Clusters of repeats", "Pictures that look broken", "Map of the set", "hat/bad"):
+    for words in (
+        "Images that repeat one another",
+        "Pictures that look broken",
+        "Map of the set",
+        "hat/bad",
+    ):
         assert words in page
     assert "images repeat another one" in done.stdout
     assert "hat/bad.jpg" in done.stdout

@@ -34,6 +34,7 @@ def opened(browser: Any, file: Path, **options: Any) -> Iterator[Any]:
     page = context.new_page()
     page.heard = Heard(page)
     page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
     page.wait_for_selector("html[data-drawn]")
     yield page
     context.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthaudit.reporting.html.map import FAULTS, map_of
+from synthaudit.reporting.html.page_images import FAULTS, faults_of
 from synthaudit.reporting.html.plots import audit_plots
 from synthaudit.result.reading import read_files
+from tests.reporting.browsing import opened
 
 # Where a point is on the screen, by Bokeh's own scales.
 PLACE = """n => {
   const plot = synthaudit.model("map"), view = Bokeh.index.find_one_by_id(plot.id);
   const box = view.canvas_view.el.getBoundingClientRect();
-  const data = JSON.parse(document.getElementById("map-data").textContent);
-  return [box.left + view.frame.x_scale.compute(data.x[n]), box.top + view.frame.y_scale.compute(data.y[n])];
-}"""  # noqa: E501
+  const { x, y } = synthaudit.data().columns;
+  return [box.left + view.frame.x_scale.compute(x[n]), box.top + view.frame.y_scale.compute(y[n])];
+}"""
 
 
 @pytest.fixture
 def points(page: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(page.inner_text("#map-data"))
+    data = page.evaluate("synthaudit.data()")
+    found: dict[str, Any] = {**data["columns"], "classes": data["classes"]}
     page.locator("#map-plot").scroll_into_view_if_needed()
     return found
 
@@ -73,9 +77,16 @@ def test_a_click_and_a_drag_show_galleries(page: Any, points: dict[str, Any]) ->
     page.wait_for_function(
         f"document.getElementById('map-count').textContent.startsWith('{total} selected')"
     )
-    assert page.locator("#map-chosen figure").count() == 60
-    page.click("#map-all")
-    assert page.inner_text("#count") == str(total)
+    sides = page.eval_on_selector_all("#map-chosen figure", "all => all.map(f => f.dataset.side)")
+    assert len(sides) == 60
+    # As many of one side as of the other, those with faults first.
+    assert sides.count("real") == sides.count("synthetic") == 30
+    numbers = page.eval_on_selector_all("#map-chosen figure", "all => all.map(f => +f.dataset.n)")
+    bad = [points["fault"][n] > 0 for n in numbers[:30]]
+    assert bad == sorted(bad, reverse=True)
+    page.click("#map-drop")
+    assert page.inner_text("#decided") == f"0 kept, {sum(points['side'])} dropped."
+    page.click("#decisions-clear")
     page.click("#map-clear")
     assert not page.is_visible("#map-chosen")
     # A picture of the gallery enlarges like any other.
@@ -101,41 +112,133 @@ def test_the_map_by_keyboard_alone(page: Any, points: dict[str, Any]) -> None:
     gap = np.linalg.norm(place - place[keys.index((side, there))], axis=1)
     page.keyboard.press("Enter")
     assert page.locator("#map-chosen figure").count() == 24
-    chosen = page.evaluate("[...synthaudit.model('map-points').selected.indices]")
+    chosen = page.eval_on_selector_all("#map-chosen figure", "all => all.map(f => +f.dataset.n)")
     assert gap[chosen].max() <= np.sort(gap)[23] + 1e-9
     page.keyboard.press("Escape")
     assert not page.is_visible("#map-chosen")
 
 
-def test_colours_and_their_legend(page: Any, points: dict[str, Any]) -> None:
-    faults = [FAULTS[number] for number in sorted(set(points["fault"]))]
+def test_colours_shapes_and_a_legend_that_toggles(page: Any, points: dict[str, Any]) -> None:
+    first = [bits and (bits & -bits).bit_length() for bits in points["fault"]]
+    faults = [("nothing", *FAULTS)[number] for number in sorted(set(first))]
     legend = {"side": ["real", "synthetic"], "class": points["classes"], "fault": faults}
     for choice, names in legend.items():
         page.select_option("#map-colour", choice)
         shown = page.eval_on_selector_all("#map-legend li", "all => all.map(e => e.innerText)")
         assert shown == names
         colours = page.evaluate("[...synthaudit.model('map-points').data.colour]")
-        assert len(set(colours)) <= len(names)
-        assert len(set(colours)) > 1
-    page.select_option("#map-colour", "probability")
-    assert page.locator("#map-legend li").count() == 5
+        assert 1 < len(set(colours)) <= len(names)
+    shapes = page.evaluate("[...synthaudit.model('map-points').data.shape]")
+    assert shapes.count("triangle") == sum(points["side"])
+    assert shapes.count("circle") == len(points["side"]) - sum(points["side"])
+    page.select_option("#map-colour", "side")
+    sides = page.evaluate("[...synthaudit.model('map-points').data.shape]")
+    # Nobody lies on top: among the last drawn there are both.
+    assert 0 < sides[-20:].count("circle") < 20
+    page.click("#map-legend button:has-text('real')")
+    assert set(page.evaluate("[...synthaudit.model('map-points').data.shape]")) == {"triangle"}
+    assert page.get_attribute("#map-legend button:has-text('real')", "aria-pressed") == "false"
+    page.click("#map-legend button:has-text('real')")
     page.fill("#search", "repeat 3")
-    alpha = np.array(page.evaluate("[...synthaudit.model('map-points').data.alpha]"))
-    is_meant = ["repeat 3" in path for path in points["path"]]
-    assert ((alpha > 0.5) == is_meant).all()
+    alpha = page.evaluate("[...synthaudit.model('map-points').data.alpha]")
+    assert sum(a > 0.5 for a in alpha) == sum("repeat 3" in path for path in points["path"])
     assert page.heard.messages == []
 
 
+def test_a_lasso_selects_what_it_goes_around(page: Any, points: dict[str, Any]) -> None:
+    page.select_option("#map-drag", "lasso")
+    page.locator("#map-plot").scroll_into_view_if_needed()
+    number = lonely(points)
+    x, y = page.evaluate(PLACE, number)
+    page.mouse.move(x - 9, y - 9)
+    page.mouse.down()
+    for dx, dy in ((9, -9), (9, 9), (-9, 9), (-9, -9)):
+        page.mouse.move(x + dx, y + dy, steps=3)
+    page.mouse.up()
+    page.wait_for_selector("#map-chosen figure")
+    paths = page.eval_on_selector_all("#map-chosen figure", "all => all.map(f => f.dataset.path)")
+    assert points["path"][number] in paths
+    assert len(paths) < 10
+
+
+def test_examples_stand_for_the_parts_of_the_map(page: Any) -> None:
+    marks = page.evaluate("synthaudit.model('map-landmarks').data.url")
+    assert len(marks) == len(page.evaluate("synthaudit.page.landmarks")) >= 2
+    assert all(mark.startswith("data:image/webp") for mark in marks)
+    page.uncheck("#map-marks")
+    assert page.evaluate("synthaudit.model('map-marks-pictures').visible") is False
+
+
+def test_a_finger_scrolls_the_page_and_taps_a_point(browser: Any, report: Path) -> None:
+    for phone in opened(
+        browser,
+        report / "report.html",
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+    ):
+        assert phone.input_value("#map-drag") == "scroll"
+        phone.locator("#map-plot").scroll_into_view_if_needed()
+        numbers = phone.evaluate("synthaudit.data().columns")
+        x, y = phone.evaluate(PLACE, lonely(numbers))
+        phone.touchscreen.tap(x, y)
+        phone.wait_for_selector("#map-chosen figure")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+# Machado, Oliveira and Fernandes, A physiologically-based model for simulation of color vision
+# deficiency, 2009: at severity 1, on linear RGB.
+BLINDNESS = {
+    "none": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+               [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+               [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def lab(colour: str, blindness: str) -> np.ndarray[Any, Any]:
+    """CIE L*a*b* of a colour as it is seen."""
+    rgb = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(BLINDNESS[blindness]) @ linear, 0, 1)
+    xyz = (
+        np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+        @ seen
+        / [0.9505, 1.0, 1.089]
+    )
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("blindness", BLINDNESS)
+def test_the_colour_blind_tell_the_colours_apart(blindness: str) -> None:
+    script = resources("synthaudit.reporting.html.templates").joinpath("map.js").read_text()
+    row = re.search(r"const palette = \[(.*)\];", script)
+    assert row is not None
+    palette = re.findall(r"#[0-9a-f]{6}", row[1])
+    style = resources("synthaudit.reporting.html.templates").joinpath("page.css").read_text()
+    sides = [re.findall(rf"--{side}: (#[0-9a-f]{{6}})", style) for side in ("real", "synthetic")]
+    sets = [palette, *(list(pair) for pair in zip(*sides, strict=True))]
+    assert len(palette) == 8
+    for colours in sets:
+        seen = np.stack([lab(colour, blindness) for colour in colours])
+        gap = np.linalg.norm(seen[:, None] - seen[None], axis=2)
+        np.fill_diagonal(gap, np.inf)
+        assert gap.min() > 9.0, (blindness, colours)
+
+
 def test_faults_are_those_of_the_table(report: Path) -> None:
-    files = read_files(report)
-    drawn = map_of(files, elsewhere=())
-    assert drawn is not None
-    table = files.images
-    fault = np.array(drawn.data["fault"])
-    assert (fault == FAULTS.index("copy")).sum() == table["is_unoriginal"].sum()
-    repeats = table["is_unvaried"] & ~table["is_unoriginal"]
-    assert (fault == FAULTS.index("repeat")).sum() == repeats.sum()
-    assert drawn.shown == drawn.total == len(table)
+    table = read_files(report).images
+    bits = faults_of(table, 0.95)
+    for name, flags in (
+        ("copy", table["is_unoriginal"]),
+        ("repeat", table["is_unvaried"]),
+        ("wrong class", table["is_wrong_label"]),
+    ):
+        assert ((bits >> FAULTS.index(name) & 1) == flags.to_numpy()).all()
 
 
 def test_plots_tell_what_they_show(page: Any, report: Path) -> None:

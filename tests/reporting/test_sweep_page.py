@@ -88,21 +88,50 @@ def test_the_grid_by_any_two_dimensions(page: Any, swept: Path) -> None:
         return down, across
 
     down, across = heads()
-    assert down == [arm["arm"] for arm in arms]
+    assert down == ["real images", *(arm["arm"] for arm in arms)]
     assert sorted(across) == ["cat", "dog"]
-    assert page.locator("#grid-table figure").count() == 4 * 2 * 2
+    assert page.locator("#grid-table figure").count() == 5 * 2
     page.select_option("#grid-count", "12")
-    assert page.locator("#grid-table figure").count() == 4 * 12
+    assert page.locator("#grid-table figure").count() == 4 * 12 + 2 * 4
     page.select_option("#grid-rows", "axis look")
     page.select_option("#grid-columns", "axis light")
     down, across = heads()
-    assert sorted(down) == sorted(["a photo", HOSTILE])
-    assert sorted(across) == ["day", "night"]
-    cell = page.locator("#grid-table tbody tr").nth(down.index(HOSTILE)).locator("td").nth(0)
-    own = {arm["arm"] for arm in arms if arm["axes"] == {"look": HOSTILE, "light": across[0]}}
+    assert sorted(down) == sorted(["real images", "a photo", HOSTILE])
+    assert sorted(across) == ["day", "night", "real images"]
+    cell = page.locator("#grid-table tbody tr").nth(down.index(HOSTILE)).locator("td").nth(1)
+    own = {arm["arm"] for arm in arms if arm["axes"] == {"look": HOSTILE, "light": across[1]}}
     shown = cell.locator("figure").evaluate_all("all => all.map(f => f.dataset.path.split('/')[1])")
     assert set(shown) == own
     assert page.heard.messages == []
+
+
+def test_prompts_stand_under_the_pictures(page: Any) -> None:
+    said = page.eval_on_selector_all("#grid-table .said", "all => all.map(e => e.innerText)")
+    assert any(HOSTILE in text and "dog" in text for text in said)
+    assert page.query_selector("#grid-table b") is None
+
+
+def test_arms_say_whether_they_are_fit_and_how_sure_that_is(page: Any, swept: Path) -> None:
+    found = json.loads((swept / "sweep.json").read_text())
+    words = {True: "fit", False: "not fit", None: "undecided"}
+    table = page.inner_text("#arms-table")
+    for arm in found["arms"]:
+        assert words[arm["verdict"]["fit"]] in table
+        for name, (low, high) in arm["measure_intervals"].items():
+            assert low <= arm["measures"][name] <= high
+            assert f"{low:.3f} to {high:.3f}" in table
+    assert found["recommended"]["arm"] in page.inner_text("h1")
+    names = page.eval_on_selector_all(
+        "#arms-table th[scope=row]", "all => all.map(e => getComputedStyle(e).position)"
+    )
+    assert set(names) == {"sticky"}
+    heat = page.locator("[aria-labelledby=subjects] td.heat")
+    assert heat.count() == len(found["arms"]) * 2
+    labels = page.evaluate(
+        "[...synthaudit.models()].filter(m => m.name === 'pareto-words')"
+        ".flatMap(m => [...m.data_source.data.label])"
+    )
+    assert {label[:20] for label in labels} == {arm["arm"][:20] for arm in found["arms"]}
 
 
 def test_a_picture_is_enlarged_beside_the_same_one_of_the_recommended_arm(
@@ -111,16 +140,21 @@ def test_a_picture_is_enlarged_beside_the_same_one_of_the_recommended_arm(
     best = json.loads((swept / "sweep.json").read_text())["recommended"]["arm"]
     images = pd.read_parquet(swept / "images.parquet").set_index("path")
     figures = page.locator("#grid-table figure")
-    for number in (0, 5, 12):
+    for number in (2, 5, 8):
         path = figures.nth(number).get_attribute("data-path")
         figures.nth(number).locator(".picture").click()
+        assert page.is_visible("#viewer")
         captions = page.eval_on_selector_all("#pair figcaption", "all => all.map(e => e.innerText)")
-        assert images.loc[path, "arm"] in captions[0]
+        assert path in captions[0]
         if images.loc[path, "arm"] == best:
-            assert len(captions) == 1
+            assert captions[1].startswith("real")
         else:
-            assert captions[1] == f"{best}, recommended"
+            assert captions[1].startswith(f"{best}, recommended")
+            page.keyboard.press("o")
+            other = page.inner_text("#pair figure:last-child figcaption")
+            assert other.startswith("real")
         page.keyboard.press("Escape")
+    assert page.heard.messages == []
 
 
 def test_arms_sort_and_lead_to_their_audits(page: Any, swept: Path) -> None:
@@ -136,6 +170,8 @@ def test_arms_sort_and_lead_to_their_audits(page: Any, swept: Path) -> None:
     page.goto(links[0])
     page.wait_for_selector("html[data-drawn]")
     assert "The four scores" in page.inner_text("main")
+    page.click("text=All arms of the sweep")
+    page.wait_for_selector("#arms-table")
     assert page.heard.messages == []
 
 

@@ -198,7 +198,7 @@ def test_files_that_give_the_sides_away_leave_the_pictures_unjudged() -> None:
             "explains": True,
             "control_auc": 1.0,
             "container_auc": 1.0,
-            "best": [{"name": "width"}],
+            "best": [{"name": "width", "real": 32.0, "synthetic": 64.0}],
         },
     )
     decided = decide(scores)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from synthaudit.arrays import Flags, Floats, Vectors
+from synthaudit.arrays import Flags, Floats, Names, Vectors
 from synthaudit.auditing.context import Context
 from synthaudit.auditing.image_reader import SampleImages
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.images.marks import MARKS
 from synthaudit.images.reencoding import Recipe, reencoded
+from synthaudit.images.trait_titles import trait_title
 from synthaudit.images.traits import CONTAINER_TRAITS, TRACE_TRAITS
 from synthaudit.measures.detection.cross_validation import principal_axes
 from synthaudit.measures.detection.detector import detect
@@ -23,6 +24,7 @@ from synthaudit.measures.detection.file_artefacts import (
     SUSPICIOUS_AUC,
     WITHIN,
     ArtefactAudit,
+    Trait,
     audit_artefacts,
 )
 from synthaudit.measures.detection.permutation import approximate_p_value
@@ -64,6 +66,7 @@ class ArtefactSection(Section):
         marks: that some file has, the one that tells the sides apart best first.
         marks_tell: whether one of them tells the sides apart beyond chance.
         files_tell: whether format, size and compression do, whatever the detector sees of it.
+        paths: (n,) of the images that were looked at.
     """
 
     audit: ArtefactAudit
@@ -75,6 +78,7 @@ class ArtefactSection(Section):
     marks: Sequence[Mark]
     marks_tell: bool
     files_tell: bool
+    paths: Names = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """How well the files alone tell the sides apart."""
@@ -86,12 +90,27 @@ class ArtefactSection(Section):
             "control_auc": self.control_auc,
             "matched_auc": self.matched_auc,
             "explains": self.explains,
-            "best": [vars(trait) for trait in audit.best],
+            "best": [self._told(trait) for trait in audit.best],
             "marks": [vars(mark) for mark in self.marks],
             "marks_tell": self.marks_tell,
             "files_tell": self.files_tell,
         }
         return {"artefacts": summary}
+
+    def _told(self, trait: Trait) -> dict[str, Any]:
+        """A trait with its histograms, and by side the images with the least and most of it."""
+        real, synthetic = (shares.round(5).tolist() for shares in trait.shares)
+        return {
+            "name": trait.name,
+            "auc": trait.auc,
+            "real": trait.real,
+            "synthetic": trait.synthetic,
+            "histogram": {"edges": trait.edges.tolist(), "real": real, "synthetic": synthetic},
+            "extremes": {
+                side: [str(self.paths[rows[place]]) for rows in (trait.lowest, trait.highest)]
+                for place, side in enumerate(("real", "synthetic"))
+            },
+        }
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before believing the detector, in sentences."""
@@ -118,7 +137,7 @@ class ArtefactSection(Section):
         if not self.explains:
             return None
         traits = ", ".join(
-            f"{trait.name} (real {trait.real:.4g}, synthetic {trait.synthetic:.4g})"
+            f"{trait_title(trait.name)} (real {trait.real:.4g}, synthetic {trait.synthetic:.4g})"
             for trait in self.audit.best[:3]
         )
         reached, own = self.control_auc or 0.0, self.matched_auc or 0.0
@@ -199,6 +218,7 @@ def inspect_artefacts(
         detector_auc=detection.auc,
         marks=marks,
         marks_tell=bool(marks) and _tells(marks[0], samples.is_synthetic),
+        paths=samples.paths,
         files_tell=audit.container_auc > SUSPICIOUS_AUC
         and _is_beyond_chance(audit.container_auc, samples.is_synthetic),
     )

@@ -19,6 +19,7 @@ from synthaudit.threads import in_threads
 _FOLDS: Final = 5
 _ALPHA: Final = 0.02
 _FALSE_FLAGS: Final = 0.05
+_NONE: Final = 2.0
 FALSE_RATE: Final = 0.005
 """Share of held-out reference images, whose classes are right, that would be flagged at most."""
 
@@ -37,9 +38,9 @@ class LabelFidelity:
         likelier: (m,) the likeliest other class.
         likelier_probability: (m,) that it is this one.
         is_wrong: (m,) images that show another class than the given one: as many as leave 5 % of
-            false flags by their probabilities, and whose probability at most ``FALSE_RATE`` of the
-            held-out reference images reach. None where the given labels are explained as well
-            without any wrong one (p > 0.02), and none where the judges know too little.
+            false flags, of those whose probability at most ``FALSE_RATE`` of the held-out reference
+            images reach. None where the given labels are explained as well without any wrong one
+            (p > 0.02), and none where the judges know too little.
         share: estimated share of wrong labels, flagged or not.
         p_value: of the guess that none is wrong.
         agreement: share of images for which the judges' first class is the given one.
@@ -158,19 +159,20 @@ def _verdict(
 
 
 def _bound(probability_wrong: Floats, held_out: Floats | None) -> float:
-    """The least probability of being wrong that is flagged; beyond 1 where none is."""
+    """The least probability of being wrong that is flagged; beyond 1 where none is.
+
+    As many are flagged as leave 5 % of false flags by their own probabilities, but none whose
+    probability too many of the held-out images reach. The held-out ones alone promise too much: no
+    wrong label among their own side misleads their judges.
+    """
     order = -np.sort(-probability_wrong)
     false_flags = np.cumsum(1.0 - order) / np.arange(1, len(order) + 1)
     most = int((false_flags <= _FALSE_FLAGS).sum())
-    if most == 0:
-        return 2.0
-    bound = float(order[most - 1])
-    if held_out is None:
+    bound = float(order[most - 1]) if most else _NONE
+    if held_out is None or most == 0:
         return bound
-    # At most so many of the held-out images lie at or above the bound.
-    allowed = int(FALSE_RATE * len(held_out))
-    reached = -np.sort(-held_out)
-    return max(bound, float(np.nextafter(reached[allowed], 2.0)))
+    allowed = np.sort(held_out)[len(held_out) - 1 - int(FALSE_RATE * len(held_out))]
+    return max(bound, float(np.nextafter(allowed, _NONE)))
 
 
 def _not_told(is_right: Flags, target: Integers, classes: int) -> Integers:

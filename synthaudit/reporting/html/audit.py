@@ -21,6 +21,7 @@ from synthaudit.reporting.html.page_images import (
 )
 from synthaudit.reporting.html.plots import audit_plots
 from synthaudit.reporting.html.sections import PAGE, added_html
+from synthaudit.reporting.html.why import why_of
 from synthaudit.reporting.html.worth_plots import worth_plots
 from synthaudit.reporting.interpretation import command_of, findings_in, told_findings
 from synthaudit.result.about import day_in_words
@@ -33,6 +34,7 @@ SCRIPTS: Final = (
     *("images.js", "decisions.js", "viewer.js", "review.js"),
     *("classes.js", "thresholds.js", "plots.js", "map.js", "contents.js"),
 )
+_WITHOUT_PICTURES: Final = ("images.js", "classes.js", "plots.js", "map.js", "contents.js")
 _USUAL_MEGABYTES: Final = 15.0
 _MOST_PAIRS: Final = 50_000
 _PICTURED: Final = 3
@@ -48,10 +50,13 @@ def report_html(files: AuditFiles, *, is_served: bool = False) -> str:
         files: of the audit.
         is_served: whether a server shows it, which is then asked for images and numbers.
     """
-    galleries = galleries_of(files)
+    why = why_of(files)
+    galleries = all_galleries(files)
     images = choose_images(files.images, galleries, _most(files, is_served=is_served))
     drawn = map_of(files, images)
     added = added_html(files)
+    has_pictures = is_served or files.scores["provenance"]["embedder"] != "vectors"
+    own_plots = [] if why is None else why.plots
     plots, worth = audit_plots(files), worth_plots(files.scores.get("usefulness"))
     contents = page_data(
         files, galleries, images, landmarks=[] if drawn is None else drawn.landmarks
@@ -60,8 +65,9 @@ def report_html(files: AuditFiles, *, is_served: bool = False) -> str:
         "audit.html",
         page=(*PAGE, *added, "provenance"),
         added=added,
-        scripts=SCRIPTS,
-        plots=[*worth, *plots],
+        scripts=SCRIPTS if has_pictures else _WITHOUT_PICTURES,
+        plots=[*worth, *own_plots, *plots],
+        why=why,
         shown_plots=plots,
         worth_plots=worth,
         items=[] if drawn is None else [drawn.item],
@@ -75,7 +81,7 @@ def report_html(files: AuditFiles, *, is_served: bool = False) -> str:
         findings=told_findings(findings_in(files.scores)),
         galleries={gallery.name: len(gallery.groups) for gallery in galleries},
         fault_tables=_fault_tables(galleries),
-        has_pictures=bool(files.thumbnails) or is_served,
+        has_pictures=has_pictures,
         pictured=_PICTURED,
         map=drawn,
         images=images,
@@ -87,6 +93,12 @@ def report_html(files: AuditFiles, *, is_served: bool = False) -> str:
         command=command_of(files.scores),
         provenance=flat(files.scores["provenance"]),
     )
+
+
+def all_galleries(files: AuditFiles) -> list[Gallery]:
+    """Those of the findings and measures, then those of the traits that differ."""
+    why = why_of(files)
+    return [*galleries_of(files), *(() if why is None else why.galleries.values())]
 
 
 def page_data(
@@ -112,14 +124,14 @@ def page_data(
 
 def served_data(files: AuditFiles) -> dict[str, Any]:
     """What the page asks a server for: the same, of all images."""
-    galleries = galleries_of(files)
+    galleries = all_galleries(files)
     images = choose_images(files.images, galleries, len(files.images))
     return {**page_data(files, galleries, images, landmarks=landmarks_of(images)), "served": True}
 
 
 def wanted_for_galleries(files: AuditFiles) -> list[Key]:
     """The pictures that the galleries show, the first of every gallery first."""
-    return list(dict.fromkeys(keys_of(galleries_of(files), most=_FIRST)))
+    return list(dict.fromkeys(keys_of(all_galleries(files), most=_FIRST)))
 
 
 def wanted_for_map(files: AuditFiles) -> list[Key]:

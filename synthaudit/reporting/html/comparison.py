@@ -27,6 +27,7 @@ _SCRIPTS: Final = (
     *("images.js", "decisions.js", "viewer.js", "review.js"),
     *("plots.js", "contents.js"),
 )
+_WITHOUT_PICTURES: Final = ("images.js", "plots.js", "contents.js")
 _MEGABYTES: Final = 15.0
 _SIDE: Final = "synthetic"
 _NOT_SETTINGS: Final = ("real_digest", "synthetic_digest", "versions", "decisions")
@@ -57,9 +58,10 @@ def comparison_html(
         "landmarks": [],
     }
     plot = _changes_plot(found.changes)
+    has_pictures = after.scores["provenance"]["embedder"] != "vectors"
     return render(
         "comparison.html",
-        scripts=_SCRIPTS,
+        scripts=_SCRIPTS if has_pictures else _WITHOUT_PICTURES,
         plots=[plot],
         data={"page-data": data},
         verdict=headline(found),
@@ -78,7 +80,7 @@ def comparison_html(
             "gone": len(found.gone),
         },
         galleries={gallery.name: len(gallery.groups) for gallery in galleries},
-        has_pictures=bool(pictures),
+        has_pictures=has_pictures,
         fault_tables=[
             (gallery.title, [(group.images[0][1], "", group.text) for group in gallery.groups])
             for gallery in galleries

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.reporting.words import class_counts, odds, sureness
-from synthaudit.result.findings import Finding
+from synthaudit.result.finding import Finding
 from synthaudit.result.reading import AuditFiles
 from synthaudit.result.worst_images import (
     broken_pictures,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PER_CLUSTER: Final = 8
 _EXTREMES: Final = 6
 _OF_A_CLASS: Final = 6
+_SIDE_BY_SIDE: Final = 2
 _EVERYONE: Final = 10**9
 
 Key = tuple[str, str]
@@ -245,19 +246,20 @@ def _missing(files: AuditFiles, _: Partners) -> Gallery:
     images = files.images
     made = {*images.loc[images["side"] == "synthetic", "class"].dropna()}
     real = images[(images["side"] == "real") & ~images["class"].isin(made)]
-    groups = [
-        Group.alike(
-            [("real", path) for path in own["path"].head(_OF_A_CLASS)],
-            f"{name}: {len(own):,} real images, no synthetic one",
-        )
-        for name, own in real.dropna(subset=["class"]).groupby("class")
-    ]
+    groups = []
+    for name, own in real.dropna(subset=["class"]).groupby("class"):
+        paths = own["path"].head(_OF_A_CLASS).tolist()
+        text = f"{name}: {len(own):,} real images, no synthetic one"
+        groups += [
+            Group.alike([("real", path) for path in paths[start : start + _SIDE_BY_SIDE]], text)
+            for start in range(0, len(paths), _SIDE_BY_SIDE)
+        ]
     return Gallery(
         name="classes",
         title="Classes of the real images that the set leaves out",
         advice="Make images of them too, or train with real ones of all classes.",
         reason="",
-        groups=sorted(groups, key=lambda group: group.text),
+        groups=groups,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.interpretation import STATES, finding_of, state_of
 from synthaudit.reporting.words import odds
-from synthaudit.result.findings import FAULTS
+from synthaudit.result.finding import FAULTS
 
 
 @dataclass(frozen=True, kw_only=True)

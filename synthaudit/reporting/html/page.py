@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from typing import Any, Final
 
+from synthaudit.images.trait_titles import trait_title
 from synthaudit.reporting.html.plots import Plot, bokeh_script
 from synthaudit.result.findings import worth_text
 
@@ -48,7 +49,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["worth_text"] = worth_text
+    environment.filters |= {"worth_text": worth_text, "trait_title": trait_title}
     drawn = [*items, *(plot.item for plot in plots)]
     texts = [_asset(name) for name in scripts]
     if drawn:

@@ -214,11 +214,17 @@ def _histogram(
         own = values[(images["side"] == side) & values.notna()]
         counts, _ = np.histogram(own, edges)
         shares.append(counts / max(len(own), 1))
+    return draw_shares(drawn, shares, edges)
+
+
+def draw_shares(drawn: figure, shares: Sequence[Any], edges: Any) -> list[list[str]]:
+    """Draw the shares of both sides between edges; the same in words."""
+    for side, own in zip(SIDES, shares, strict=True):
         bars = drawn.quad(
             left=edges[:-1],
             right=edges[1:],
             bottom=0,
-            top=shares[-1],
+            top=own,
             fill_alpha=0.35,
             line_width=1,
             legend_label=side,

@@ -21,6 +21,7 @@ PAGE: Final = (
     "classes",
     "map",
     "thresholds",
+    "why",
     "distributions",
     "appearance",
     "files",

@@ -20,7 +20,7 @@
 
   function lineOf(row) {
     const open = make("button", { type: "button", className: "choose", textContent: row.name });
-    open.addEventListener("click", () => synthaudit.review({ label: row.name }));
+    open.addEventListener("click", () => synthaudit.review?.({ label: row.name }));
     open.addEventListener("focus", () => {
       one("class-told").textContent = page.classes.columns.map((column, place) => (row.cells[place] ? spoken(column, row.name, row.cells[place]).split(". ")[0] : "")).filter(Boolean).join("; ");
     });

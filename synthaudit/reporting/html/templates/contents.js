@@ -1,7 +1,7 @@
 "use strict";
 // The table of contents: made of the headings, it follows the reader.
 (() => {
-  const { all, one, make } = synthaudit;
+  const { all, one, make, ready } = synthaudit;
   const heads = all("main section > h2[id]");
   const links = new Map(heads.map((head) => [head, make("a", { href: `#${head.id}`, textContent: head.dataset.short ?? head.textContent })]));
   one("contents").append(make("ol", {}, ...[...links.values()].map((link) => make("li", {}, link))));
@@ -22,4 +22,6 @@
 
   document.addEventListener("scroll", follow, { passive: true });
   follow();
+  // The last script: whatever the others do once there is something to show, they have done.
+  ready.then(() => { document.documentElement.dataset.ready = "yes"; });
 })();

@@ -63,7 +63,6 @@
     }
     one("grid-count").addEventListener("change", draw);
     draw();
-    document.documentElement.dataset.ready = "yes";
   });
 
   document.addEventListener("drawn", () => {

@@ -181,6 +181,7 @@
     one("map-out").addEventListener("click", () => zoom(1 / 0.6));
     one("map-reset").addEventListener("click", () => { for (const [range, ends] of whole) range.setv(ends); });
     one("map-clear").addEventListener("click", () => { source.selected.indices = []; });
+    one("map-drop").hidden = !synthaudit.decide;
     one("map-drop").addEventListener("click", () => synthaudit.decide(selected, false, "dropped on the map"));
     document.addEventListener("filtered", paint);
     document.addEventListener("painted", paint);

@@ -69,7 +69,7 @@
 
   function decideAll(isKept) {
     const numbers = all("#review-pictures figure").map((figure) => Number(figure.dataset.n)).filter(isSynthetic);
-    synthaudit.decide([...new Set(numbers)], isKept, gallery?.reason);
+    synthaudit.decide([...new Set(numbers)], isKept, one("reason").value.trim());
   }
 
   // Show some of it from elsewhere, such as the findings or the table of classes.
@@ -87,7 +87,7 @@
     turn,
     reasonOf: (figure) => {
       const shown = figure.closest("[data-gallery]")?.dataset.gallery;
-      return page.galleries.find((own) => own.name === shown)?.reason ?? one("reason").value.trim();
+      return shown ? page.galleries.find((own) => own.name === shown)?.reason : one("reason").value.trim();
     },
     fitsFilter: (n) => fits(n, one("search").value.trim().toLowerCase(), Number(one("class").value)),
   });
@@ -108,9 +108,11 @@
         review({ name: link.dataset.review });
       });
     }
+    one("patches-shown")?.addEventListener("change", (event) => {
+      document.querySelector(".patches").classList.toggle("bare", !event.target.checked);
+    });
     synthaudit.fill();
     choose();
     draw();
-    document.documentElement.dataset.ready = "yes";
   });
 })();

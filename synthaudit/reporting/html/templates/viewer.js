@@ -51,6 +51,7 @@
     one("caption").textContent = `${sideName(n)} ${path(n)}${seen}${wrong.length ? `; ${wrong.join(", ")}` : ""}`;
     const own = synthaudit.decisionOf?.(n);
     for (const [id, state] of [["keep", own?.[0] === true], ["drop", own?.[0] === false]]) {
+      if (!one(id)) continue;  // on pages where nothing is decided
       one(id).disabled = !isSynthetic(n);
       one(id).setAttribute("aria-pressed", state);
     }
