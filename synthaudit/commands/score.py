@@ -129,6 +129,7 @@ def audit_and_print(
     from rich.console import Console
 
     from synthaudit.auditing.scoring import score as run
+    from synthaudit.images.places import is_url
     from synthaudit.reporting.console import print_audit
     from synthaudit.reporting.files import write_all
     from synthaudit.result.writing import (
@@ -142,7 +143,7 @@ def audit_and_print(
         audit = run(real, synthetic, progress=listener, decisions=decisions, **settings)
         if out is not None:
             listener.start("writing the report", 0)
-            write_all(audit, out, megabytes=report_mb)
+            write_all(audit, out, megabytes=report_mb, stays=called is None or not is_url(called))
     if keep is not None and audit.kept is not None:
         write_table(audit.kept, keep)
     if as_json:

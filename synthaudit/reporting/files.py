@@ -18,7 +18,7 @@ from synthaudit.reporting.html.comparison import comparison_html
 from synthaudit.reporting.html.sweep import REAL_ARM, sweep_html, wanted_for_grid
 from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
 from synthaudit.reporting.markdown import report_markdown
-from synthaudit.result.about import ABOUT_FILE, about_audit
+from synthaudit.result.about import ABOUT_FILE, About, about_audit
 from synthaudit.result.audit import Audit
 from synthaudit.result.reading import AuditFiles, files_of, read_files
 from synthaudit.result.writing import json_text, refuse_beside, write_files
@@ -36,19 +36,23 @@ _UNDRAWABLE: Final = (
 _SHARE: Final = 0.72
 
 
-def write_all(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> None:
+def write_all(
+    audit: Audit, folder: str | Path, *, megabytes: float = 15.0, stays: bool = True
+) -> None:
     """Write an audit and its report: all files are there, or those of before.
 
     Args:
         audit: the audit.
         folder: made if need be.
         megabytes: budget of the page.
+        stays: whether they stay in that folder, from which the images are found.
 
     Raises:
         UsageError: the budget is too small, or the folder holds a sweep.
         StorageError: the folder cannot be written.
     """
-    audit.write(folder, beside=_report_of(audit, Path(folder), megabytes))
+    about = about_audit(audit, Path(folder) if stays else None, megabytes)
+    audit.write(folder, beside=_report_of(audit, about))
 
 
 def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -> None:
@@ -63,12 +67,12 @@ def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -
         UsageError: the budget is too small.
         StorageError: the folder cannot be written.
     """
-    write_files(Path(folder), _report_of(audit, Path(folder), megabytes))
+    about = about_audit(audit, Path(folder), megabytes)
+    write_files(Path(folder), _report_of(audit, about))
 
 
-def _report_of(audit: Audit, folder: Path, megabytes: float) -> dict[str, str | pd.DataFrame]:
+def _report_of(audit: Audit, about: About) -> dict[str, str | pd.DataFrame]:
     """The files of a report by name."""
-    about = about_audit(audit, folder, megabytes)
     bare = files_of(audit, {}, about)
     made = Thumbnails(
         {
@@ -76,7 +80,7 @@ def _report_of(audit: Audit, folder: Path, megabytes: float) -> dict[str, str | 
             for side, entries in audit.entries.items()
             for entry in entries
         },
-        budget=picture_budget(megabytes, report_html(bare)),
+        budget=picture_budget(about.megabytes, report_html(bare)),
         max_pixels=int(audit.provenance["settings"]["max_pixels"]),
     )
     made.add(wanted_for_galleries(bare), GALLERY_EDGE)

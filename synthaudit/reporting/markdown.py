@@ -5,7 +5,15 @@ from __future__ import annotations
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.galleries import galleries_of
 from synthaudit.reporting.html.sections import added_lines
-from synthaudit.reporting.interpretation import finding_of, findings_in, next_steps
+from synthaudit.reporting.interpretation import (
+    ToldFinding,
+    command_of,
+    finding_of,
+    findings_in,
+    next_steps,
+    told_findings,
+)
+from synthaudit.reporting.words import odds
 from synthaudit.result.reading import AuditFiles
 
 _LARGEST = 60_000
@@ -24,18 +32,20 @@ def report_markdown(files: AuditFiles) -> str:
         "",
         f"{sizes}; embedder {embedder}. Scores from 0 to 1, higher is worse.",
         "",
-        "| score | value | interval | chance | |",
-        "|---|---|---|---|---|",
+        "| score | value | interval | chance | as much by chance | |",
+        "|---|---|---|---|---|---|",
     ]
     for name in SCORE_NAMES:
         ends = scores.get("intervals", {}).get(name)
         interval = "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
         chance = scores["chance"].get(name)
         level = "" if chance is None else f"{chance:.3f}"
-        text = as_text(finding_of(scores, name).text)
-        lines.append(f"| {name} | {scores[name]:.3f} | {interval} | {level} | {text} |")
-    more = [own.text for own in findings_in(scores) if own.kind not in SCORE_NAMES]
-    lines += ["", *(f"- {as_text(text)}" for text in more)] if more else []
+        finding = finding_of(scores, name)
+        often = "" if finding.p_value is None else odds(finding.p_value)
+        text = as_text(finding.text)
+        lines.append(f"| {name} | {scores[name]:.3f} | {interval} | {level} | {often} | {text} |")
+    more = [own for own in told_findings(findings_in(scores)) if own.kind not in SCORE_NAMES]
+    lines += ["", *(f"- **{own.word}**: {as_text(own.text)}{_aside(own)}" for own in more)]
     steps = next_steps(findings_in(scores))
     lines += ["", "**What to do next**", ""] if steps else []
     lines += [f"{place}. {as_text(step)}" for place, (_, step) in enumerate(steps, start=1)]
@@ -58,9 +68,16 @@ def report_markdown(files: AuditFiles) -> str:
         for name, own in classes[:_CLASSES]:
             cells = " | ".join(f"{own[score]:.3f}" for score in SCORE_NAMES)
             lines.append(f"| {as_text(name)} | {cells} |")
+    lines += ["", "The same numbers again:", "", f"    {command_of(scores)}"]
     text = "\n".join(lines) + "\n"
     cut = text.encode()[: _LARGEST - 100].decode(errors="ignore")
     return text if len(text.encode()) < _LARGEST else cut + "\n\n(cut: it was too long)\n"
+
+
+def _aside(finding: ToldFinding) -> str:
+    """Number and chance of a finding, in brackets."""
+    parts = [part for part in (finding.number, finding.chance) if part]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def as_text(text: str) -> str:

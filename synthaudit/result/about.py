@@ -103,43 +103,45 @@ class AboutFile(BaseModel):
         return About(made=self.made, megabytes=self.megabytes, part_of=self.part_of, **sides)
 
 
-def about_audit(audit: Audit, folder: Path, megabytes: float) -> About:
+def about_audit(audit: Audit, folder: Path | None, megabytes: float) -> About:
     """What there is to say of a report that is made today.
 
     Args:
         audit: that it is of.
-        folder: where it is written to.
+        folder: where it stays; None where it is moved elsewhere, such as to a URL.
         megabytes: budget of the page.
     """
     sides = {
-        name: about_side(
-            audit.sources.get(name, name), audit.roots[name], audit.entries[name], folder
-        )
+        name: about_side(audit.sources[name], audit.roots[name], audit.entries[name], folder)
         for name in ("real", "synthetic")
     }
-    is_arm = folder.absolute().parent.name == ARMS
-    page = "../../report.html" if is_arm else None
+    is_arm = folder is not None and folder.absolute().parent.name == ARMS
+    page: Literal["../../report.html"] | None = "../../report.html" if is_arm else None
     return About(made=today(), megabytes=megabytes, part_of=page, **sides)
 
 
-def about_side(source: str, root: Path, entries: Sequence[ImageEntry], folder: Path) -> SideAbout:
+def about_side(
+    source: str, root: Path, entries: Sequence[ImageEntry], folder: Path | None
+) -> SideAbout:
     """What there is to say of a side.
 
     Args:
         source: as it was called.
         root: the folder that its paths start from.
         entries: its images.
-        folder: where the report is written to.
+        folder: where the report stays; None where it is moved elsewhere.
     """
-    start, held = folder.absolute(), None
-    if entries and (root / read_name(entries[0].path)).is_file():
-        held = write_name(os.path.relpath(root.absolute(), start))
-    place = None
-    if entries:
-        place = source if is_url(source) else os.path.relpath(Path(source).absolute(), start)
+    held = place = None
+    if entries and is_url(source):
+        place = source
+    elif entries and folder is not None:
+        start = folder.absolute()
+        place = os.path.relpath(Path(source).absolute(), start)
+        if (root / read_name(entries[0].path)).is_file():
+            held = os.path.relpath(root.absolute(), start)
     return SideAbout(
         source=write_name(source),
-        folder=held,
+        folder=None if held is None else write_name(held),
         place=None if place is None else write_name(place),
     )
 

@@ -324,6 +324,7 @@ class ScoresFile(Part):
 def in_order(contents: Any, kind: Any) -> Any:
     """Contents with their keys in the order of a model, those that it does not know last.
 
+    >>> from synthaudit.result.schema_part import EstimatePart
     >>> in_order({"high": 2, "more": 0, "value": 1}, EstimatePart)
     {'value': 1, 'high': 2, 'more': 0}
     """

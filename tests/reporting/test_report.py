@@ -135,5 +135,8 @@ def test_markdown_is_short_and_harmless(report: Path) -> None:
     assert len(text.encode()) < 60_000
     assert "<script" not in text
     assert "<img" not in text
+    assert "**What to do next**" in text
+    assert "| as much by chance |" in text
+    assert "    synthaudit score REAL SYNTHETIC --embedder builtin" in text
     assert "\u202e" not in text
     assert as_text("a|b\n[x](y)<c>") == "a&#124;b\ufffd\\[x\\]\\(y\\)&#60;c&#62;"

@@ -62,12 +62,19 @@ const synthaudit = (() => {
 
   // Whatever is in the names, it stays text.
   function figure(n, { role = "", text = "" } = {}) {
-    const source = picture(n);
+    // Of what the page has no picture, the file itself, where it lies beside the page.
+    const source = picture(n) ?? file(n);
     const button = make("button", { type: "button", className: "picture" });
     const spoken = page.alone ? `image ${path(n)}` : `${side(n)} image ${path(n)}`;
-    button.append(source
-      ? make("img", { src: source, alt: spoken, loading: "lazy", width: 128, height: 128 })
-      : make("span", { className: "blank", textContent: `no picture of ${spoken}` }));
+    const blank = () => make("span", { className: "blank", textContent: `no picture of ${spoken}` });
+    if (source) {
+      // What is in the page is there at once, also on paper.
+      const loading = source.startsWith("data:") ? "eager" : "lazy";
+      const image = make("img", { alt: spoken, loading, width: 128, height: 128 });
+      image.addEventListener("error", () => image.replaceWith(blank()), { once: true });
+      image.src = source;
+      button.append(image);
+    } else button.append(blank());
     const lead = make("span", { className: `side ${side(n)}`, textContent: role || sideName(n) });
     const words = make("figcaption", {}, lead);
     if (label(n)) words.append(` ${label(n)}`);

@@ -2,19 +2,23 @@
 // Reviewing: all pictures of a finding, or all there are, a page at a time.
 (() => {
   const { all, one, make, page, ready, count, column, fits, groupOf, isSynthetic, nearest } = synthaudit;
-  const size = 24;
+  const size = window.innerWidth < 700 ? 8 : 24;
   let start = 0, groups = [], gallery = null;
 
   // All images, the likeliest fakes first; synthetic ones beside the real one of their class.
+  let everything = [], ordered = null;
   function everyone() {
-    const wanted = one("side").value;
+    const wanted = one("side").value, asked = `${wanted} ${one("order").value}`;
+    if (ordered === asked) return everything;
+    ordered = asked;
     const order = [...Array(count()).keys()].filter((n) => !wanted || synthaudit.side(n) === wanted);
     const key = column(one("order").value === "probability" ? "probability" : "path");
     if (one("order").value === "probability") order.sort((a, b) => (key[b] ?? -1) - (key[a] ?? -1) || a - b);
-    return order.map((n) => {
+    everything = order.map((n) => {
       const near = isSynthetic(n) ? nearest(n, "nearest_real_of_class") ?? nearest(n, "nearest_real") : null;
       return near ? [[n, near.number], [0, 1], ""] : [[n], [0], ""];
     });
+    return everything;
   }
 
   function isDecided(group) {
