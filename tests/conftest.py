@@ -29,6 +29,7 @@ ORACLE_SCRIPT = Path(__file__).parent / "oracles" / "cleanlab_scores.py"
 _LONG = (
     *("test_reliability", "test_ray", "test_documentation", "test_selftest", "test_sweep"),
     *("test_changed_plan", "test_python_and_command", "test_pipeline", "test_diffusion"),
+    *("test_first_screen", "test_page_sections", "test_review", "test_view"),
 )
 
 

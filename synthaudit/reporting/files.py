@@ -13,14 +13,14 @@ from jinja2 import TemplateError
 from synthaudit.errors import DataError, UsageError
 from synthaudit.gating.comparing import Comparison
 from synthaudit.images.collection import FileLocation
-from synthaudit.reporting.html.audit import report_html, wanted_for_galleries, wanted_for_map
+from synthaudit.reporting.html.audit import AuditPage
 from synthaudit.reporting.html.comparison import comparison_html
 from synthaudit.reporting.html.sweep import REAL_ARM, sweep_html, wanted_for_grid
 from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
 from synthaudit.reporting.markdown import report_markdown
 from synthaudit.result.about import ABOUT_FILE, About, about_audit
 from synthaudit.result.audit import Audit
-from synthaudit.result.reading import AuditFiles, files_of, read_files
+from synthaudit.result.reading import files_of, read_files
 from synthaudit.result.writing import json_text, refuse_beside, write_files
 from synthaudit.sweeping.reading import read_sweep_files, sweep_files_of
 from synthaudit.sweeping.result import Sweep
@@ -73,22 +73,24 @@ def write_report(audit: Audit, folder: str | Path, *, megabytes: float = 15.0) -
 
 def _report_of(audit: Audit, about: About) -> dict[str, str | pd.DataFrame]:
     """The files of a report by name."""
-    bare = files_of(audit, {}, about)
+    files = files_of(audit, {}, about)
+    page = AuditPage(files)
     made = Thumbnails(
         {
             (side, entry.path): entry.location
             for side, entries in audit.entries.items()
             for entry in entries
         },
-        budget=picture_budget(about.megabytes, report_html(bare)),
+        budget=picture_budget(about.megabytes, page.html({})),
         max_pixels=int(audit.provenance["settings"]["max_pixels"]),
     )
-    made.add(wanted_for_galleries(bare), GALLERY_EDGE)
-    made.add_all(wanted_for_map(bare), MAP_EDGES)
+    made.add(page.wanted_for_galleries(), GALLERY_EDGE)
+    made.add_all(page.wanted_for_map(), MAP_EDGES)
     return {
         ABOUT_FILE: about.to_json(),
         "thumbnails.parquet": picture_table(made.made, ("side", "path")),
-        **_render(files_of(audit, made.made, about)),
+        "report.md": report_markdown(files),
+        "report.html": page.html(made.made),
     }
 
 
@@ -162,7 +164,10 @@ def render_again(folder: Path) -> list[Path]:
     if not (folder / "sweep.json").is_file():
         files = read_files(folder)
         with _drawable(folder):
-            written = dict(_render(files))
+            written = {
+                "report.md": report_markdown(files),
+                "report.html": AuditPage(files).html(files.thumbnails),
+            }
         write_files(folder, dict(written), advice="move it elsewhere")
         return [folder / name for name in written]
     found = read_sweep_files(folder)
@@ -222,7 +227,3 @@ def picture_table(
             "webp": list(pictures.values()),
         }
     )
-
-
-def _render(files: AuditFiles) -> dict[str, str]:
-    return {"report.md": report_markdown(files), "report.html": report_html(files)}

@@ -14,7 +14,7 @@ from synthaudit.inspecting.result import Inspection
 from synthaudit.names import write_name
 from synthaudit.reporting.files import picture_budget
 from synthaudit.reporting.html.galleries import PER_CLUSTER, Gallery, Group, Key, keys_of
-from synthaudit.reporting.html.map import map_of, points_of
+from synthaudit.reporting.html.map import landmarks_of, map_of, points_of
 from synthaudit.reporting.html.page import flat, render
 from synthaudit.reporting.html.page_images import (
     choose_images,
@@ -149,7 +149,7 @@ def inspection_html(found: Inspection, pictures: Mapping[Key, bytes], about: Abo
         "images": image_data(images, obvious=_NO_FAKE, about=about),
         "galleries": gallery_data(galleries, images),
         "pictures": picture_data(images, pictures),
-        "landmarks": [] if drawn is None else drawn.landmarks,
+        "landmarks": landmarks_of(images, pictures),
     }
     return render(
         "inspection.html",

@@ -18,7 +18,7 @@ from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.images.opening import open_source
 from synthaudit.images.places import is_url
 from synthaudit.names import read_name
-from synthaudit.reporting.html.audit import report_html, served_data
+from synthaudit.reporting.html.audit import AuditPage
 from synthaudit.reporting.html.page import harmless_json
 from synthaudit.reporting.html.thumbnails import encode_all
 from synthaudit.result.about import About
@@ -58,12 +58,16 @@ class Report:
     @cached_property
     def page(self) -> str:
         """The page, which asks for all else."""
-        return report_html(self.files, is_served=True)
+        return self._page.html({})
 
     @cached_property
     def data(self) -> str:
         """What the page knows of its images."""
-        return harmless_json(served_data(self.files))
+        return harmless_json(self._page.data({}))
+
+    @cached_property
+    def _page(self) -> AuditPage:
+        return AuditPage(self.files, is_served=True)
 
     def decisions(self) -> str:
         """Those that were saved; empty where there are none."""

@@ -193,6 +193,8 @@ def serving(kind: type[Answering]) -> Iterator[tuple[str, State]]:
     own = type(kind.__name__, (kind,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), own)
     server.daemon_threads = True
+    # Who hangs up is no fault, and is not told among the output of a test.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", state

@@ -78,6 +78,7 @@ def _timeless(contents: Any) -> Any:
         contents["counts"].pop("made", None)
         for arm in contents["arms"]:
             arm.pop("seconds", None)
+    contents.pop("made", None)  # the day of a report
     return contents
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.reporting.html.classes import class_data
@@ -43,105 +45,97 @@ _FIRST: Final = 120
 """Groups of a gallery that have pictures before the map has any."""
 
 
-def report_html(files: AuditFiles, *, is_served: bool = False) -> str:
-    """The page of an audit.
+class AuditPage:
+    """The page of an audit: drawn once, then filled with pictures.
 
     Args:
         files: of the audit.
         is_served: whether a server shows it, which is then asked for images and numbers.
     """
-    why = why_of(files)
-    galleries = all_galleries(files)
-    images = choose_images(files.images, galleries, _most(files, is_served=is_served))
-    drawn = map_of(files, images)
-    added = added_html(files)
-    has_pictures = is_served or files.scores["provenance"]["embedder"] != "vectors"
-    own_plots = [] if why is None else why.plots
-    plots, worth = audit_plots(files), worth_plots(files.scores.get("usefulness"))
-    contents = page_data(
-        files, galleries, images, landmarks=[] if drawn is None else drawn.landmarks
-    )
-    return render(
-        "audit.html",
-        page=(*PAGE, *added, "provenance"),
-        added=added,
-        scripts=SCRIPTS if has_pictures else _WITHOUT_PICTURES,
-        plots=[*worth, *own_plots, *plots],
-        why=why,
-        shown_plots=plots,
-        worth_plots=worth,
-        items=[] if drawn is None else [drawn.item],
-        data={"page-data": {"id": _digest(files), "served": True} if is_served else contents},
-        is_served=is_served,
-        scores=files.scores,
-        about=files.about,
-        made="" if files.about is None else day_in_words(files.about.made),
-        gauges=gauges_of(files.scores),
-        verdict=files.scores["verdict"]["text"],
-        findings=told_findings(findings_in(files.scores)),
-        galleries={gallery.name: len(gallery.groups) for gallery in galleries},
-        fault_tables=_fault_tables(galleries),
-        has_pictures=has_pictures,
-        pictured=_PICTURED,
-        map=drawn,
-        images=images,
-        pictures=sum(key in images.numbers for key in files.thumbnails),
-        has_classes=bool(files.scores.get("classes")),
-        score_names=SCORE_NAMES,
-        radius=files.scores["duplicates"].get("radius"),
-        supporting=files.scores.get("supporting", {}),
-        command=command_of(files.scores),
-        provenance=flat(files.scores["provenance"]),
-    )
 
+    def __init__(self, files: AuditFiles, *, is_served: bool = False) -> None:
+        self.files, self.is_served = files, is_served
+        why = why_of(files)
+        self.galleries = [
+            *galleries_of(files),
+            *(() if why is None else why.galleries.values()),
+        ]
+        self.images = choose_images(files.images, self.galleries, _most(files, is_served=is_served))
+        self._map = map_of(files, self.images)
+        self._has_pictures = is_served or files.scores["provenance"]["embedder"] != "vectors"
+        self._drawn: dict[str, Any] = {
+            "why": why,
+            "shown_plots": audit_plots(files),
+            "worth_plots": worth_plots(files.scores.get("usefulness")),
+        }
+        self._added = added_html(files)
 
-def all_galleries(files: AuditFiles) -> list[Gallery]:
-    """Those of the findings and measures, then those of the traits that differ."""
-    why = why_of(files)
-    return [*galleries_of(files), *(() if why is None else why.galleries.values())]
+    def html(self, pictures: Mapping[Key, bytes]) -> str:
+        """The page with its pictures, as WebP."""
+        scores, galleries = self.files.scores, self.galleries
+        own = [] if self._drawn["why"] is None else self._drawn["why"].plots
+        about = self.files.about
+        contents = {"id": _digest(self.files), "served": True}
+        return render(
+            "audit.html",
+            page=(*PAGE, *self._added, "provenance"),
+            added=self._added,
+            scripts=SCRIPTS if self._has_pictures else _WITHOUT_PICTURES,
+            plots=[*self._drawn["worth_plots"], *own, *self._drawn["shown_plots"]],
+            **self._drawn,
+            items=[] if self._map is None else [self._map.item],
+            data={"page-data": contents if self.is_served else self.data(pictures)},
+            is_served=self.is_served,
+            scores=scores,
+            about=about,
+            made="" if about is None else day_in_words(about.made),
+            gauges=gauges_of(scores),
+            verdict=scores["verdict"]["text"],
+            findings=told_findings(findings_in(scores)),
+            galleries={gallery.name: len(gallery.groups) for gallery in galleries},
+            fault_tables=_fault_tables(galleries),
+            has_pictures=self._has_pictures,
+            pictured=_PICTURED,
+            map=self._map,
+            images=self.images,
+            pictures=sum(key in self.images.numbers for key in pictures),
+            has_classes=bool(scores.get("classes")),
+            score_names=SCORE_NAMES,
+            radius=scores["duplicates"].get("radius"),
+            supporting=scores.get("supporting", {}),
+            command=command_of(scores),
+            provenance=flat(scores["provenance"]),
+        )
 
+    def data(self, pictures: Mapping[Key, bytes]) -> dict[str, Any]:
+        """What the scripts of the page know; served pictures are asked for one by one."""
+        files, images = self.files, self.images
+        obvious = float(files.scores["provenance"]["settings"].get("obvious", 0.95))
+        return {
+            "id": _digest(files),
+            "served": self.is_served,
+            "images": image_data(images, obvious=obvious, about=files.about),
+            "galleries": gallery_data(self.galleries, images),
+            "pictures": picture_data(images, pictures),
+            "landmarks": landmarks_of(images, None if self.is_served else pictures),
+            "classes": class_data(files),
+            "thresholds": {
+                "obvious": obvious,
+                "radius": files.scores["duplicates"].get("radius"),
+                "pairs": _pairs(files.pairs, images),
+            },
+        }
 
-def page_data(
-    files: AuditFiles, galleries: Sequence[Gallery], images: PageImages, *, landmarks: list[int]
-) -> dict[str, Any]:
-    """What the scripts of the page know."""
-    obvious = float(files.scores["provenance"]["settings"].get("obvious", 0.95))
-    return {
-        "id": _digest(files),
-        "served": False,
-        "images": image_data(images, obvious=obvious, about=files.about),
-        "galleries": gallery_data(galleries, images),
-        "pictures": picture_data(images, files.thumbnails),
-        "landmarks": landmarks,
-        "classes": class_data(files),
-        "thresholds": {
-            "obvious": obvious,
-            "radius": files.scores["duplicates"].get("radius"),
-            "pairs": _pairs(files.pairs, images),
-        },
-    }
+    def wanted_for_galleries(self) -> list[Key]:
+        """The pictures that the galleries show, the first of every gallery first."""
+        return list(dict.fromkeys(keys_of(self.galleries, most=_FIRST)))
 
-
-def served_data(files: AuditFiles) -> dict[str, Any]:
-    """What the page asks a server for: the same, of all images."""
-    galleries = all_galleries(files)
-    images = choose_images(files.images, galleries, len(files.images))
-    return {**page_data(files, galleries, images, landmarks=landmarks_of(images)), "served": True}
-
-
-def wanted_for_galleries(files: AuditFiles) -> list[Key]:
-    """The pictures that the galleries show, the first of every gallery first."""
-    return list(dict.fromkeys(keys_of(all_galleries(files), most=_FIRST)))
-
-
-def wanted_for_map(files: AuditFiles) -> list[Key]:
-    """The pictures that the map shows, in an order of which every part covers the whole map."""
-    import numpy as np
-
-    points = points_of(files.images)
-    keys = list(zip(points["side"], points["path"], strict=True))
-    order = np.random.default_rng(0).permutation(len(keys))
-    return [keys[place] for place in order]
+    def wanted_for_map(self) -> list[Key]:
+        """The pictures that the map shows, in an order of which every part covers all of it."""
+        points = points_of(self.files.images)
+        keys = list(zip(points["side"], points["path"], strict=True))
+        order = np.random.default_rng(0).permutation(len(keys))
+        return [keys[place] for place in order]
 
 
 def _most(files: AuditFiles, *, is_served: bool) -> int:

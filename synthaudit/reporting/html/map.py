@@ -28,7 +28,6 @@ class Map:
 
     Attributes:
         item: what Bokeh's script draws.
-        landmarks: numbers of images that stand for the parts of the map that they lie in.
         spoken: what it shows for those who do not see it.
         shown: how many images have a point.
         total: how many images there are.
@@ -37,7 +36,6 @@ class Map:
     """
 
     item: dict[str, Any]
-    landmarks: list[int]
     spoken: str
     shown: int
     total: int
@@ -60,7 +58,6 @@ def map_of(files: AuditFiles, images: PageImages, *, is_alone: bool = False) -> 
     counted = f"{counts[1]:,}" if is_alone else f"{counts[0]:,} real and {counts[1]:,} synthetic"
     return Map(
         item=_item(points),
-        landmarks=landmarks_of(images, files.thumbnails),
         spoken=f"Map of {counted} images, similar ones near each other. With the arrow keys move "
         "from point to point; Enter selects the nearest images, Escape selects nothing.",
         shown=len(points),
