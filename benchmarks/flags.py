@@ -43,7 +43,7 @@ from synthaudit.images.opening import open_source
 HERE = Path(__file__).resolve().parent
 NEAR = ("fastdup", "imagededup", "imagehash")
 FRESH_FLAGGED = 0.03
-SWAPS = 3
+SWAPS = 6
 
 
 def main() -> None:
@@ -289,15 +289,16 @@ class Bench:
             (
                 "Average precision (AP) of the ranking; `cleanlab` ranks out of fold on the "
                 "synthetic images, and by a model of the real ones (best of the two in brackets); "
-                f"means of {SWAPS} swaps."
+                f"means of {SWAPS} swaps. Judges that are right for less than 70 %, as of the "
+                "clothes are, name none."
             ),
             "",
         )
         yield from table(
-            "set", "swapped", "tool", "flagged", "precision", "recall", "stated precision", "AP"
+            "set", "swapped", "tool", "flagged", "precision", "recall", "stated recall", "AP"
         )
         for name, sides in label_sets().items():
-            for share in (0.0, 0.1):
+            for share in (0.0, 0.05, 0.1):
                 rows: dict[str, list[tuple[float, ...]]] = {"synthaudit": [], "cleanlab": []}
                 for seed in range(SWAPS):
                     given, is_wrong = swapped(sides["labels"], share, seed)
@@ -311,6 +312,8 @@ class Bench:
                     mean = np.mean(found, axis=0)
                     shown = [f"{mean[0]:.3f}"]
                     shown += [f"{value:.2f}" for value in mean[1:5]] if share else ["-"] * 4
+                    if not mean[0]:
+                        shown[1] = "-"  # nothing was flagged that could be right
                     if tool == "cleanlab" and share:
                         shown[3], shown[4] = "-", f"{mean[4]:.2f} ({mean[5]:.2f})"
                     yield row(name, f"{share:.0%}", tool, *shown)
@@ -524,7 +527,7 @@ def own_labels(sides: dict[str, Any], given: Any, is_wrong: Any) -> tuple[float,
     own = synthetic(audit).sort_values("path", key=lambda paths: paths.astype(int))
     flags, sure = own["is_wrong_label"].to_numpy(bool), own["wrong_label_probability"].to_numpy()
     ranked = float(average_precision_score(is_wrong, sure)) if is_wrong.any() else 0.0
-    stated = float(sure[flags].mean()) if flags.any() else 0.0
+    stated = float(audit.labels["recall"]) if flags.any() else 0.0
     return (float(flags.mean()), *rates(flags, is_wrong), stated, ranked, ranked)
 
 

@@ -20,10 +20,10 @@ _FOLDS: Final = 5
 _ALPHA: Final = 0.02
 _FALSE_FLAGS: Final = 0.05
 _NONE: Final = 2.0
-FALSE_RATE: Final = 0.005
+FALSE_RATE: Final = 0.01
 """Share of held-out reference images, whose classes are right, that would be flagged at most."""
 
-LEAST_ACCURACY: Final = 0.65
+LEAST_ACCURACY: Final = 0.7
 """Of the judges, below which they say how many classes are wrong, and not which."""
 
 _CONFIDENCE: Final = 0.95
