@@ -167,6 +167,7 @@ def inspection_html(found: Inspection, pictures: Mapping[Key, bytes], about: Abo
         map=drawn,
         images=images,
         has_pictures=True,
+        plain_command="synthaudit score REAL SYNTHETIC",
         pictures=sum(key in images.numbers for key in pictures),
         command=f"synthaudit inspect {write_name(str(found.root))} --embedder "
         f"{found.provenance['embedder']}",

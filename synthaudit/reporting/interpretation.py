@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -164,8 +164,13 @@ def counted(count: int, name: str) -> str:
     return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
 
 
-def command_of(scores: Scores) -> str:
-    """The command that gives the same numbers again."""
+def command_of(scores: Scores, *, without: Collection[str] = ()) -> str:
+    """The command that gives the same numbers again.
+
+    Args:
+        scores: of the audit.
+        without: settings that are left out, for others to be given instead.
+    """
     provenance = scores["provenance"]
     given, embedder = provenance["settings"], provenance["embedder"]
     words = ["synthaudit", "score", "REAL", "SYNTHETIC"]
@@ -173,7 +178,7 @@ def command_of(scores: Scores) -> str:
         words += ["--embedder", embedder]
     for name, field in Settings.model_fields.items():
         value = given.get(name, field.default)
-        if name in ("embedder", *CONDITIONS) or value == field.default:
+        if name in ("embedder", *CONDITIONS, *without) or value == field.default:
             continue
         if name == "keep":
             words += ["--keep", "kept.csv"]

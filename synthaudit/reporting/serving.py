@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import os
 import secrets
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -18,11 +20,12 @@ from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.images.opening import open_source
 from synthaudit.images.places import is_url
 from synthaudit.names import read_name
+from synthaudit.progress import LOGGER
 from synthaudit.reporting.html.audit import AuditPage
 from synthaudit.reporting.html.page import harmless_json
 from synthaudit.reporting.html.thumbnails import encode_all
 from synthaudit.result.about import About
-from synthaudit.result.decisions import DECISIONS_FILE, read_decisions
+from synthaudit.result.decisions import DECISIONS_FILE, as_csv, read_decisions
 from synthaudit.result.reading import AuditFiles, read_files
 from synthaudit.result.writing import write_files
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 HOST: Final = "127.0.0.1"
+_HEAD: Final = ("path", "is_kept", "reason")
+_EMPTY: Final = ",".join(_HEAD)
 _LARGEST_DECISIONS: Final = 200_000_000
 _REMEMBERED: Final = 4096
 _EDGES: Final = (32, 512)
@@ -49,11 +54,15 @@ class Report:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.files = replace(read_files(folder), thumbnails={})
+        found = read_files(folder)
+        self._thumbnails = found.thumbnails
+        self.files = replace(found, thumbnails={})
         self._max_pixels = int(self.files.scores["provenance"]["settings"].get("max_pixels", 2e8))
         self._locations = _locations(self.files, folder)
         self._rows = list(zip(self.files.images["side"], self.files.images["path"], strict=True))
         self.small = lru_cache(_REMEMBERED)(self._small)
+        self._saving = threading.Lock()
+        self._refuse_foreign()
 
     @cached_property
     def page(self) -> str:
@@ -76,8 +85,35 @@ class Report:
         except OSError:
             return ""
 
+    def _refuse_foreign(self) -> None:
+        """Refuse to write over what is no list of decisions."""
+        try:
+            read_decisions(self.decisions() or _EMPTY, str(self.folder / DECISIONS_FILE))
+        except UsageError as error:
+            raise DataError(f"{error} Move it elsewhere: decisions are saved there.") from error
+
+    def warnings(self) -> list[str]:
+        """What keeps the page from showing or saving all, in sentences."""
+        told = []
+        for side in ("real", "synthetic"):
+            first = next((row for row, key in enumerate(self._rows) if key[0] == side), None)
+            try:
+                if first is not None:
+                    self._read(first)
+            except UnreadableImage as error:
+                told.append(
+                    f"the {side} images are not where they were ({error}): only the small pictures "
+                    "of the report are shown."
+                )
+        if not os.access(self.folder, os.W_OK):
+            told.append(f"{self.folder} cannot be written: decisions will not be saved.")
+        return told
+
     def _small(self, row: int, edge: int) -> bytes | None:
-        return encode_all([self._read(row)], edge=edge, max_pixels=self._max_pixels)[0]
+        try:
+            return encode_all([self._read(row)], edge=edge, max_pixels=self._max_pixels)[0]
+        except UnreadableImage:
+            return self._thumbnails.get(self._rows[row])
 
     def full(self, row: int) -> tuple[bytes, str]:
         """A file in its own resolution, and its kind.
@@ -112,15 +148,42 @@ class Report:
         """Whether there is such an image."""
         return 0 <= row < len(self._rows)
 
-    def save(self, text: str) -> None:
-        """Save decisions beside the results, whole or not at all.
+    def change(self, text: str) -> str:
+        """Change decisions, and save them beside the results, whole or not at all.
+
+        Args:
+            text: lines ``path,is_kept,reason`` of those that change; a decision is taken back where
+                nothing stands for ``is_kept``.
+
+        Returns:
+            All decisions, as they are written.
 
         Raises:
             UsageError: it is no list of decisions.
             StorageError: the folder cannot be written.
         """
-        read_decisions(text, "what the page sent")
-        write_files(self.folder, {DECISIONS_FILE: text}, advice="free the folder for writing")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        back = {row[0] for row in rows[1:] if len(row) > 2 and not row[1]}
+        changed = read_decisions(as_csv(row for row in rows if row[0] not in back), "the change")
+        with self._saving:
+            held = read_decisions(self.decisions() or _EMPTY, DECISIONS_FILE)
+            dropped, kept = dict(held.dropped), set(held.kept)
+            for path in {*back, *changed.dropped, *changed.kept}:
+                dropped.pop(path, None)
+                kept.discard(path)
+            dropped |= changed.dropped
+            whole = self._list(dropped, frozenset(kept | changed.kept))
+            write_files(self.folder, {DECISIONS_FILE: whole}, advice="free the folder for writing")
+        return whole
+
+    def _list(self, dropped: Mapping[str, str], kept: frozenset[str]) -> str:
+        """A line a synthetic image, decided or not."""
+        rows = [_HEAD]
+        for side, path in self._rows:
+            if side == "synthetic":
+                reason = dropped.get(path, "kept in the review" if path in kept else "")
+                rows.append((path, str(path not in dropped), reason))
+        return as_csv(rows)
 
 
 def _locations(files: AuditFiles, folder: Path) -> Mapping[tuple[str, str], Location]:
@@ -178,6 +241,8 @@ def serve(folder: Path, *, port: int = 0, ready: Callable[[str], None]) -> None:
         UsageError: the port is taken.
     """
     report = Report(folder)
+    for sentence in report.warnings():
+        LOGGER.warning("%s", sentence)
     try:
         asyncio.run(_run(report, port, ready))
     except OSError as error:
@@ -229,17 +294,17 @@ def make_application(report: Report, token: str) -> web.Application:
 
     async def decide(request: web.Request) -> web.Response:
         try:
-            await asyncio.to_thread(report.save, await request.text())
-        except (UsageError, StorageError, UnicodeDecodeError) as error:
+            text = await asyncio.to_thread(report.change, await request.text())
+        except (UsageError, StorageError, UnicodeDecodeError, csv.Error) as error:
             return web.Response(status=400, text=str(error))
-        return web.Response(status=204)
+        return web.Response(text=text, content_type="text/csv")
 
     application = web.Application(middlewares=[_guard(token)], client_max_size=_LARGEST_DECISIONS)
     application.router.add_get("/{token}/", page)
     application.router.add_get("/{token}/data.json", data)
     application.router.add_get("/{token}/image/{row:\\d{1,9}}", image)
     application.router.add_get("/{token}/decisions.csv", decided)
-    application.router.add_put("/{token}/decisions.csv", decide)
+    application.router.add_patch("/{token}/decisions.csv", decide)
     return application
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -41,9 +41,9 @@ class Decisions:
     def note(self) -> str:
         """What a reader must know."""
         return (
-            f"A person decided: {len(self.dropped):,} images were left out of the synthetic set "
-            f"before it was judged, and {len(self.kept):,} count as neither broken nor of a wrong "
-            "class, whatever was found."
+            "A person decided what to leave out of the synthetic set before it was judged "
+            f"({len(self.dropped):,} of its images), and what is neither broken nor of a wrong "
+            f"class, whatever was found ({len(self.kept):,})."
         )
 
 
@@ -60,6 +60,10 @@ def without_dropped(images: Collection, decisions: Decisions) -> Collection:
         raise DataError(
             f"none of the {len(named):,} decisions is on an image of {images.name} (the first is "
             f"on {min(unknown)}): give those on that set, by paths from its folder."
+        )
+    if not named:
+        LOGGER.warning(
+            "the decisions decide nothing: no image is dropped, none is kept with a reason."
         )
     if unknown:
         LOGGER.warning(
@@ -91,6 +95,13 @@ def read_decisions_file(file: str | Path) -> Decisions:
     return read_decisions(text, str(place))
 
 
+def as_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as the text of a CSV file."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue()
+
+
 def read_decisions(text: str, name: str) -> Decisions:
     """Decisions in a text of lines ``path,is_kept,reason``.
 
@@ -116,6 +127,7 @@ def read_decisions(text: str, name: str) -> Decisions:
         )
     dropped: dict[str, str] = {}
     kept: set[str] = set()
+    seen: set[str] = set()
     for number, row in enumerate(rows[1:], start=2):
         if not row:
             continue
@@ -125,6 +137,11 @@ def read_decisions(text: str, name: str) -> Decisions:
                 f"line {number} of {name} should be a path, True or False, and a reason, not "
                 f"{','.join(row)[:80]!r}."
             )
+        if row[0] in seen:
+            raise UsageError(
+                f"line {number} of {name} decides on {row[0]} once more: leave one out."
+            )
+        seen.add(row[0])
         if flag and row[2]:
             kept.add(row[0])
         elif not flag:

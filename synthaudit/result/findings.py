@@ -193,6 +193,9 @@ def _compared(
     if chance is None:
         return ""
     expected = max(chance * scores["counts"]["synthetic"], 0.5)
+    # Copies that are surer than the radius are too few to be compared with what it flags by chance.
+    if flagged <= expected:
+        return ""
     return f"; chance would give about {expected:,.0f}"
 
 

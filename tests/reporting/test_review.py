@@ -78,8 +78,12 @@ def test_keys_decide_and_the_decisions_outlive_a_reload(page: Any) -> None:
     page.select_option("#gallery", "unoriginal")
     first, second, third = shown(page)[:3]
     page.focus("#review-pictures .picture >> nth=0")
-    page.keyboard.press("d")
+    focused = "document.activeElement.closest('figure').dataset.path"
+    page.keyboard.press("d")  # and on to the next one, here too
     assert page.inner_text("#decided") == "0 kept, 1 dropped."
+    assert page.evaluate(focused) == second
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(focused) == first
     page.keyboard.press("Enter")
     assert page.is_visible("#viewer")
     assert first in page.inner_text("#caption")
@@ -235,6 +239,7 @@ def test_score_leaves_out_what_was_dropped_and_counts_what_was_kept_as_right(
         ("name,score\na,1\n", "should begin with path,is_kept,reason"),
         ("path,is_kept,reason\na.png,perhaps,\n", "line 2"),
         ("", "not with 'nothing'"),
+        ("path,is_kept,reason\n1.png,True,x\n1.png,False,y\n", "once more"),
         ("path,is_kept,reason\nother.png,False,x\n", "none of the 1 decisions"),
         (None, "cannot be read"),
     ],

@@ -143,11 +143,36 @@ def test_what_is_no_list_of_decisions_is_not_written(copied: Path) -> None:
     file = copied / "decisions.csv"
     before = file.read_bytes() if file.exists() else None
     for text in ("anything", "path,is_kept,reason\na.png,perhaps,\n"):
-        status, body, _ = ask(copied, "PUT", f"/{TOKEN}/decisions.csv", data=text)
+        status, body, _ = ask(copied, "PATCH", f"/{TOKEN}/decisions.csv", data=text)
         assert status == 400
         assert b"should" in body
     assert (file.read_bytes() if file.exists() else None) == before
-    assert ask(copied, "PUT", f"/{TOKEN}/scores.json", data="x")[0] == 404
+    assert ask(copied, "PATCH", f"/{TOKEN}/scores.json", data="x")[0] == 404
+
+
+def test_two_windows_decide_beside_each_other(copied: Path) -> None:
+    place, head = f"/{TOKEN}/decisions.csv", "path,is_kept,reason\n"
+    paths = [f"<b>cat/repeat {number}.png" for number in range(3)]
+    ask(copied, "PATCH", place, data=f"{head}{paths[0]},False,one\n{paths[1]},True,seen\n")
+    text = ask(copied, "PATCH", place, data=f"{head}{paths[2]},False,two\n{paths[1]},,\n")[1]
+    assert text == (copied / "decisions.csv").read_bytes()
+    table = pd.read_csv(copied / "decisions.csv", keep_default_na=False).set_index("path")
+    assert table.loc[paths, "is_kept"].tolist() == [False, True, False]
+    assert table.loc[paths, "reason"].tolist() == ["one", "", "two"]
+    (copied / "decisions.csv").write_text("something else\n")
+    with pytest.raises(DataError, match="Move it elsewhere"):
+        Report(copied)
+    (copied / "decisions.csv").unlink()
+
+
+def test_moved_images_leave_the_small_pictures(copied: Path, tmp_path: Path) -> None:
+    shutil.copytree(copied, tmp_path / "alone")
+    found = Report(tmp_path / "alone")
+    assert len(found.warnings()) == 2
+    assert all("not where they were" in sentence for sentence in found.warnings())
+    status, body, headers = ask(tmp_path / "alone", "GET", f"/{TOKEN}/image/3?edge=192")
+    assert (status, headers["Content-Type"], body[:4]) == (200, "image/webp", b"RIFF")
+    assert ask(tmp_path / "alone", "GET", f"/{TOKEN}/image/3")[0] == 404
 
 
 def test_images_in_an_archive_are_shown_too(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ class AuditPage:
             radius=scores["duplicates"].get("radius"),
             supporting=scores.get("supporting", {}),
             command=command_of(scores),
+            plain_command=command_of(scores, without=("keep",)),
             provenance=flat(scores["provenance"]),
         )
 
@@ -122,6 +123,9 @@ class AuditPage:
             "thresholds": {
                 "obvious": obvious,
                 "radius": files.scores["duplicates"].get("radius"),
+                "command": command_of(
+                    files.scores, without=("keep", "obvious", "duplicate_distance")
+                ),
                 "pairs": _pairs(files.pairs, images),
             },
         }

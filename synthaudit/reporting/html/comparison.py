@@ -17,6 +17,7 @@ from synthaudit.reporting.html.page_images import (
     picture_data,
 )
 from synthaudit.reporting.html.plots import Plot, as_item, coloured, legend_above, new_figure
+from synthaudit.reporting.interpretation import command_of
 from synthaudit.result.about import day_in_words, short_name, today
 from synthaudit.result.reading import AuditFiles
 
@@ -86,6 +87,7 @@ def comparison_html(
             for gallery in galleries
         ],
         images=images,
+        plain_command=command_of(after.scores, without=("keep",)),
     )
 
 
@@ -96,6 +98,8 @@ def headline(found: Comparison) -> str:
         for reading in ("worse", "better")
     )
     if not worse and not better:
+        if any(change.low is None for change in found.changes.values()):
+            return "Whether anything changed cannot be said: there are no intervals after --quick."
         return "Nothing changed beyond noise."
     parts = [f"{word}: {', '.join(names)}" for word, names in (("Worse", worse), ("Better", better))
              if names]  # fmt: skip

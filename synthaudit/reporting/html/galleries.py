@@ -130,9 +130,9 @@ class Partners:
 def _fakes(files: AuditFiles, partners: Partners) -> Gallery:
     return Gallery(
         name="unrealistic",
-        title="Most obvious fakes",
+        title="Images that stand out as fakes, the surest first",
         advice="What gives them away? Each beside the real images that it is nearest to.",
-        reason="it is an obvious fake",
+        reason="it stands out as a fake",
         groups=[
             partners.group(path, f"{sureness(probability)} to be synthetic")
             for path, probability in obvious_fakes(files.images, _EVERYONE)

@@ -119,7 +119,7 @@ def image_data(found: PageImages, *, obvious: float, about: About | None) -> dic
         "path": table["path"].tolist(),
         "side": (table["side"] == "synthetic").astype(int).tolist(),
         "label": [number.get(name, -1) for name in table["class"]],
-        "probability": _numbers(table, "probability_synthetic", 3),
+        "probability": _numbers(table, "probability_synthetic", 6),
         "fault": faults_of(table, obvious).tolist(),
         "x": _numbers(table, "map_x", 4),
         "y": _numbers(table, "map_y", 4),

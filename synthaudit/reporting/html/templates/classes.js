@@ -37,6 +37,7 @@
       .sort((a, b) => (isDown ? key(b) - key(a) : key(a) - key(b)) || a.name.localeCompare(b.name));
     const shown = isWhole ? rows : rows.slice(0, atOnce);
     one("classes-table").tBodies[0].replaceChildren(...shown.map(lineOf));
+    if (rows.length === 0) one("class-told").textContent = "No class fits.";
     one("classes-all").hidden = shown.length === rows.length;
     one("classes-all").textContent = `Show all ${rows.length.toLocaleString("en")} classes`;
     [...one("classes-table").tHead.rows[0].cells].forEach((head, place) => {

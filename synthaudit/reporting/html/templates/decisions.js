@@ -22,14 +22,21 @@
     for (const id of ["decisions-export", "decisions-clear"]) one(id).disabled = made.size === 0;
   }
 
-  function remember() {
+  // A server is told what changed, and says what holds now: others may decide beside us.
+  function send(paths) {
+    const line = (name) => [name, ...(made.has(name) ? [made.get(name)[0] ? "True" : "False", made.get(name)[0] ? "kept in the review" : made.get(name)[1]] : ["", ""])];
+    const body = ["path,is_kept,reason", ...paths.map((name) => line(name).map(quoted).join(","))].join("\n");
+    fetch("decisions.csv", { method: "PATCH", body: `${body}\n` }).then((answer) => answer.text().then((text) => {
+      if (!answer.ok) { one("decided").textContent = `Not saved: ${text}`; return; }
+      made.clear();
+      read(text);
+      shown();
+    }), () => { one("decided").textContent = "Not saved: the server has stopped."; });
+  }
+
+  function remember(paths) {
+    if (page.served) { send(paths); return; }
     const text = JSON.stringify([...made]);
-    if (page.served) {
-      fetch("decisions.csv", { method: "PUT", body: written() }).then((answer) => {
-        if (!answer.ok) answer.text().then((reason) => { one("decided").textContent = `Not saved: ${reason}`; });
-      }, () => { one("decided").textContent = "Not saved: the server has stopped."; });
-      return;
-    }
     try {
       if (made.size) localStorage.setItem(held, text);
       else localStorage.removeItem(held);
@@ -38,20 +45,26 @@
     }
   }
 
-  function changed() {
+  function shown() {
     for (const figure of all("figure[data-n]")) decorate(figure);
     told();
-    remember();
     document.dispatchEvent(new Event("decided"));
+  }
+
+  function changed(paths) {
+    shown();
+    remember(paths);
   }
 
   // `isKept` undefined takes a decision back.
   function decide(numbers, isKept, reason = "") {
-    for (const n of numbers.filter(isSynthetic)) {
+    const meant = numbers.filter(isSynthetic);
+    if (meant.length === 0) return;
+    for (const n of meant) {
       if (isKept === undefined) made.delete(path(n));
       else made.set(path(n), [isKept, isKept ? "" : reason || one("reason").value.trim() || "dropped in the review"]);
     }
-    changed();
+    changed(meant.map(path));
   }
 
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -118,7 +131,7 @@
         one("decided").textContent = `${file.name} is no list of decisions: it should begin with path,is_kept,reason.`;
         return;
       }
-      changed();
+      changed([...made.keys()]);
       one("decided").textContent += ` ${known.toLocaleString("en")} images of ${file.name} are in this page.`;
     });
   }
@@ -135,8 +148,9 @@
     one("decisions-export").addEventListener("click", save);
     one("decisions-import").addEventListener("change", take);
     one("decisions-clear").addEventListener("click", () => {
+      const paths = [...made.keys()];
       made.clear();
-      changed();
+      changed(paths);
     });
   });
 })();

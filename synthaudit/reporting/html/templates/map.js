@@ -14,6 +14,8 @@
 
   const of = (place) => (place === 7 && dark.matches ? "#ffffff" : palette[place]) ?? synthaudit.colour("soft");
 
+  const short = (name) => (name.length > 20 ? `${name.slice(0, 19)}…` : name);
+
   function figureOf(n) {
     const wrong = faults(n);
     const sure = column("probability")[n];
@@ -164,7 +166,7 @@
     const marks = page.landmarks.filter((n) => synthaudit.picture(n));
     landmarks.data = {
       x: marks.map((n) => column("x")[n]), y: marks.map((n) => column("y")[n]),
-      url: marks.map(synthaudit.picture), name: marks.map((n) => label(n) || side(n)),
+      url: marks.map(synthaudit.picture), name: marks.map((n) => short(label(n) || side(n))),
     };
     if (window.matchMedia("(pointer: coarse)").matches) one("map-drag").value = "scroll";
     paint();

@@ -42,7 +42,7 @@
     }
     one("threshold-kept").textContent = `${text(kept)} of ${text(made.length)}`;
     const distance = isOwn ? "" : ` --duplicate-distance ${reach.toPrecision(4)}`;
-    one("threshold-command").textContent = `synthaudit score REAL SYNTHETIC --keep kept.csv --obvious ${limit.toFixed(2)}${distance}`;
+    one("threshold-command").textContent = `${page.thresholds.command} --keep kept.csv --obvious ${limit.toFixed(2)}${distance}`;
   }
 
   ready.then(() => {

@@ -16,7 +16,7 @@
       image.addEventListener("error", () => {
         image.src = small;
         image.dataset.isSmall = "yes";
-        one("resolution").textContent = "The file is not where it was: this is the small picture.";
+        one("resolution").textContent = "The file is not where it was: this is the small picture of the report.";
       }, { once: true });
     }
     image.addEventListener("load", () => {
@@ -67,19 +67,6 @@
     put();
   }
 
-  // Within what it was opened from: the findings, a page of the review, the map.
-  function step(by) {
-    const own = current.closest("section");
-    const there = visible().filter((figure) => figure.closest("section") === own);
-    const place = there.indexOf(current.dataset.judged ? current : current.closest(".group")?.querySelector("[data-judged]"));
-    const next = place + by;
-    if (next >= 0 && next < there.length) { show(there[next]); return; }
-    if (own?.querySelector("#review-pictures") && synthaudit.turn?.(by)) {
-      const turned = all("#review-pictures figure[data-judged]");
-      show(by > 0 ? turned[0] : turned.at(-1));
-    } else if (there.length) show(there[(next + there.length) % there.length]);
-  }
-
   function other() {
     if (partners.length) partner = (partner + 1) % partners.length;
     put();
@@ -91,12 +78,32 @@
     if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, () => {});
   }
 
-  // In the viewer a decision leads on to the next image; elsewhere the focus stays.
+  // The judged figure that is so many on from the current one, on the next page if need be.
+  function figureAt(by) {
+    const own = current.closest("section");
+    const there = visible().filter((figure) => figure.closest("section") === own);
+    const place = there.indexOf(current.dataset.judged ? current : current.closest(".group")?.querySelector("[data-judged]"));
+    const next = place + by;
+    if (next >= 0 && next < there.length) return there[next];
+    if (own?.querySelector("#review-pictures") && synthaudit.turn?.(by)) {
+      const turned = all("#review-pictures figure[data-judged]");
+      return by > 0 ? turned[0] : turned.at(-1);
+    }
+    return there[(next + there.length) % there.length];
+  }
+
+  function move(by) {
+    const figure = figureAt(by);
+    if (!figure) return;
+    if (viewer.open) show(figure);
+    else figure.querySelector(".picture").focus();
+  }
+
+  // A decision leads on to the next image; taking one back does not.
   function decide(isKept) {
-    if (!synthaudit.decide) return;
-    const figure = current;
-    synthaudit.decide([numberOf(figure)], isKept, synthaudit.reasonOf?.(figure));
-    if (viewer.open && isKept !== undefined) step(1);
+    if (!synthaudit.decide || !isSynthetic(numberOf(current))) return;
+    synthaudit.decide([numberOf(current)], isKept, synthaudit.reasonOf?.(current));
+    if (isKept !== undefined) move(1);
     else if (viewer.open) put();
   }
 
@@ -111,8 +118,8 @@
     else if (key === "u") decide(undefined);
     else if (key === "c") copy();
     else if (viewer.open && key === "o") other();
-    else if (viewer.open && key === "arrowright") step(1);
-    else if (viewer.open && key === "arrowleft") step(-1);
+    else if (key === "arrowright") move(1);
+    else if (key === "arrowleft") move(-1);
     else return;
     event.preventDefault();
   }
@@ -122,7 +129,7 @@
   viewer.addEventListener("touchstart", (event) => { began = event.target.closest("input") ? null : event.touches[0].clientX; }, { passive: true });
   viewer.addEventListener("touchend", (event) => {
     const moved = began === null ? 0 : event.changedTouches[0].clientX - began;
-    if (Math.abs(moved) > 60) step(moved < 0 ? 1 : -1);
+    if (Math.abs(moved) > 60) move(moved < 0 ? 1 : -1);
     began = null;
   });
 
@@ -138,7 +145,7 @@
       there?.querySelector(".picture").focus();
     });
     for (const [id, does] of [
-      ["next", () => step(1)], ["previous", () => step(-1)], ["other", other], ["copy", copy],
+      ["next", () => move(1)], ["previous", () => move(-1)], ["other", other], ["copy", copy],
       ["keep", () => decide(true)], ["drop", () => decide(false)], ["undo", () => decide(undefined)],
       ["close", () => viewer.close()],
     ]) one(id)?.addEventListener("click", does);
