@@ -140,6 +140,7 @@ def test_colours_shapes_and_a_legend_that_toggles(page: Any, points: dict[str, A
     assert page.get_attribute("#map-legend button:has-text('real')", "aria-pressed") == "false"
     page.click("#map-legend button:has-text('real')")
     page.fill("#search", "repeat 3")
+    page.wait_for_timeout(600)  # the map follows once the typing pauses
     alpha = page.evaluate("[...synthaudit.model('map-points').data.alpha]")
     assert sum(a > 0.5 for a in alpha) == sum("repeat 3" in path for path in points["path"])
     assert page.heard.messages == []

@@ -185,7 +185,12 @@
     one("map-clear").addEventListener("click", () => { source.selected.indices = []; });
     one("map-drop").hidden = !synthaudit.decide;
     one("map-drop").addEventListener("click", () => synthaudit.decide(selected, false, "dropped on the map"));
-    document.addEventListener("filtered", paint);
+    // Whoever types waits for the pictures, not for the map: it follows once they pause.
+    let waiting = 0;
+    document.addEventListener("filtered", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(paint, 300);
+    });
     document.addEventListener("painted", paint);
   }
 
