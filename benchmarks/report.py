@@ -24,7 +24,7 @@ import yaml
 from PIL import Image
 
 import synthaudit
-from synthaudit.reporting.files import render_again, write_report, write_sweep_report
+from synthaudit.reporting.files import render_again, write_all, write_report, write_sweep_report
 
 PROJECT = Path(__file__).resolve().parents[1]
 REPORTS = PROJECT / "reports"
@@ -150,9 +150,10 @@ def audited(data: Path, scratch: Path, browser: Any) -> list[str]:
         audit.write(out)
         lines.append(row(browser, name, out, seconds(partial(write_report, audit, out))))
         if not quick:
-            write_report(audit, out, megabytes=COMMITTED_MEGABYTES)
-            shutil.copy(out / "report.html", REPORTS / "cifake.html")
             pictures(browser, out / "report.html", "report")
+            # What is committed leads to no folder of this machine.
+            write_all(audit, out, megabytes=COMMITTED_MEGABYTES, stays=False)
+            shutil.copy(out / "report.html", REPORTS / "cifake.html")
         else:
             lines.append(viewed(browser, folder, out, scratch))
     return lines

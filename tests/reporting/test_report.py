@@ -13,10 +13,10 @@ import pytest
 
 import synthaudit
 from synthaudit.errors import DataError, UsageError
-from synthaudit.reporting.files import render_again, write_report
+from synthaudit.reporting.files import render_again, write_all, write_report
 from synthaudit.reporting.html.audit import SCRIPTS
 from synthaudit.reporting.markdown import as_text
-from tests.conftest import Run
+from tests.conftest import PROJECT, Run
 from tests.pictures import encoded, picture
 from tests.reporting.browsing import HOSTILE
 
@@ -128,6 +128,22 @@ def test_vectors_have_a_report_without_pictures(tmp_path: Path) -> None:
         assert "Images at fault" in text
         if definition == "default":
             assert re.search(r"<h3>Copies of real images.*<th scope=.row.>", text, re.DOTALL)
+
+
+def test_a_page_that_is_taken_elsewhere_leads_to_no_folder(tmp_path: Path) -> None:
+    for side in ("real", "synthetic"):
+        (tmp_path / side).mkdir()
+        for number in range(3):
+            (tmp_path / side / f"{number}.png").write_bytes(encoded(picture(number)))
+    audit = synthaudit.score(
+        tmp_path / "real", tmp_path / "synthetic", embedder="builtin", use_cache=False, quick=True
+    )
+    write_all(audit, tmp_path / "out", stays=False)
+    pages = [tmp_path / "out" / "report.html", *(PROJECT / "reports").glob("*.html")]
+    for page in pages:
+        text = page.read_text()
+        assert '"roots":{"real":null,"synthetic":null}' in text or "sweep" in page.name, page
+        assert tmp_path.name not in text
 
 
 def test_markdown_is_short_and_harmless(report: Path) -> None:
