@@ -16,7 +16,7 @@ from synthaudit.images.collection import FileLocation
 from synthaudit.reporting.html.audit import AuditPage
 from synthaudit.reporting.html.comparison import comparison_html
 from synthaudit.reporting.html.sweep import REAL_ARM, sweep_html, wanted_for_grid
-from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
+from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, LARGE_EDGES, MAP_EDGES, Thumbnails
 from synthaudit.reporting.markdown import report_markdown
 from synthaudit.result.about import ABOUT_FILE, About, about_audit
 from synthaudit.result.audit import Audit
@@ -34,6 +34,7 @@ _UNDRAWABLE: Final = (
 )
 # Base64 makes four bytes of three, and every picture needs some words around it.
 _SHARE: Final = 0.72
+_SHARE_OF_LARGE: Final = 0.6
 
 
 def write_all(
@@ -84,7 +85,11 @@ def _report_of(audit: Audit, about: About) -> dict[str, str | pd.DataFrame]:
         budget=picture_budget(about.megabytes, page.html({})),
         max_pixels=int(audit.provenance["settings"]["max_pixels"]),
     )
-    made.add(page.wanted_for_galleries(), GALLERY_EDGE)
+    wanted = page.wanted_for_galleries()
+    # Of what is in no file of its own the page itself must have the larger picture.
+    inside = [key for key in wanted if about.link(key[0]) is None]
+    made.add_all(inside, LARGE_EDGES, share=_SHARE_OF_LARGE)
+    made.add(wanted, GALLERY_EDGE)
     made.add_all(page.wanted_for_map(), MAP_EDGES)
     return {
         ABOUT_FILE: about.to_json(),

@@ -6,30 +6,21 @@ from collections.abc import Mapping
 from typing import Final
 
 _NAMED: Final = 3
-_CERTAIN: Final = 1e15
 
 
 def odds(p_value: float) -> str:
     """How often chance alone would give as much.
 
     >>> odds(0.031), odds(0.4), odds(1e-12)
-    ('once in 32 times', '2 in 5 times', 'once in a million million times')
+    ('once in 32 times', '2 in 5 times', 'less than once in a million times')
     """
     if p_value >= 0.99:
         return "nearly always"
     if p_value > 0.1:
         return f"{round(p_value * 5) or 1} in 5 times"
-    times = 1.0 / max(p_value, 1.0 / _CERTAIN)
-    for size, name in (
-        (1e12, "a million million"),
-        (1e9, "a thousand million"),
-        (1e6, "a million"),
-    ):
-        if times >= size:
-            return (
-                f"once in {name} times" if times < 2 * size else f"less than once in {name} times"
-            )
-    return f"once in {float(f'{times:.2g}'):,.0f} times"
+    if p_value < 1e-6:
+        return "less than once in a million times"
+    return f"once in {float(f'{1.0 / p_value:.2g}'):,.0f} times"
 
 
 def sureness(probability: float) -> str:

@@ -12,8 +12,31 @@ from PIL import Image
 
 import synthaudit
 from synthaudit.images.collection import FileLocation
+from synthaudit.reporting.files import write_all
 from synthaudit.reporting.html.thumbnails import GALLERY_EDGE, MAP_EDGES, Thumbnails
 from tests.pictures import encoded, picture
+
+
+def test_an_archive_has_larger_pictures_in_the_page(tmp_path: Path) -> None:
+    for side in ("real", "synthetic"):
+        with tarfile.open(tmp_path / f"{side}.tar", "w") as archive:
+            for number in range(8):
+                file = tmp_path / f"{number}.png"
+                # The first two of the synthetic ones are copies, which the page shows.
+                seed = number if side == "real" or number < 2 else number + 100
+                file.write_bytes(encoded(picture(seed, 700)))
+                archive.add(file, f"{number}.png")
+    audit = synthaudit.score(
+        tmp_path / "real.tar", tmp_path / "synthetic.tar",
+        embedder="builtin", quick=True, use_cache=False,
+    )  # fmt: skip
+    for megabytes in (15.0, 2.0):
+        write_all(audit, tmp_path / "out", megabytes=megabytes)
+        table = pd.read_parquet(tmp_path / "out" / "thumbnails.parquet")
+        sizes = [max(Image.open(io.BytesIO(data)).size) for data in table["webp"]]
+        # Two copies and their originals are shown; smaller pages have smaller pictures.
+        assert sorted(sizes)[-4:] == [700] * 4 if megabytes > 2 else max(sizes) <= 700
+        assert (tmp_path / "out" / "report.html").stat().st_size < megabytes * 1e6
 
 
 def locations(folder: Path, count: int, size: int) -> dict[tuple[str, str], FileLocation]:

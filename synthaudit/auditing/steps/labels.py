@@ -23,7 +23,8 @@ from synthaudit.result.section import Section
 COLUMNS: Final = (
     Column(
         name="is_wrong_label",
-        description="a synthetic image that likelier shows another class than its own",
+        description="a synthetic image that shows another class than its own; 1 in 20 of those "
+        "flagged should be right after all",
         missing=False,
     ),
     Column(

@@ -18,6 +18,9 @@ from synthaudit.images.decoding_pool import worker_processes
 from synthaudit.threads import cores
 
 GALLERY_EDGE: Final = 192
+LARGE_EDGES: Final = (1024, 512, GALLERY_EDGE)
+"""Longest side of a picture of a gallery where no file lies beside the page."""
+
 MAP_EDGES: Final = (96, 64, 48, 32)
 """Longest side of a picture on the map: the largest at which all of them fit."""
 
@@ -65,12 +68,18 @@ class Thumbnails:
             self._left -= len(data) * times[key]
             self.made[key] = data
 
-    def add_all(self, wanted: Iterable[Key], edges: Sequence[int]) -> None:
-        """Make pictures of all, as large as the budget allows by the size of the first of them."""
+    def add_all(self, wanted: Iterable[Key], edges: Sequence[int], *, share: float = 1.0) -> None:
+        """Make pictures of all, as large as the budget allows by the size of the first of them.
+
+        Args:
+            wanted: whose pictures.
+            edges: longest sides to choose from, the largest first.
+            share: of what is left of the budget, that they may take unless they are the smallest.
+        """
         keys = [key for key in dict.fromkeys(wanted) if key not in self.made]
         for edge in edges[:-1]:
             sizes = [len(data) for _, data in self._encoded(keys[:_BATCH], edge) if data]
-            if sum(sizes) / max(len(sizes), 1) * len(keys) <= self._left:
+            if sum(sizes) / max(len(sizes), 1) * len(keys) <= share * self._left:
                 self.add(keys, edge)
                 return
         self.add(keys, edges[-1])

@@ -21,7 +21,7 @@
     }
     image.addEventListener("load", () => {
       const size = `${image.naturalWidth} x ${image.naturalHeight}`;
-      image.parentElement?.querySelector(".size")?.replaceChildren(image.dataset.isSmall || !large ? "small picture" : size);
+      image.parentElement?.querySelector(".size")?.replaceChildren(image.dataset.isSmall || !large ? `${size}, of the report` : size);
       image.classList.toggle("tiny", image.naturalWidth < 200);
     });
     return image;
