@@ -33,6 +33,7 @@ def points(page: Any) -> dict[str, Any]:
     data = page.evaluate("synthaudit.data()")
     found: dict[str, Any] = {**data["columns"], "classes": data["classes"]}
     page.locator("#map-plot").scroll_into_view_if_needed()
+    page.wait_for_selector("html[data-map]")
     return found
 
 
@@ -163,6 +164,8 @@ def test_a_lasso_selects_what_it_goes_around(page: Any, points: dict[str, Any]) 
 
 
 def test_examples_stand_for_the_parts_of_the_map(page: Any) -> None:
+    page.locator("#map-plot").scroll_into_view_if_needed()
+    page.wait_for_selector("html[data-map]")
     marks = page.evaluate("synthaudit.model('map-landmarks').data.url")
     assert len(marks) == len(page.evaluate("synthaudit.page.landmarks")) >= 2
     assert all(mark.startswith("data:image/webp") for mark in marks)
@@ -180,6 +183,7 @@ def test_a_finger_scrolls_the_page_and_taps_a_point(browser: Any, report: Path) 
     ):
         assert phone.input_value("#map-drag") == "scroll"
         phone.locator("#map-plot").scroll_into_view_if_needed()
+        phone.wait_for_selector("html[data-map]")
         numbers = phone.evaluate("synthaudit.data().columns")
         x, y = phone.evaluate(PLACE, lonely(numbers))
         phone.touchscreen.tap(x, y)
@@ -246,6 +250,7 @@ def test_plots_tell_what_they_show(page: Any, report: Path) -> None:
     files = read_files(report)
     plots = audit_plots(files)
     assert len(plots) == 4
+    page.evaluate("synthaudit.whole()")
     roc = plots[0]
     line = roc.item["doc"]["roots"][0]["attributes"]["renderers"][1]["attributes"]["data_source"]
     held = dict(line["attributes"]["data"]["entries"])

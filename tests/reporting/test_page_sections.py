@@ -190,6 +190,7 @@ def test_why_finds_the_corner_and_names_the_traits(browser: Any, blurred: Path) 
 def test_worth_is_drawn_with_its_intervals(browser: Any, blurred: Path) -> None:
     found = read_files(blurred).scores["usefulness"]
     for page in opened(browser, blurred / "report.html"):
+        page.evaluate("synthaudit.whole()")
         worth = page.inner_text("section[aria-labelledby=worth]")
         for side in ("real", "synthetic", "both"):
             assert f"{found[side]['value']:.3f}" in worth
@@ -233,6 +234,7 @@ def test_print_holds_the_findings_and_no_controls(
     browser: Any, report: Path, tmp_path: Path
 ) -> None:
     for page in opened(browser, report / "report.html"):
+        page.wait_for_selector("html[data-complete]")  # by itself, soon after it opened
         page.pdf(path=tmp_path / "report.pdf", format="A4")
     text = subprocess.run(
         ["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"],

@@ -94,7 +94,9 @@ def test_keys_decide_and_the_decisions_outlive_a_reload(page: Any) -> None:
     page.keyboard.press("ArrowLeft")
     assert page.get_attribute("#keep", "aria-pressed") == "true"
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.closest('figure').dataset.path") == second
+    expect(page.locator("#review-pictures figure:has(:focus)")).to_have_attribute(
+        "data-path", second
+    )
     page.reload()
     page.wait_for_selector("html[data-ready]")
     assert page.inner_text("#decided") == "1 kept, 1 dropped."

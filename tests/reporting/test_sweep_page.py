@@ -127,6 +127,7 @@ def test_arms_say_whether_they_are_fit_and_how_sure_that_is(page: Any, swept: Pa
     assert set(names) == {"sticky"}
     heat = page.locator("[aria-labelledby=subjects] td.heat")
     assert heat.count() == len(found["arms"]) * 2
+    page.evaluate("synthaudit.whole()")
     labels = page.evaluate(
         "[...synthaudit.models()].filter(m => m.name === 'pareto-words')"
         ".flatMap(m => [...m.data_source.data.label])"
@@ -176,6 +177,7 @@ def test_arms_sort_and_lead_to_their_audits(page: Any, swept: Path) -> None:
 
 
 def test_the_trade_off_shows_the_measures_asked_for(page: Any, swept: Path) -> None:
+    page.evaluate("synthaudit.whole()")
     arms = json.loads((swept / "sweep.json").read_text())["arms"]
     page.select_option("#pareto-x", "unvaried")
     assert page.evaluate("synthaudit.model('pareto').below[0].axis_label") == "unvaried"

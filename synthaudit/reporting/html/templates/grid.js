@@ -65,20 +65,20 @@
     draw();
   });
 
-  document.addEventListener("drawn", () => {
+  function turn() {
     for (const [id, side] of [["pareto-x", "x"], ["pareto-y", "y"]]) {
-      one(id).addEventListener("change", () => {
-        const field = one(id).value;
-        for (const model of synthaudit.models()) {
-          if (model.type === "GlyphRenderer" && ["pareto-dots", "pareto-words"].includes(model.name)) {
-            for (const glyph of [model.glyph, model.nonselection_glyph, model.selection_glyph]) {
-              if (glyph && glyph.type) glyph[side] = { field };
-            }
-          }
+      const field = one(id).value;
+      for (const model of synthaudit.models()) {
+        if (model.type !== "GlyphRenderer" || !["pareto-dots", "pareto-words"].includes(model.name)) continue;
+        for (const glyph of [model.glyph, model.nonselection_glyph, model.selection_glyph]) {
+          if (glyph && glyph.type) glyph[side] = { field };
         }
-        const plot = synthaudit.model("pareto");
-        (side === "x" ? plot.below : plot.left)[0].axis_label = field;
-      });
+      }
+      const plot = synthaudit.model("pareto");
+      if (plot) (side === "x" ? plot.below : plot.left)[0].axis_label = field;
     }
-  }, { once: true });
+  }
+
+  for (const id of ["pareto-x", "pareto-y"]) one(id).addEventListener("change", turn);
+  document.addEventListener("drawn", (event) => { if (event.detail === "plot-pareto") turn(); });
 })();

@@ -168,7 +168,6 @@
       x: marks.map((n) => column("x")[n]), y: marks.map((n) => column("y")[n]),
       url: marks.map(synthaudit.picture), name: marks.map((n) => short(label(n) || side(n))),
     };
-    if (window.matchMedia("(pointer: coarse)").matches) one("map-drag").value = "scroll";
     paint();
     drag();
     source.selected.on_change(source.selected.properties.indices, () => gallery([...source.selected.indices]));
@@ -194,5 +193,8 @@
     document.addEventListener("painted", paint);
   }
 
-  document.addEventListener("drawn", () => ready.then(begin), { once: true });
+  if (window.matchMedia("(pointer: coarse)").matches) one("map-drag").value = "scroll";
+  document.addEventListener("drawn", (event) => {
+    if (event.detail === "map-plot") ready.then(begin).then(() => { document.documentElement.dataset.map = "yes"; });
+  });
 })();

@@ -30,16 +30,47 @@
       if ("text_color" in model) Object.assign(model, { text_color: colour, background_fill_color: model.tags[0] === "label" ? synthaudit.colour("paper") : null });
       if ("line_color" in model) model.line_color = colour;
     }
-    document.dispatchEvent(new Event("painted"));
   }
 
-  if (items.length) {
-    Bokeh.logger.set_level("error");
-    Promise.all(items.map((item) => Bokeh.embed.embed_item(item))).then(() => {
+  // A plot is drawn when it comes near the screen, or when there is nothing else to do; so a page
+  // opens as fast as its first screen, and is whole soon after, for paper too.
+  const near = 600;
+  const waiting = new Map(items.map((item) => [item.target_id, item]));
+
+  function draw(id) {
+    const item = waiting.get(id);
+    if (!item) return Promise.resolve();
+    waiting.delete(id);
+    return Bokeh.embed.embed_item(item).then(() => {
       paint();
-      dark.addEventListener("change", paint);
-      document.dispatchEvent(new Event("drawn"));
-      document.documentElement.dataset.drawn = "yes";
+      document.dispatchEvent(new CustomEvent("drawn", { detail: id }));
     });
   }
+
+  const idle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 500 }) : setTimeout(work, 50));
+
+  function rest() {
+    const [id] = waiting.keys();
+    if (id === undefined) document.documentElement.dataset.complete = "yes";
+    else draw(id).then(() => idle(rest));
+  }
+
+  synthaudit.whole = () => Promise.all([...waiting.keys()].map(draw));
+  if (items.length) {
+    Bokeh.logger.set_level("error");
+    dark.addEventListener("change", () => {
+      paint();
+      document.dispatchEvent(new Event("painted"));
+    });
+    const watcher = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting) { watcher.unobserve(entry.target); draw(entry.target.id); }
+    }, { rootMargin: `${near}px` });
+    for (const item of items) watcher.observe(one(item.target_id));
+    window.addEventListener("beforeprint", () => { synthaudit.whole(); });
+    const first = items.map((item) => item.target_id).filter((id) => one(id).getBoundingClientRect().top < window.innerHeight);
+    Promise.all(first.map(draw)).then(() => {
+      document.documentElement.dataset.drawn = "yes";
+      setTimeout(() => idle(rest), 1000);
+    });
+  } else document.documentElement.dataset.drawn = "yes";
 })();
