@@ -35,11 +35,11 @@ def sureness(probability: float) -> str:
 def class_counts(classes: Mapping[str, int]) -> str:
     """Of which classes some images are.
 
-    >>> class_counts({"dog": 12, "cat": 3}), class_counts({})
-    (': 12 dog, 3 cat', '')
+    >>> class_counts({"dog": 12, "cat": 3}), class_counts({"dog": 12}), class_counts({})
+    (': 12 dog, 3 cat', ', dog', '')
     """
-    if not classes:
-        return ""
+    if len(classes) < 2:
+        return "".join(f", {name}" for name in classes)
     first = [f"{count:,} {name}" for name, count in list(classes.items())[:_NAMED]]
     more = len(classes) - len(first)
     return f": {', '.join(first)}{f' and {more} more classes' if more > 0 else ''}"
