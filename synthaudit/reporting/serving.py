@@ -25,7 +25,7 @@ from synthaudit.reporting.html.audit import AuditPage
 from synthaudit.reporting.html.page import harmless_json
 from synthaudit.reporting.html.thumbnails import encode_all
 from synthaudit.result.about import About
-from synthaudit.result.decisions import DECISIONS_FILE, as_csv, read_decisions
+from synthaudit.result.decisions import DECISIONS_FILE, HEAD, as_csv, read_decisions
 from synthaudit.result.reading import AuditFiles, read_files
 from synthaudit.result.writing import write_files
 
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 HOST: Final = "127.0.0.1"
-_HEAD: Final = ("path", "is_kept", "reason")
-_EMPTY: Final = ",".join(_HEAD)
+_EMPTY: Final = ",".join(HEAD)
 _LARGEST_DECISIONS: Final = 200_000_000
 _REMEMBERED: Final = 4096
 _EDGES: Final = (32, 512)
@@ -178,7 +177,7 @@ class Report:
 
     def _list(self, dropped: Mapping[str, str], kept: frozenset[str]) -> str:
         """A line a synthetic image, decided or not."""
-        rows = [_HEAD]
+        rows = [HEAD]
         for side, path in self._rows:
             if side == "synthetic":
                 reason = dropped.get(path, "kept in the review" if path in kept else "")

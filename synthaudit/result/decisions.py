@@ -15,7 +15,7 @@ from synthaudit.images.collection import Collection
 from synthaudit.progress import LOGGER
 
 DECISIONS_FILE: Final = "decisions.csv"
-_HEAD: Final = ("path", "is_kept", "reason")
+HEAD: Final = ("path", "is_kept", "reason")
 _LARGEST: Final = 1_000_000_000
 _FLAGS: Final = {"true": True, "false": False, "1": True, "0": False}
 
@@ -119,7 +119,7 @@ def read_decisions(text: str, name: str) -> Decisions:
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise UsageError(f"{name} is no CSV ({error}).") from error
-    if not rows or tuple(rows[0][:3]) != _HEAD:
+    if not rows or tuple(rows[0][:3]) != HEAD:
         came = ",".join(rows[0])[:60] if rows else "nothing"
         raise UsageError(
             f"{name} should begin with path,is_kept,reason, as --keep and the page of a report "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -110,6 +111,15 @@ class AuditPage:
 
     def data(self, pictures: Mapping[Key, bytes]) -> dict[str, Any]:
         """What the scripts of the page know; served pictures are asked for one by one."""
+        return {
+            **self._known,
+            "pictures": picture_data(self.images, pictures),
+            "landmarks": landmarks_of(self.images, None if self.is_served else pictures),
+        }
+
+    @cached_property
+    def _known(self) -> dict[str, Any]:
+        """What of it does not depend on the pictures: a page is rendered without and with them."""
         files, images = self.files, self.images
         obvious = float(files.scores["provenance"]["settings"].get("obvious", 0.95))
         return {
@@ -117,8 +127,6 @@ class AuditPage:
             "served": self.is_served,
             "images": image_data(images, obvious=obvious, about=files.about),
             "galleries": gallery_data(self.galleries, images),
-            "pictures": picture_data(images, pictures),
-            "landmarks": landmarks_of(images, None if self.is_served else pictures),
             "classes": class_data(files),
             "thresholds": {
                 "obvious": obvious,

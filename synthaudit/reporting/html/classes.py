@@ -24,14 +24,12 @@ class ClassColumn:
     """A fault by class.
 
     Attributes:
-        name: for scripts.
         title: of the column.
         meaning: in a sentence.
         cell: the real and the synthetic images of a class to what stands there; None unknown.
         digits: after the point.
     """
 
-    name: str
     title: str
     meaning: str
     cell: Callable[[pd.DataFrame, pd.DataFrame], Cell | None]
@@ -86,7 +84,6 @@ def _columns(scores: Mapping[str, Any], confidence: float) -> list[ClassColumn]:
     }
     found = [
         ClassColumn(
-            name=name,
             title=name,
             meaning=meanings[name],
             cell=_detected(is_real=name != "unrealistic", level=chance[name] or 0.5,
@@ -99,17 +96,13 @@ def _columns(scores: Mapping[str, Any], confidence: float) -> list[ClassColumn]:
     if scores.get("labels"):
         meaning = "Share of its synthetic images that show another class."
         cell = _flagged("is_wrong_label", confidence)
-        found.append(ClassColumn(name="labels", title="wrong class", meaning=meaning, cell=cell))
+        found.append(ClassColumn(title="wrong class", meaning=meaning, cell=cell))
     if scores.get("broken"):
         meaning = "Share of its synthetic images that are broken pictures."
         cell = _flagged("is_broken", confidence)
-        found.append(ClassColumn(name="broken", title="broken", meaning=meaning, cell=cell))
+        found.append(ClassColumn(title="broken", meaning=meaning, cell=cell))
     meaning = "Share of its real images that nothing synthetic is near to."
-    found.append(
-        ClassColumn(
-            name="missed", title="not covered", meaning=meaning, cell=_uncovered(confidence)
-        )
-    )
+    found.append(ClassColumn(title="not covered", meaning=meaning, cell=_uncovered(confidence)))
     return found
 
 

@@ -16,7 +16,7 @@ from synthaudit.reporting.html.page_images import (
     most_rows,
     picture_data,
 )
-from synthaudit.reporting.html.plots import Plot, as_item, coloured, legend_above, new_figure
+from synthaudit.reporting.html.plots import Plot, as_item, coloured, legend_above, new_rows
 from synthaudit.reporting.interpretation import command_of
 from synthaudit.result.about import day_in_words, short_name, today
 from synthaudit.result.reading import AuditFiles
@@ -164,16 +164,12 @@ def _changes_plot(changes: Mapping[str, Change]) -> Plot:
     from bokeh.models.ranges import Range1d
 
     names = list(changes)
-    rows = list(range(len(names), 0, -1))
-    drawn = new_figure(
+    drawn, rows = new_rows(
+        names,
         height=220,
         x_axis_label="score, higher is worse",
         x_range=Range1d(start=-0.02, end=1.02),
-        y_range=Range1d(start=0.4, end=len(names) + 0.6),
     )
-    drawn.yaxis.ticker = rows
-    drawn.yaxis.major_label_overrides = dict(zip(rows, names, strict=True))
-    drawn.ygrid.visible = False
     both = [[getattr(changes[name], end) for name in names] for end in ("before", "after")]
     coloured(drawn.segment(x0=both[0], y0=rows, x1=both[1], y1=rows, line_width=2), "soft")
     before = drawn.scatter(both[0], rows, size=10, marker="circle", legend_label="before")

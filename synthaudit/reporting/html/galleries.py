@@ -30,8 +30,13 @@ _EVERYONE: Final = 10**9
 Key = tuple[str, str]
 """Side and path of an image."""
 
-NEAREST_OF_CLASS: Final = "nearest real of its class"
-NEAREST: Final = "nearest real"
+PARTNERS: Final = ("nearest_real_of_class", "nearest_real", "nearest_synthetic")
+"""Columns that name the images beside which one is shown."""
+
+_ROLES: Final = {
+    "nearest_real_of_class": "nearest real of its class",
+    "nearest_real": "nearest real",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +101,7 @@ class Partners:
     def __init__(self, images: pd.DataFrame) -> None:
         keys = list(zip(images["side"], images["path"], strict=True))
         self._of = {
-            name: dict(zip(keys, images[name], strict=True))
-            for name in ("nearest_real_of_class", "nearest_real", "nearest_synthetic")
-            if name in images
+            name: dict(zip(keys, images[name], strict=True)) for name in PARTNERS if name in images
         }
 
     def _partner(self, key: Key, column: str) -> str | None:
@@ -108,10 +111,7 @@ class Partners:
     def group(self, path: str, text: str) -> Group:
         """A synthetic image, the real one of its class nearest to it, and the nearest of all."""
         found: dict[str, str] = {}
-        for column, role in (
-            ("nearest_real_of_class", NEAREST_OF_CLASS),
-            ("nearest_real", NEAREST),
-        ):
+        for column, role in _ROLES.items():
             name = self._partner(("synthetic", path), column)
             if name is not None:
                 found.setdefault(name, role)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from synthaudit.reporting.html.galleries import Key
-from synthaudit.reporting.html.page_images import SIDES, PageImages
-from synthaudit.reporting.html.plots import as_item, new_figure
+from synthaudit.reporting.html.page_images import PageImages
+from synthaudit.reporting.html.plots import SIDES, as_item, new_figure
 from synthaudit.result.reading import AuditFiles
 from synthaudit.threads import single_matrix_thread
 

@@ -12,14 +12,14 @@ from urllib.parse import quote
 import numpy as np
 
 from synthaudit.names import is_odd, read_name
-from synthaudit.reporting.html.galleries import Gallery, Key, keys_of
+from synthaudit.reporting.html.galleries import PARTNERS, Gallery, Key, keys_of
+from synthaudit.reporting.html.plots import SIDES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from synthaudit.result.about import About
 
-SIDES: Final = ("real", "synthetic")
 FAULTS: Final = (
     *("copy", "repeat", "wrong class", "broken", "obvious fake"),
     *("missing class", "not covered"),
@@ -30,7 +30,6 @@ FAULTS: Final = (
 _BYTES_OF_A_ROW: Final = 150
 _SHARE_OF_ROWS: Final = 0.35
 _FEWEST: Final = 2000
-_PARTNERS: Final = ("nearest_real_of_class", "nearest_real", "nearest_synthetic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +124,7 @@ def image_data(found: PageImages, *, obvious: float, about: About | None) -> dic
         "y": _numbers(table, "map_y", 4),
         "nearest": {},
     }
-    for column in _PARTNERS:
+    for column in PARTNERS:
         if column in table:
             side = "synthetic" if column == "nearest_synthetic" else "real"
             data["nearest"][column] = {

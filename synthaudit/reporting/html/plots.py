@@ -87,6 +87,18 @@ def new_figure(*, y_start: float | None = None, **options: Any) -> figure:
     )
 
 
+def new_rows(names: Sequence[str], **options: Any) -> tuple[figure, list[int]]:
+    """An empty figure with a row a name, and where the rows lie, from the top."""
+    from bokeh.models.ranges import Range1d
+
+    rows = list(range(len(names), 0, -1))
+    drawn = new_figure(y_range=Range1d(start=0.4, end=len(names) + 0.6), **options)
+    drawn.yaxis.ticker = rows
+    drawn.yaxis.major_label_overrides = dict(zip(rows, names, strict=True))
+    drawn.ygrid.visible = False
+    return drawn, rows
+
+
 def as_item(drawn: figure, name: str) -> dict[str, Any]:
     """A figure as data, with numbers for names that do not depend on what was drawn before."""
     from bokeh.core.types import ID
@@ -209,12 +221,17 @@ def _histogram(
     drawn: figure, images: pd.DataFrame, values: pd.Series, edges: Any
 ) -> list[list[str]]:
     """Draw both sides; the shares in words, leaving out where there is nothing."""
+    return draw_shares(drawn, side_shares(images, values, edges), edges)
+
+
+def side_shares(images: pd.DataFrame, values: pd.Series, edges: Any) -> list[Any]:
+    """Of each side the shares of its known values between edges."""
     shares = []
     for side in SIDES:
         own = values[(images["side"] == side) & values.notna()]
         counts, _ = np.histogram(own, edges)
         shares.append(counts / max(len(own), 1))
-    return draw_shares(drawn, shares, edges)
+    return shares
 
 
 def draw_shares(drawn: figure, shares: Sequence[Any], edges: Any) -> list[list[str]]:

@@ -12,7 +12,7 @@ from synthaudit.measures.comparison.evidence import MEASURES, OVERALL
 from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.reporting.html.galleries import Key
 from synthaudit.reporting.html.page import flat, render
-from synthaudit.reporting.html.page_images import SIDES
+from synthaudit.reporting.html.plots import SIDES
 from synthaudit.reporting.html.sweep_plots import sweep_plots
 from synthaudit.reporting.interpretation import fitness_word, lead_of_sweep
 from synthaudit.sweeping.reading import SweepFiles

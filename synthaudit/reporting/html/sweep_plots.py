@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from synthaudit.measures.comparison.evidence import MEASURES
 from synthaudit.measures.intervals import normal_width
-from synthaudit.reporting.html.plots import Plot, as_item, coloured, legend_above, new_figure
+from synthaudit.reporting.html.plots import (
+    Plot,
+    as_item,
+    coloured,
+    legend_above,
+    new_figure,
+    new_rows,
+)
 from synthaudit.sweeping.reading import SweepFiles
 
 _LEVEL: Final = 0.05
@@ -25,21 +32,15 @@ def sweep_plots(files: SweepFiles) -> list[Plot]:
 
 def _effects(measure: str, effects: Sequence[dict[str, Any]]) -> Plot | None:
     """Differences against the first value of each axis, with their intervals."""
-    from bokeh.models.ranges import Range1d
-
     if not effects:
         return None
     shown = [_corrected(e, len(effects)) for e in sorted(effects, key=_by_difference)[:_MOST]]
     names = [_cut(f"{effect['axis']}: {effect['value'] or '(empty)'}") for effect in shown]
-    rows = list(range(len(shown), 0, -1))
-    drawn = new_figure(
+    drawn, rows = new_rows(
+        names,
         height=_ROW * len(shown) + 80,
         x_axis_label=f"change of {measure}, negative is better",
-        y_range=Range1d(start=0.4, end=len(shown) + 0.6),
     )
-    drawn.yaxis.ticker = rows
-    drawn.yaxis.major_label_overrides = dict(zip(rows, names, strict=True))
-    drawn.ygrid.visible = False
     coloured(drawn.line([0, 0], [0, len(shown) + 1], line_dash="dashed"), "soft")
     for role, is_meant in (("fine", _is_better), ("bad", _is_worse), ("soft", _is_noise)):
         own = [(y, effect) for y, effect in zip(rows, shown, strict=True) if is_meant(effect)]

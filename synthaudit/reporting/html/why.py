@@ -11,7 +11,14 @@ import numpy as np
 
 from synthaudit.images.trait_titles import trait_title
 from synthaudit.reporting.html.galleries import Gallery, Group
-from synthaudit.reporting.html.plots import SIDES, Plot, as_item, draw_shares, new_figure
+from synthaudit.reporting.html.plots import (
+    SIDES,
+    Plot,
+    as_item,
+    draw_shares,
+    new_figure,
+    side_shares,
+)
 from synthaudit.result.reading import AuditFiles
 
 _TRAITS: Final = 3
@@ -132,12 +139,10 @@ def _appearance(files: AuditFiles, name: str, shift: float) -> tuple[Plot, Galle
     column = table[f"{_LOOKS}{name}"]
     low, high = column.quantile(0.005), column.quantile(0.995)
     edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)
-    shares, ends = [], {}
+    shares = side_shares(table, column.clip(edges[0], edges[-1]), edges)
+    ends = {}
     for side in SIDES:
-        is_own = (table["side"] == side) & column.notna()
-        own = column[is_own].sort_values(kind="stable")
-        counts, _ = np.histogram(own.clip(edges[0], edges[-1]), edges)
-        shares.append(counts / max(len(own), 1))
+        own = column[(table["side"] == side) & column.notna()].sort_values(kind="stable")
         ends[side] = [str(table.loc[row, "path"]) for row in (own.index[0], own.index[-1])]
     text = (
         f"the synthetic pictures are shifted by {shift:+.2f} standard deviations of the real ones"

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from synthaudit.reporting.html.plots import Plot, as_item, coloured, legend_above, new_figure
+from synthaudit.reporting.html.plots import (
+    Plot,
+    as_item,
+    coloured,
+    legend_above,
+    new_figure,
+    new_rows,
+)
 
 _BARS: Final = (
     ("real", "real images", "real"),
@@ -13,6 +20,7 @@ _BARS: Final = (
     ("both", "both", "fine"),
 )
 _MOST_CLASSES: Final = 30
+_LABEL: Final = 30
 _ROW: Final = 24
 
 
@@ -104,23 +112,14 @@ def _last_of(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
 
 def _gains(found: Mapping[str, Any]) -> Plot:
     """What the synthetic images add to the accuracy of each class."""
-    from bokeh.models.ranges import Range1d
-
     gains = sorted((own["gain"], name) for name, own in found["classes"].items())
     half = _MOST_CLASSES // 2
     shown = gains if len(gains) <= _MOST_CLASSES else [*gains[:half], *gains[-half:]]
-    rows = list(range(len(shown), 0, -1))
-    drawn = new_figure(
+    drawn, rows = new_rows(
+        [name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…" for _, name in shown],
         height=_ROW * len(shown) + 80,
         x_axis_label="change of accuracy by the synthetic images",
-        y_range=Range1d(start=0.4, end=len(shown) + 0.6),
     )
-    drawn.yaxis.ticker = rows
-    drawn.yaxis.major_label_overrides = {
-        row: name if len(name) <= _MOST_CLASSES else f"{name[: _MOST_CLASSES - 1]}…"
-        for row, (_, name) in zip(rows, shown, strict=True)
-    }
-    drawn.ygrid.visible = False
     for role, is_meant in (("bad", True), ("fine", False)):
         own = [(row, gain) for row, (gain, _) in zip(rows, shown, strict=True)
                if (gain < 0) is is_meant]  # fmt: skip

@@ -40,7 +40,7 @@
     const mode = other ? one("compare").value : "beside";
     one("pair").className = mode;
     one("resolution").textContent = "";
-    const panes = [pane(n, current.dataset.role ?? "")];
+    const panes = [pane(n, "")];
     if (other) panes.push(pane(numberOf(other), other.querySelector(".side").textContent));
     one("pair").replaceChildren(...panes);
     for (const id of ["compare", "other"]) one(id).disabled = partners.length === 0;
@@ -133,7 +133,6 @@
     began = null;
   });
 
-  Object.assign(synthaudit, { show });
   ready.then(() => {
     document.addEventListener("keydown", keys);
     document.addEventListener("click", (event) => {
