@@ -30,6 +30,11 @@ class Options(TypedDict, total=False):
     """Share of fresh images that the learnt radius may flag."""
     false_discoveries: float
     """Share of innocent images among those called copies."""
+    faithfulness: str | None
+    """Who judges whether pictures show their prompts: an embedder that reads text, vqa:MODEL, or
+    none; default: the embedder, if it reads text."""
+    attributes: Path | None
+    """File of further attributes to look for in the pictures, one a line."""
     folds: int
     """Folds of the detector's cross-validation."""
     keep: bool

@@ -70,6 +70,16 @@ class Settings(BaseModel):
     false_discoveries: float = _option(
         0.05, "Copies", "Share of innocent images among those called copies.", gt=0.0, lt=0.5
     )
+    faithfulness: str | None = _option(
+        None,
+        "Scores",
+        "Who judges whether pictures show their prompts: an embedder that reads text, vqa:MODEL, "
+        "or none; default: the embedder, if it reads text.",
+        min_length=1,
+    )
+    attributes: Path | None = _option(
+        None, "Scores", "File of further attributes to look for in the pictures, one a line."
+    )
     folds: int = _option(5, "Scores", "Folds of the detector's cross-validation.", ge=2, le=100)
     keep: bool = _option(False, "", "Judge which synthetic images are worth keeping.")
     obvious: float = _option(
@@ -159,8 +169,9 @@ class Settings(BaseModel):
         if not isinstance(options, dict):
             return options
         plain = {name: _plain(value) for name, value in options.items()}
-        if isinstance(plain.get("cache"), str):
-            plain["cache"] = Path(plain["cache"])
+        for name in ("cache", "attributes"):
+            if isinstance(plain.get(name), str):
+                plain[name] = Path(plain[name])
         for name in ("measures", "allow_protocols"):
             if isinstance(plain.get(name), list):
                 plain[name] = tuple(plain[name])
@@ -170,8 +181,9 @@ class Settings(BaseModel):
         """The options on which a score can depend, for the provenance of a result."""
         # How the work is done, not what comes out; and measures that no package adds add nothing.
         left_out = {*CONDITIONS, *(() if self.measures else ("measures",))}
-        if self.copy_embedder is None:
-            left_out.add("copy_embedder")
+        for name in ("copy_embedder", "faithfulness", "attributes"):
+            if getattr(self, name) is None:
+                left_out.add(name)
         return self.model_dump(mode="json", exclude=left_out)
 
 

@@ -21,6 +21,7 @@ FLOORS = (
     {"images"},
     {"embedding", "measures"},
     {"options", "result", "generation", "backends"},
+    {"prompting"},
     {"auditing"},
     {"selftesting", "inspecting", "sweeping", "gating", "training"},
     {"reporting"},

@@ -131,6 +131,10 @@ class SampleImages:
         expected = len(self.real.entries) + len(self.synthetic.entries)
         return joined if len(joined) == expected else None
 
+    def vectors(self) -> Singles | None:
+        """(n, d) of all samples by the reader's own embedder; None where a file has vanished."""
+        return self.read(self.reader.embedder)
+
     def traits(self) -> Singles | None:
         """(n, len(TRAITS)) traits of all files; None where one has vanished since."""
         return self.read(TRAIT_READER)

@@ -12,6 +12,7 @@ from typing import Final
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps import (
     artefacts,
+    attributes,
     broken,
     certainty,
     class_neighbours,
@@ -21,11 +22,16 @@ from synthaudit.auditing.steps import (
     duplicates,
     embedding_map,
     explanation,
+    faithfulness,
     labels,
     memorisation,
+    prompts,
     requested,
     scores,
+    text_space,
     usefulness,
+    variety,
+    words,
 )
 from synthaudit.errors import SettingsError
 from synthaudit.measures.protocol import Column
@@ -43,12 +49,18 @@ FULL: Final = (
     certainty.STEP,
     coverage.STEP,
     labels.STEP,
+    prompts.STEP,
+    text_space.STEP,
+    faithfulness.STEP,
     broken.STEP,
     curation.STEP,
     memorisation.STEP,
     artefacts.STEP,
     explanation.STEP,
     usefulness.STEP,
+    words.STEP,
+    attributes.STEP,
+    variety.STEP,
     requested.STEP,
 )
 QUICK: Final = (
@@ -62,10 +74,14 @@ QUICK: Final = (
     scores.BALANCED,
     certainty.TESTS_ALONE,
     labels.STEP,
+    prompts.STEP,
+    text_space.STEP,
+    faithfulness.STEP,
     broken.STEP,
     curation.STEP,
     artefacts.BRIEF,
     usefulness.BRIEF,
+    words.STEP,
     requested.STEP,
 )
 STUDIO: Final = (
@@ -76,8 +92,14 @@ STUDIO: Final = (
     scores.AS_STUDIO,
     coverage.STEP,
     labels.STEP,
+    prompts.STEP,
+    text_space.STEP,
+    faithfulness.STEP,
     curation.AS_STUDIO,
     usefulness.STEP,
+    words.STEP,
+    attributes.STEP,
+    variety.STEP,
     requested.STEP,
 )
 QUICK_STUDIO: Final = (
@@ -88,8 +110,12 @@ QUICK_STUDIO: Final = (
     detector.AS_STUDIO,
     scores.AS_STUDIO,
     labels.STEP,
+    prompts.STEP,
+    text_space.STEP,
+    faithfulness.STEP,
     curation.AS_STUDIO,
     usefulness.BRIEF,
+    words.STEP,
     requested.STEP,
 )
 ROUTES: Final = {

@@ -29,6 +29,7 @@ from synthaudit.auditing.sources import (
 from synthaudit.auditing.step import walk
 from synthaudit.errors import DataError, SettingsError
 from synthaudit.images.collection import Collection
+from synthaudit.images.embedded_records import with_embedded_records
 from synthaudit.images.opening import Source, open_source, refuse_overlap
 from synthaudit.images.vectors import VectorTable, make_table
 from synthaudit.images.web import WebAccess
@@ -110,6 +111,7 @@ def score(
     if isinstance(first, Collection) and isinstance(second, Collection):
         if decided is not None:
             second = without_dropped(second, decided)
+        second = with_embedded_records(second)
         audits = []
         with listening(progress) as listener:
             for named, embedder in embedders:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from synthaudit.images.generation_record import GenerationRecord
 from synthaudit.names import write_name
 
 Side = Literal["real", "synthetic"]
@@ -49,11 +50,19 @@ class Location(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageEntry:
-    """One image: its path relative to the collection's root, its class, its bytes' location."""
+    """One image.
+
+    Attributes:
+        path: relative to the collection's root.
+        label: its class.
+        location: of its bytes.
+        record: how it was made; None where nothing is known.
+    """
 
     path: str
     label: str | None
     location: Location
+    record: GenerationRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

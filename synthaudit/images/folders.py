@@ -17,6 +17,9 @@ IMAGE_SUFFIXES: Final = frozenset(
         *(".pnm", ".ppm", ".psd", ".qoi", ".svg", ".tga", ".tif", ".tiff", ".webp", ".xbm"),
     }
 )
+METADATA_NAMES: Final = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+"""Tables of a data set, as ImageFolder of Hugging Face's ``datasets`` has them."""
+
 _SIGNATURES: Final = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -119,7 +122,7 @@ class _Walk:
     def _take(self, path: str, relative: str) -> None:
         suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
         if suffix not in IMAGE_SUFFIXES and not _looks_like_image(path):
-            self.others += 1
+            self.others += suffix != ".txt" and os.path.basename(path) not in METADATA_NAMES  # noqa: PTH119
             return
         label = relative.split("/", 1)[0] if "/" in relative else None
         self.entries.append(ImageEntry(path=relative, label=label, location=FileLocation(path)))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from synthaudit.images.collection import (
     Location,
     Unreadable,
 )
+from synthaudit.images.generation_record import RECORD_NAMES, GenerationRecord
 from synthaudit.images.places import is_url, open_binary, suffix_of
 from synthaudit.images.remote import RemoteLocation
 from synthaudit.images.web import WebAccess
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
 _LONGEST_CLASS: Final = 1_000
 
-Row = tuple[object, object]
-"""What a manifest has for path and class, whatever it is."""
+_FIELDS: Final = ("path", "class", *RECORD_NAMES)
+
+Row = Mapping[str, object]
+"""What a manifest has for path, class and how the image was made, whatever it is."""
 
 
 def read_manifest(place: str) -> list[Row]:
@@ -71,13 +75,12 @@ def rows_of(place: str, table: pd.DataFrame) -> list[Row]:
         DataError: there is no column ``path``, or two.
     """
     found = _columns(place, [str(name) for name in table.columns])
-    return list(zip(*(_values(table, at) for at in found), strict=True))
+    columns = [_values(table, at) for at in found.values()]
+    return [dict(zip(found, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _values(table: pd.DataFrame, at: int | None) -> list[object]:
+def _values(table: pd.DataFrame, at: int) -> list[object]:
     """A column; what is missing is None, and not NaN, NaT or NA as the column's kind has it."""
-    if at is None:
-        return [None] * len(table)
     column = table.iloc[:, at]
     return [None if gone else own for own, gone in zip(column.tolist(), column.isna(), strict=True)]
 
@@ -86,7 +89,7 @@ def _csv_rows(place: str, text: str) -> list[Row]:
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(lines, [])
-        at, label_at = _columns(place, header)
+        found = _columns(place, header)
         rows: list[Row] = []
         for fields in lines:
             if not fields:
@@ -96,7 +99,7 @@ def _csv_rows(place: str, text: str) -> list[Row]:
                     f"the manifest {place} cannot be parsed: line {lines.line_num} has "
                     f"{len(fields)} fields, but the header has {len(header)}; quote commas."
                 )
-            rows.append((fields[at], None if label_at is None else fields[label_at]))
+            rows.append({name: fields[at] for name, at in found.items()})
     except csv.Error as error:
         where = f"line {max(lines.line_num, 1)}"
         raise DataError(f"the manifest {place} cannot be parsed: {where}: {error}.") from error
@@ -123,21 +126,21 @@ def _json_rows(place: str, text: str) -> list[Row]:
                 f'{{"path": "1.png"}}, not {_kind(record)}.'
             )
         has_path |= "path" in record
-        rows.append((record.get("path"), record.get("class")))
+        rows.append({name: record[name] for name in _FIELDS if name in record})
     if not has_path:
         raise DataError(f"the manifest {place} needs a path in each line, and has none.")
     return rows
 
 
-def _columns(place: str, names: list[str]) -> tuple[int, int | None]:
-    """Where path and class are."""
+def _columns(place: str, names: list[str]) -> dict[str, int]:
+    """Where path, class and what else is read are, as far as they are there."""
     for name in ("path", "class"):
         if names.count(name) > 1:
             raise DataError(f"the manifest {place} has {names.count(name)} columns named {name}.")
     if "path" not in names:
         shown = write_name(", ".join(names[:20])) or "none"
         raise DataError(f"the manifest {place} needs a column named path; it has {shown[:200]}.")
-    return names.index("path"), names.index("class") if "class" in names else None
+    return {name: names.index(name) for name in _FIELDS if name in names}
 
 
 def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
@@ -148,13 +151,14 @@ def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
     entries: dict[str, ImageEntry] = {}
     unreadable: list[Unreadable] = []
     repeats = 0
-    for number, (value, label) in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=1):
+        value = row.get("path")
         if not isinstance(value, str) or not value.strip():
             is_empty = isinstance(value, str) or _is_missing(value)
             reason = "is empty" if is_empty else f"should be a text, not {_kind(value)}"
             unreadable.append(Unreadable(path=f"row {number}", reason=f"its path {reason}"))
             continue
-        found = _entry(place, value, label, access)
+        found = _entry(place, value, row, access)
         if isinstance(found, Unreadable):
             unreadable.append(found)
         elif found.path in entries:
@@ -171,11 +175,12 @@ def open_manifest(place: str, rows: list[Row], access: WebAccess) -> Collection:
     )
 
 
-def _entry(place: str, value: str, label: object, access: WebAccess) -> ImageEntry | Unreadable:
+def _entry(place: str, value: str, row: Row, access: WebAccess) -> ImageEntry | Unreadable:
     """The image of a row, or why there is none.
 
     What we wrote may be read back: a name with a backslash is looked for as it is and as it reads.
     """
+    label = row.get("class")
     if isinstance(label, list | dict | tuple | bytes) or hasattr(label, "__array__"):
         return Unreadable(path=value, reason=f"its class should be a text, not {_kind(label)}")
     text = "" if _is_missing(label) else read_name(str(label))
@@ -196,7 +201,8 @@ def _entry(place: str, value: str, label: object, access: WebAccess) -> ImageEnt
     if refusal or not found:
         return Unreadable(path=value, reason=refusal or "there is no such file")
     path, location = next(iter(found.items()))
-    return ImageEntry(path=path, label=text or None, location=location)
+    record = GenerationRecord.of(row)
+    return ImageEntry(path=path, label=text or None, location=location, record=record)
 
 
 def _is_missing(value: object) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from synthaudit.errors import DataError, UsageError
+from synthaudit.images.captions import with_captions
 from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.folders import open_folder
 from synthaudit.images.manifests import open_manifest, read_manifest, read_table, rows_of
@@ -46,7 +47,7 @@ def open_source(source: Source, access: WebAccess | None = None) -> Collection |
     name = os.fspath(source)
     _refuse_impossible(name)
     if not is_url(name) and Path(name).is_dir():
-        return _require_images(open_folder(Path(name), name))
+        return _require_images(with_captions(open_folder(Path(name), name)))
     if is_url(name) and suffix_of(name) not in _SUFFIXES:
         return _require_images(open_remote_folder(name))
     places = expand(name)

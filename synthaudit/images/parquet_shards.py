@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.errors import DataError
 from synthaudit.images.collection import ImageEntry, Stamp
+from synthaudit.images.generation_record import RECORD_NAMES, GenerationRecord
 from synthaudit.images.places import open_binary, version_of
 
 if TYPE_CHECKING:
@@ -97,12 +98,13 @@ def index_table(file: str, column: str) -> list[ImageEntry]:
         raise DataError(f"{file} has no column {column}, as the first of the shards has.")
     rows = _metadata(file, version).num_rows
     name = PurePosixPath(file).name
-    labels = _labels(file, version, rows)
+    labels, records = _labels(file, version, rows), _records(file, version, rows)
     return [
         ImageEntry(
             path=f"{name}/{row:08d}",
             label=labels[row],
             location=RowLocation(file, version, column, row),
+            record=records[row],
         )
         for row in range(rows)
     ]
@@ -124,6 +126,16 @@ def _labels(file: str, version: str, rows: int) -> Sequence[str | None]:
         else str(value)
         for value in values
     ]
+
+
+def _records(file: str, version: str, rows: int) -> Sequence[GenerationRecord | None]:
+    """How the images were made, by columns of texts and numbers."""
+    schema = _metadata(file, version).schema.to_arrow_schema()
+    columns = [name for name in RECORD_NAMES if name in schema.names]
+    if not columns:
+        return [None] * rows
+    with _open(file) as opened:
+        return [GenerationRecord.of(row) for row in opened.read(columns=columns).to_pylist()]
 
 
 def _class_names(schema: pa.Schema, column: str) -> Sequence[str]:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from synthaudit.errors import DataError
 from synthaudit.images.collection import ImageEntry, Location, MemberLocation
 from synthaudit.images.folders import IMAGE_SUFFIXES
+from synthaudit.images.generation_record import GenerationRecord
 from synthaudit.images.places import is_url, open_binary, version_of
 from synthaudit.images.remote import RemoteLocation
 
@@ -24,7 +25,7 @@ def open_shard(shard: str) -> list[ImageEntry]:
 
     Members that share the name up to its first dot are one sample. Its class is the text of a
     ``.cls`` member, the ``class`` or ``label`` of a ``.json`` one, or else the first folder of the
-    member's path.
+    member's path; its prompt is in the same ``.json`` or the text of a ``.txt`` member.
 
     Raises:
         DataError: it is compressed, truncated or no tar file.
@@ -62,6 +63,7 @@ def _index(
     # Of several members of one name the last one counts, as when they are unpacked.
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
+    records: dict[str, GenerationRecord] = {}
     try:
         # "r:" accepts no compression: members are read later straight from their offsets.
         with tarfile.open(fileobj=stream, mode="r:") as archive:
@@ -70,8 +72,12 @@ def _index(
                     continue
                 if PurePosixPath(member.name).suffix.lower() in IMAGE_SUFFIXES:
                     images[member.name] = member
-                elif (label := _read_label(archive, member)) is not None:
-                    labels[_sample_key(member.name)] = label
+                elif text := _read_text(archive, member):
+                    key, fields = _sample_key(member.name), _fields(member.name, text)
+                    if (label := _label_of(fields)) is not None:
+                        labels[key] = label
+                    if (record := GenerationRecord.of(fields)) is not None:
+                        records[key] = record
     # Python's own errors on sizes that no file has, beside those that are meant.
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
         raise DataError(
@@ -88,6 +94,7 @@ def _index(
             path=f"{name}/{member.name}",
             label=labels.get(_sample_key(member.name), _first_folder(member.name)),
             location=locate(member.name, member.offset_data, member.size),
+            record=records.get(_sample_key(member.name)),
         )
         for member in images.values()
     ]
@@ -103,17 +110,29 @@ def _first_folder(name: str) -> str | None:
     return parts[0] if len(parts) > 1 else None
 
 
-def _read_label(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
-    lower = member.name.lower()
-    if not lower.endswith((*_CLASS_SUFFIXES, ".json")) or member.size > 1_000_000:
-        return None
+def _read_text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    """The text of a member that says something of its sample; empty for others."""
+    known = (*_CLASS_SUFFIXES, ".json", ".txt")
+    if not member.name.lower().endswith(known) or member.size > 1_000_000:
+        return ""
     stream = archive.extractfile(member)
-    text = stream.read().decode("utf-8", "surrogateescape").strip() if stream else ""
-    if not lower.endswith(".json"):
-        return text or None
+    return stream.read().decode("utf-8", "surrogateescape").strip() if stream else ""
+
+
+def _fields(name: str, text: str) -> dict[str, object]:
+    """What a member says, by name."""
+    lower = name.lower()
+    if lower.endswith(_CLASS_SUFFIXES):
+        return {"class": text}
+    if lower.endswith(".txt"):
+        return {"text": text}
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    value = record.get("class", record.get("label")) if isinstance(record, dict) else None
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _label_of(fields: dict[str, object]) -> str | None:
+    value = fields.get("class", fields.get("label"))
     return str(value) if isinstance(value, str | int) else None

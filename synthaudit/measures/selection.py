@@ -10,6 +10,7 @@ import numpy as np
 from synthaudit.arrays import Flags, Floats, Integers, Names
 
 KEPT: Final = ""
+UNFAITHFUL: Final = "it does not show its prompt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +34,11 @@ def select(
     defect: Names,
     probability_synthetic: Floats,
     cluster: Integers,
+    is_unfaithful: Flags | None = None,
     is_chosen: Flags | None = None,
     obvious: float = 0.95,
 ) -> Selection:
-    """Drop the broken, copies, wrong labels, obvious fakes, and all but the best of each cluster.
+    """Drop what is at fault in itself, and all but the best of each cluster.
 
     The first reason that applies is given. Of a cluster's remaining images the one that the
     detector finds least synthetic is kept, the earliest where they tie; those that a person chose
@@ -49,6 +51,7 @@ def select(
         defect: (n,) what is wrong with broken pictures, None for others.
         probability_synthetic: (n,) what the detector says.
         cluster: (n,) near-duplicate cluster, -1 for images alone.
+        is_unfaithful: (n,) images that do not show their prompts; None for none.
         is_chosen: (n,) images that a person chose to keep; None for none.
         obvious: probability from which an image is an obvious fake.
 
@@ -59,6 +62,7 @@ def select(
     reasons = (
         (is_unoriginal, "it copies a real image"),
         (is_wrong_label, "it does not show its class"),
+        (np.zeros(len(cluster), bool) if is_unfaithful is None else is_unfaithful, UNFAITHFUL),
         (probability_synthetic >= obvious, "it is an obvious fake"),
     )
     is_broken = is_synthetic & (defect != None)  # noqa: E711 - element by element

@@ -43,7 +43,7 @@ STATES: Final = {
 }
 """By state, the gravest first."""
 
-_NOTED: Final = ("files", "embedder", "embedders")
+_NOTED: Final = ("files", "embedder", "embedders", "words", "attributes", "variety")
 
 
 def state_of(finding: Finding) -> str:
@@ -91,6 +91,9 @@ class ToldFinding:
 _ABOUT: Final = {
     **FAULTS,
     "files": "the files differ",
+    "words": "words to blame",
+    "attributes": "what the pictures show",
+    "variety": "where the variety comes from",
     "embedder": "another embedder stood in",
     "embedders": "several embedders",
 }
@@ -100,6 +103,7 @@ _PASSED: Final = {
     "unvaried": "it does not repeat itself",
     "unoriginal": "it copies no real image",
     "usefulness": "training on it costs no accuracy",
+    "unfaithful": "pictures and prompts",
 }
 _NUMBERS: Final = {
     "unrealistic": "score",
@@ -108,6 +112,7 @@ _NUMBERS: Final = {
     "unoriginal": "share",
     "broken": "share",
     "labels": "estimated share",
+    "unfaithful": "another prompt fits better",
     "usefulness": "change of accuracy",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from synthaudit.images.trait_titles import trait_title
 from synthaudit.measures.scores import SCORE_NAMES
 from synthaudit.names import read_name, write_name
 from synthaudit.reporting.html.sections import added_lines
+from synthaudit.reporting.prompt_sections import attribute_lines, variety_lines, word_lines
 from synthaudit.result.audit import Audit
 from synthaudit.result.findings import mark_text, worth_text
 from synthaudit.result.reading import files_of
@@ -19,6 +21,7 @@ from synthaudit.result.worst_images import (
     copies,
     obvious_fakes,
     repeats,
+    unfaithful,
     worst_classes,
     wrong_labels,
 )
@@ -72,6 +75,17 @@ def _copy_lines(audit: Audit) -> list[Text]:
         pair = (link(audit, "synthetic", copy.path), Text("of"), link(audit, "real", copy.original))
         lines.append(entry("    -" if copy.distance is None else f"{copy.distance:.3f}", *pair))
     return lines
+
+
+def _prompt_lines(make: Callable[[Mapping[str, Any]], list[str]], audit: Audit) -> list[Text]:
+    return [entry(line) for line in make(audit.to_dict())]
+
+
+def _unfaithful_lines(audit: Audit) -> list[Text]:
+    return [
+        entry(prompt[:60], link(audit, "synthetic", path))
+        for path, prompt in unfaithful(audit.images, _SHOWN)
+    ]
 
 
 def _label_lines(audit: Audit) -> list[Text]:
@@ -239,6 +253,12 @@ _SECTIONS: Final[dict[str, Callable[[Audit], list[Text]]]] = {
     "Real images that nothing synthetic resembles": _missed_lines,
     "Copies of real images": _copy_lines,
     "Wrong classes": _label_lines,
+    "Pictures that do not show their prompts": _unfaithful_lines,
+    "Words to blame": partial(_prompt_lines, word_lines),
+    "What the pictures show (share among the tenth that show it most)": partial(
+        _prompt_lines, attribute_lines
+    ),
+    "Share of the variety that the prompts decide": partial(_prompt_lines, variety_lines),
     "Broken pictures": _broken_lines,
     "How the pictures differ (in standard deviations of the real ones)": _appearance_lines,
     "Worth as training data (accuracy on real images)": _usefulness_lines,

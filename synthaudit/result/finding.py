@@ -19,6 +19,7 @@ FAULTS: Final = {
     "broken": "pictures are broken",
     "classes": "classes are missing",
     "labels": "images show other classes than their own",
+    "unfaithful": "pictures do not show their prompts",
     "usefulness": "training on it costs accuracy",
 }
 """What is wrong where a finding has a severity."""
@@ -30,7 +31,8 @@ class Finding:
 
     Attributes:
         kind: the score or the section that it is about: one of the four scores, ``classes``,
-            ``broken``, ``labels``, ``files``, ``usefulness``, ``embedder``.
+            ``broken``, ``labels``, ``unfaithful``, ``files``, ``usefulness``, ``embedder``,
+            ``words``, ``attributes``, ``variety``.
         severity: ``none`` where chance explains it or it does no harm; ``low``; ``high``, which by
             itself makes a set unfit.
         text: in a sentence.

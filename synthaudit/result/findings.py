@@ -3,8 +3,9 @@
 Every face of a result (terminal, page, Markdown, gate, sweep) says what is decided here, from the
 numbers of ``scores.json`` alone. Nothing is claimed that chance explains: the detector's two scores
 need p <= 0.03 of its AUC, repeats and copies p <= 0.02 each, broken pictures p <= 0.01, wrong
-classes p <= 0.002. So all claims about two sets of one distribution together should be wrong in at
-most 9 % of audits (Bonferroni).
+classes p <= 0.002, pictures that do not show their prompts p <= 0.01. So all claims about two sets
+of one distribution together should be wrong in at most 10 % of audits (Bonferroni). Words to blame
+and attributes, which are notes, are each wrong in at most 5 % besides.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from synthaudit.images.trait_titles import trait_title
 from synthaudit.result.finding import Finding, Scores, Severity, listed
+from synthaudit.result.findings_on_prompts import find_on_prompts
 
 _DETECTOR_ALPHA: Final = 0.03
 _SHARE_ALPHA: Final = 0.02
@@ -61,6 +63,7 @@ def find(scores: Scores) -> list[Finding]:
             )
             if (own := make(scores))
         ),
+        *find_on_prompts(scores),
     ]
     order = ("high", "low", "none")
     return sorted(found, key=lambda finding: order.index(finding.severity))

@@ -7,6 +7,12 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic import BaseModel, Field, StrictBool
 
 from synthaudit.result.schema_part import Part, Share
+from synthaudit.result.schema_prompts import (
+    AttributesPart,
+    FaithfulnessPart,
+    VarietyPart,
+    WordsPart,
+)
 from synthaudit.result.schema_usefulness import UsefulnessPart
 
 SCORES_SCHEMA: Final = "synthaudit/scores/1"
@@ -308,6 +314,10 @@ class ScoresFile(Part):
     missed: list[MissedPart] = Field(default_factory=list)
     memorisation: MemorisationPart | None = None
     labels: LabelPart | None = None
+    faithfulness: FaithfulnessPart | None = None
+    words: WordsPart | None = None
+    attributes: AttributesPart | None = None
+    variety: VarietyPart | None = None
     usefulness: UsefulnessPart | None = None
     broken: BrokenPart | None = None
     appearance: dict[str, ShiftPart] | None = None

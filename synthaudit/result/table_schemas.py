@@ -133,6 +133,11 @@ IMAGES: Final = TableSchema(
         "likelier_class": "text",
         "likelier_class_probability": "number",
         "wrong_label_probability": "number",
+        "prompt": "text",
+        "seed": "number",
+        "generator": "text",
+        "prompt_p_value": "number",
+        "is_unfaithful": "flag",
     },
 )
 """``images.parquet`` of an audit."""

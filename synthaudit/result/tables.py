@@ -48,6 +48,8 @@ def image_table(samples: Samples, columns: Mapping[str, npt.NDArray[Any]]) -> pd
     if "duplicate_cluster" in named:
         cluster = pd.Series(named["duplicate_cluster"], dtype="Int64")
         table["duplicate_cluster"] = cluster.mask(cluster < 0)
+    if "seed" in named:
+        table["seed"] = pd.array(list(named["seed"]), dtype="Int64")
     return table.astype({"path": "str", "side": "str", "class": "object"})
 
 

@@ -78,6 +78,10 @@ WHAT_TO_DO: Final[Mapping[str, str]] = {
     "broken": "Leave them out (--keep), and look at what made them.",
     "classes": "Make images of them too, or train with real ones of all classes.",
     "labels": "Look at them and at the prompts of their classes; --keep leaves them out.",
+    "unfaithful": "Look at them, and reword the prompts that are not followed; --keep leaves the "
+    "pictures out.",
+    "words": "Reword the prompts: leave out the words that go with faults, and see again.",
+    "attributes": "Ask for what the real pictures show and no prompt names.",
     "usefulness": "Look at the classes that lose, and train with fewer synthetic images.",
     "files": "Run again with --harmonise: one size and codec for all images, and no marks.",
     "embedders": "Look at what each finds (embedders in scores.json); train networks to decide: "
@@ -89,7 +93,7 @@ WHAT_TO_DO: Final[Mapping[str, str]] = {
 
 def advice(finding: Finding) -> str | None:
     """What to do about a finding; None where there is nothing to do."""
-    is_note = finding.kind in ("files", "embedder")
+    is_note = finding.kind in ("files", "embedder", "words", "attributes")
     is_split = finding.kind == "embedders" and not finding.is_decided
     if finding.severity == "none" and not is_note and not is_split:
         return None
@@ -110,7 +114,8 @@ def decide(scores: Scores, examples: Examples = lambda _: ()) -> dict[str, Any]:
     findings = find(scores)
     named = [
         replace(finding, images=tuple(examples(finding.kind)))
-        if finding.severity != "none" and finding.kind in (*SCORE_NAMES, "labels", "broken")
+        if finding.severity != "none"
+        and finding.kind in (*SCORE_NAMES, "labels", "broken", "unfaithful")
         else finding
         for finding in findings
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -104,6 +104,19 @@ def broken_pictures(images: pd.DataFrame, count: int) -> list[tuple[str, str]]:
     ]
 
 
+def unfaithful(images: pd.DataFrame, count: int) -> list[tuple[str, str]]:
+    """Path and prompt of the pictures that do not show it, the surest first."""
+    if "prompt_p_value" not in images or "is_unfaithful" not in images:
+        return []
+    table = _synthetic(images)
+    table = table[table["is_unfaithful"]]
+    order = table.sort_values(["prompt_p_value", "path"], ascending=[False, True]).head(count)
+    return [
+        (str(path), str(prompt))
+        for path, prompt in zip(order["path"], order["prompt"], strict=True)
+    ]
+
+
 def worst_classes(
     classes: Mapping[str, ClassScores], score: str, count: int
 ) -> list[tuple[str, float]]:
@@ -118,20 +131,24 @@ def examples_of(images: pd.DataFrame, kind: str) -> list[str]:
 
     Args:
         images: a row an image.
-        kind: one of the four scores, ``labels`` or ``broken``.
+        kind: one of the four scores, ``labels``, ``unfaithful`` or ``broken``.
     """
-    if kind == "unrealistic":
-        return [path for path, _ in obvious_fakes(images, _EXAMPLES)]
     if kind == "unrepresentative":
         return uncovered(images, _EXAMPLES)
     if kind == "unvaried":
         found = repeats(images, _EXAMPLES)
         return [path for repeat in found for path in repeat.paths][:_EXAMPLES]
-    if kind == "broken":
-        return [path for path, _ in broken_pictures(images, _EXAMPLES)]
-    if kind == "labels":
-        return [path for path, *_ in wrong_labels(images, _EXAMPLES)]
-    return [copy.path for copy in copies(images, _EXAMPLES)]
+    if kind == "unoriginal":
+        return [copy.path for copy in copies(images, _EXAMPLES)]
+    return [path for path, *_ in _OF_KIND[kind](images, _EXAMPLES)]
+
+
+_OF_KIND: Final[Mapping[str, Callable[[pd.DataFrame, int], Sequence[tuple[Any, ...]]]]] = {
+    "unrealistic": obvious_fakes,
+    "broken": broken_pictures,
+    "unfaithful": unfaithful,
+    "labels": wrong_labels,
+}
 
 
 def _synthetic(images: pd.DataFrame) -> pd.DataFrame:

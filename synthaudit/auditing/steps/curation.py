@@ -15,6 +15,7 @@ from synthaudit.auditing.steps import detector, duplicates, scores
 from synthaudit.auditing.steps.broken import BrokenSection
 from synthaudit.auditing.steps.detector import DetectorSection
 from synthaudit.auditing.steps.duplicates import DuplicateSection
+from synthaudit.auditing.steps.faithfulness import FaithfulnessSection
 from synthaudit.auditing.steps.labels import LabelSection
 from synthaudit.auditing.steps.scores import ScoreSection
 from synthaudit.measures.samples import Samples
@@ -76,12 +77,14 @@ def curate(samples: Samples, context: Context, *, again: Sequence[Step]) -> Cura
     context.progress.start("choosing what to keep", 0)
     found = context.section(DuplicateSection).found
     labels, broken = context.find(LabelSection), context.find(BrokenSection)
+    judged = context.find(FaithfulnessSection)
     selection = select(
         is_synthetic=samples.is_synthetic,
         is_unoriginal=found.is_unoriginal,
         is_wrong_label=np.zeros(len(samples), bool)
         if labels is None
         else labels.flags(len(samples)),
+        is_unfaithful=None if judged is None else judged.flags(len(samples)),
         defect=np.full(len(samples), None, object)
         if broken is None
         else broken.defects(len(samples)),

@@ -28,6 +28,7 @@ from synthaudit.reporting.html.why import why_of
 from synthaudit.reporting.html.worth_plots import worth_plots
 from synthaudit.reporting.interpretation import command_of, findings_in, told_findings
 from synthaudit.result.about import day_in_words
+from synthaudit.result.findings_on_prompts import FAULT_NAMES
 from synthaudit.result.reading import AuditFiles
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class AuditPage:
             pictures=sum(key in self.images.numbers for key in pictures),
             has_classes=bool(scores.get("classes")),
             score_names=SCORE_NAMES,
+            fault_names=FAULT_NAMES,
             radius=scores["duplicates"].get("radius"),
             supporting=scores.get("supporting", {}),
             command=command_of(scores),

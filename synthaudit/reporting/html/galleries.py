@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from synthaudit.measures.selection import UNFAITHFUL
 from synthaudit.reporting.words import class_counts, odds, sureness
 from synthaudit.result.finding import Finding
 from synthaudit.result.reading import AuditFiles
@@ -15,6 +16,7 @@ from synthaudit.result.worst_images import (
     obvious_fakes,
     repeats,
     uncovered,
+    unfaithful,
     wrong_labels,
 )
 
@@ -92,7 +94,7 @@ def galleries_of(files: AuditFiles) -> list[Gallery]:
 
 def is_pictured(finding: Finding) -> bool:
     """Whether there is something to show: nothing is called a fault that chance explains."""
-    return finding.severity != "none" or finding.kind == "files"
+    return finding.severity != "none" or finding.kind in ("files", "attributes")
 
 
 class Partners:
@@ -230,6 +232,41 @@ def _wrong_labels(files: AuditFiles, partners: Partners) -> Gallery:
     )
 
 
+def _unfaithful(files: AuditFiles, partners: Partners) -> Gallery:
+    return Gallery(
+        name="unfaithful",
+        title="Pictures that do not show their prompts, the surest first",
+        advice="Is the prompt at fault, or the model? Reword it, or leave the picture out.",
+        reason=UNFAITHFUL,
+        groups=[
+            partners.group(path, f"asked for: {prompt}")
+            for path, prompt in unfaithful(files.images, _EVERYONE)
+        ],
+    )
+
+
+_SHOWN_BY: Final = {"real": "real pictures", "missed": "missed real ones", "synthetic": "fakes"}
+
+
+def _attributes(files: AuditFiles, _: Partners) -> Gallery:
+    found = files.scores["attributes"]
+    groups = [
+        Group.alike(
+            [("synthetic" if kind == "synthetic" else "real", path) for path in own["examples"]],
+            f"{own['attribute']}: shown more by {who}",
+        )
+        for kind, who in _SHOWN_BY.items()
+        for own in found.get(kind, ())
+    ]
+    return Gallery(
+        name="attributes",
+        title="What one side shows and the other does not",
+        advice="Are the words right? Those of real pictures are what prompts could ask for.",
+        reason="",
+        groups=groups,
+    )
+
+
 def _broken(files: AuditFiles, partners: Partners) -> Gallery:
     return Gallery(
         name="broken",
@@ -328,6 +365,8 @@ _MAKERS: Final[Mapping[str, Callable[[AuditFiles, Partners], Gallery]]] = {
     "unvaried": _repeats,
     "unoriginal": _copies,
     "labels": _wrong_labels,
+    "unfaithful": _unfaithful,
+    "attributes": _attributes,
     "broken": _broken,
     "classes": _missing,
     "files": _files,

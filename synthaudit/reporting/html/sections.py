@@ -22,6 +22,7 @@ PAGE: Final = (
     "map",
     "thresholds",
     "why",
+    "prompts",
     "distributions",
     "appearance",
     "files",
