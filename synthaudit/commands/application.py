@@ -17,6 +17,7 @@ from synthaudit.names import printable
 COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
     "sweep": "Find out which prompt to use.",
+    "prompts": "Write the prompts of a plan by a language model, and show them.",
     "inspect": "Look for repeats, broken pictures and wrong classes in one folder alone.",
     "train": "Train networks on real images, synthetic ones and both: the check of it all.",
     "gate": "Reject a set that breaks a policy, by exit code.",
@@ -39,6 +40,7 @@ EXAMPLES: Final = {
         "synthaudit sweep --example > prompts.yaml",
         "synthaudit sweep prompts.yaml --dry-run",
     ),
+    "prompts": ("synthaudit prompts prompts.yaml", "synthaudit prompts prompts.yaml --dry-run"),
     "inspect": ("synthaudit inspect photos/ --out inspection",),
     "train": (
         "synthaudit train photos/ generated/ --test more-photos/ --out training",

@@ -1,4 +1,4 @@
-"""What all servers of images have in common: keys, prices, requests in parallel, sizes."""
+"""What all servers have in common: keys, prices, requests in parallel, sizes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from synthaudit.errors import GeneratorError, PlanError
-from synthaudit.generation.jobs import Job, Made, SizedOptions, Traits
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, SizedOptions, Traits
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 
 PASSING: Final = ("key", "parallel", "retries", "seconds", "price")
@@ -31,18 +31,17 @@ _PART: Final = 65_536
 _SHOWN: Final = 300
 
 
-class ServerOptions(SizedOptions):
-    """Options of every server.
+class Connection(GeneratorOptions):
+    """How a server is asked.
 
     Attributes:
+        base_url: of the server.
         key: name of the environment variable that holds the key; the key itself is in no plan, file
             or log.
-        size: of the images: one number or ``[width, height]``; None for what the server makes.
         parallel: requests at once.
         retries: how often a request is made again that the server could not answer (429, 5xx), with
             growing waits.
         seconds: without an answer for so long, a request has failed.
-        price: what an image costs, for ``budget: {money: ...}``.
     """
 
     base_url: str
@@ -50,7 +49,6 @@ class ServerOptions(SizedOptions):
     parallel: int = Field(default=4, ge=1, le=64)
     retries: int = Field(default=5, ge=0, le=20)
     seconds: float = Field(default=180.0, gt=0.0, le=86_400.0)
-    price: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
 
     @field_validator("key", mode="before")
     @classmethod
@@ -73,10 +71,6 @@ class ServerOptions(SizedOptions):
             raise ValueError("base_url should be an http address without a name or key in it")
         return url
 
-    def traits(self, *, is_seeded: bool) -> Traits:
-        """How its images are made."""
-        return Traits(is_seeded=is_seeded, is_batched=False, price=self.price, passing=PASSING)
-
     def read_key(self) -> str | None:
         """The key.
 
@@ -94,6 +88,21 @@ class ServerOptions(SizedOptions):
                 "or an accent: set it anew."
             )
         return found
+
+
+class ServerOptions(Connection, SizedOptions):
+    """Options of every server of images.
+
+    Attributes:
+        size: of the images: one number or ``[width, height]``; None for what the server makes.
+        price: what an image costs, for ``budget: {money: ...}``.
+    """
+
+    price: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
+
+    def traits(self, *, is_seeded: bool) -> Traits:
+        """How its images are made."""
+        return Traits(is_seeded=is_seeded, is_batched=False, price=self.price, passing=PASSING)
 
 
 def in_parallel(jobs: Sequence[Job], make: Callable[[Job], Made], parallel: int) -> Iterator[Made]:
@@ -128,7 +137,7 @@ def read_answer(answer: Any, options: ServerOptions) -> bytes:
     return read_whole(iter(partial(answer.read1, _PART), b""), options, time.monotonic())
 
 
-def read_whole(parts: Iterable[bytes], options: ServerOptions, started: float) -> bytes:
+def read_whole(parts: Iterable[bytes], options: Connection, started: float) -> bytes:
     """An answer that comes in parts, within the time and size that one may have.
 
     Raises:

@@ -14,6 +14,7 @@ from synthaudit.measures.comparison.evidence import MEASURES
 from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.names import write_name
 from synthaudit.reporting.interpretation import lead_of_sweep
+from synthaudit.result.findings_on_prompts import word_text
 from synthaudit.sweeping.comparison import Effect
 from synthaudit.sweeping.cost import ArmState, CostEstimate
 from synthaudit.sweeping.result import Sweep
@@ -33,6 +34,7 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
     if found.effects:
         console.print(Text("\nWhat the axis values change (against the first of each)", "bold"))
         console.print(_effects_table([*found.effects, *found.interactions]))
+    _print_words(found, console)
     _print_costs(found, console)
     for note in found.notes:
         console.print(Text(f"Note: {note}", style="dark_orange3"), soft_wrap=True)
@@ -86,6 +88,14 @@ def _effects_table(effects: list[Effect]) -> Table:
             style=style,
         )
     return table
+
+
+def _print_words(found: Sweep, console: Console) -> None:
+    """The words and settings that go with faults."""
+    if found.words:
+        console.print(Text("\nWords and settings that go with faults", style="bold"))
+    for effect in found.words[:_EFFECTS]:
+        console.print(Text(f"  {word_text(asdict(effect))}"), soft_wrap=True)
 
 
 def _print_costs(found: Sweep, console: Console) -> None:

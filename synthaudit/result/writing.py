@@ -26,6 +26,11 @@ def json_text(contents: Mapping[str, Any]) -> str:
     return json.dumps(contents, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def json_line(contents: Mapping[str, Any]) -> str:
+    """The same on one line, for files with an object a line."""
+    return json.dumps(contents, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RESULTS: Final = {
     "scores.json": "an audit",

@@ -15,8 +15,9 @@ import numpy as np
 from synthaudit.errors import PlanError
 from synthaudit.generation.jobs import Job, seed_of
 from synthaudit.measures.randomness import stream
+from synthaudit.prompting.sources import PromptBook, is_source, source_of
 from synthaudit.registry import nearest_name
-from synthaudit.sweeping.plan import ARTICLE, SUBJECT, AxisValue, Plan
+from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, AxisValue, Plan
 
 _MOST_ARMS: Final = 2000
 _NESTED: Final = 5
@@ -44,13 +45,19 @@ class Arm:
     jobs: Sequence[Job] = field(repr=False)
 
 
-def expand(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> list[Arm]:
+def expand(
+    plan: Plan,
+    subjects: Sequence[str],
+    options: Sequence[str],
+    prompts: PromptBook | None = None,
+) -> list[Arm]:
     """All arms of a plan, with their jobs.
 
     Args:
         plan: the plan.
         subjects: what to show; empty for sets without classes.
         options: the option names that the generator knows.
+        prompts: the sources of prompts in the plan, opened; None where it has none.
 
     Raises:
         PlanError: an axis is neither placeholder nor option, a placeholder has no axis, no text
@@ -67,7 +74,8 @@ def expand(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> list[
             f"the plan has {len(combinations):,} arms, more than {_MOST_ARMS:,}: use design: "
             "one-factor or fractional, or fewer values."
         )
-    arms = [_arm(plan, number, c, subjects) for number, c in enumerate(combinations)]
+    book = prompts or PromptBook()
+    arms = [_arm(plan, number, c, subjects, book) for number, c in enumerate(combinations)]
     _refuse_twins(arms)
     return arms
 
@@ -133,22 +141,30 @@ def _applies(
 
 def _plain(value: AxisValue) -> Any:
     """An axis value as rules and labels call it."""
-    return value["value"] if isinstance(value, Mapping) else value
+    return value["value"] if isinstance(value, Mapping) and not is_source(value) else value
 
 
-def _arm(plan: Plan, number: int, values: Mapping[str, int], subjects: Sequence[str]) -> Arm:
+def _arm(
+    plan: Plan,
+    number: int,
+    values: Mapping[str, int],
+    subjects: Sequence[str],
+    prompts: PromptBook,
+) -> Arm:
     labels = {name: _label(plan.axes[name][n]) for name, n in values.items()}
     slug = "-".join(_slug(label) for label in labels.values() if label)
     return Arm(
         name=f"{number + 1:03d}" + (f"-{slug[:60].rstrip('-')}" if slug else ""),
         values=dict(values),
         labels=labels,
-        jobs=[_job(plan, values, subjects, slot) for slot in range(plan.images_per_arm)],
+        jobs=[_job(plan, values, subjects, slot, prompts) for slot in range(plan.images_per_arm)],
     )
 
 
 def _label(value: AxisValue) -> str:
     plain = _plain(value)
+    if is_source(plain):
+        return source_of(plain).label
     if isinstance(plain, list):
         return " + ".join(_label_of_part(part) for part in plain)
     return "" if plain is None else str(plain)
@@ -170,12 +186,24 @@ def _slug(label: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", label.lower()).strip("-.")
 
 
-def _job(plan: Plan, values: Mapping[str, int], subjects: Sequence[str], slot: int) -> Job:
+def _job(
+    plan: Plan,
+    values: Mapping[str, int],
+    subjects: Sequence[str],
+    slot: int,
+    prompts: PromptBook,
+) -> Job:
     subject = subjects[slot % len(subjects)] if subjects else None
     number = slot // max(len(subjects), 1)
     chosen = _for_subject(plan, values, subject)
     texts = _placeholders(plan)
-    words = {name: _label(chosen[name]) for name in plan.axes if name in texts}
+    filled: dict[str, Any] = {name: chosen[name] for name in plan.axes if name in texts}
+    if is_source(plan.prompt):
+        filled[PROMPT] = plan.prompt
+    words = {
+        name: prompts.text(value, subject, number) if is_source(value) else _label(value)
+        for name, value in filled.items()
+    }
     words[SUBJECT] = subject or ""
     options: dict[str, Any] = {
         name: fill(value, words) if isinstance(value, str) else value
@@ -186,7 +214,7 @@ def _job(plan: Plan, values: Mapping[str, int], subjects: Sequence[str], slot: i
     if inner:
         options["options"] = {**options["options"], **inner}
     return Job(
-        prompt=compose(plan.prompt, words),
+        prompt=compose(plan.template, words),
         subject=subject,
         number=number,
         seed=seed_of(plan.seed, subject, number),
@@ -231,7 +259,7 @@ def _for_subject(
     chosen: dict[str, Any] = {}
     for name, number in numbers.items():
         value = plan.axes[name][number]
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not is_source(value):
             owners = value.get(SUBJECT, [])
             owners = owners if isinstance(owners, list) else [owners]
             first = _plain(plan.axes[name][0])
@@ -278,20 +306,28 @@ def _with_article(word: str) -> str:
 def _placeholders(plan: Plan) -> set[str]:
     """All names in braces that the prompt and the generator's options lead to."""
     found: set[str] = set()
-    queue = [plan.prompt, *(o for o in plan.generator.options.values() if isinstance(o, str))]
+    own = source_of(plan.prompt).texts if is_source(plan.prompt) else []
+    queue = [
+        plan.template,
+        *own,
+        *(o for o in plan.generator.options.values() if isinstance(o, str)),
+    ]
     while queue:
         fresh = set(_PLACEHOLDER.findall(queue.pop())) - found
         found |= fresh
         for name in fresh & set(plan.axes):
             for value in plan.axes[name]:
-                options = value.values() if isinstance(value, Mapping) else [value]
+                options: Any = value.values() if isinstance(value, Mapping) else [value]
+                if is_source(value):
+                    options = source_of(value).texts
                 queue += [text for text in options if isinstance(text, str)]
     return found
 
 
 def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:
     texts = _placeholders(plan)
-    loose = texts - set(plan.axes) - {SUBJECT, ARTICLE}
+    own = {PROMPT} if is_source(plan.prompt) else set()
+    loose = texts - set(plan.axes) - {SUBJECT, ARTICLE} - own
     if loose:
         name = min(loose)
         hint = nearest_name(name, [*plan.axes, SUBJECT, ARTICLE])
@@ -308,10 +344,15 @@ def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) ->
         raise PlanError(
             "the prompt uses {subject}, but the real set has no class folders: list subjects."
         )
-    if plan.subjects and SUBJECT not in texts and plan.prompt:
+    if plan.subjects and SUBJECT not in texts and plan.template and not plan.sources:
         raise PlanError("subjects are listed, but no template uses {subject}: use it or drop them.")
     for name, values in plan.axes.items():
         for value in values:
+            if is_source(value) and name not in texts:
+                raise PlanError(
+                    f"a source of prompts is a value of axis {name!r}, which is not in the prompt: "
+                    f"write {{{name}}} there, or call the axis prompt."
+                )
             _check_value(name, value, subjects)
     for rule in plan.exclude:
         _check_rule(plan, rule, subjects)
@@ -331,7 +372,7 @@ def _check_rule(plan: Plan, rule: Mapping[str, Any], subjects: Sequence[str]) ->
 
 
 def _check_value(name: str, value: AxisValue, subjects: Sequence[str]) -> None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or is_source(value):
         return
     unknown = sorted(set(value) - _VALUE_KEYS)
     if unknown or "value" not in value or SUBJECT not in value:

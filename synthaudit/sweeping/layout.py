@@ -18,6 +18,7 @@ from synthaudit.auditing.sources import refuse_too_many_unreadable
 from synthaudit.errors import DataError
 from synthaudit.generation.jobs import Job
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
+from synthaudit.images.generation_record import GenerationRecord
 from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.production import Production, lay_out
@@ -72,6 +73,11 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
             path=str(place.relative_to(root)),
             label=arm.jobs[slot].subject,
             location=FileLocation(str(place)),
+            record=GenerationRecord(
+                prompt=arm.jobs[slot].prompt or None,
+                seed=arm.jobs[slot].seed,
+                generator=production.generator.name,
+            ),
         )
         for place, slot in lay_out(root, arm, done)
     }

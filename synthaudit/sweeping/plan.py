@@ -6,11 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from synthaudit.errors import PlanError
 from synthaudit.generation.registry import GENERATORS
 from synthaudit.measures.comparison.teaching import USELESS
+from synthaudit.prompting.sources import SOURCES, is_source
 from synthaudit.registry import nearest_name
 from synthaudit.sweeping.yaml_text import read_yaml
 from synthaudit.validation import explain
@@ -20,6 +29,7 @@ Design = Literal["grid", "one-factor", "fractional"]
 
 SUBJECT: Final = "subject"
 ARTICLE: Final = "a"
+PROMPT: Final = "prompt"
 
 
 class _Part(BaseModel):
@@ -71,9 +81,11 @@ class Plan(_Part):
         real_images: at most so many real images are compared with.
         seed: decides every seed.
         generator: what makes the images.
-        prompt: with ``{axis}``, ``{subject}`` and ``{a}``, the article of what follows.
+        prompt: with ``{axis}``, ``{subject}`` and ``{a}``, the article of what follows; or a source
+            of prompts, ``{grammar: ...}``, ``{file: ...}`` or ``{llm: {...}}``.
         axes: values by axis: a placeholder of the prompt or an option of the generator. A value may
-            be ``{value: ..., subject: [...], otherwise: ...}``: for these subjects only.
+            be ``{value: ..., subject: [...], otherwise: ...}``: for these subjects only. An axis
+            ``prompt``, or any that is in the prompt, may have sources of prompts among its values.
         subjects: what to generate, instead of the class folders.
         exclude: (``not`` in the file) combinations that make no sense.
         design: all combinations, one axis at a time from the first values, or a fraction.
@@ -91,7 +103,7 @@ class Plan(_Part):
     real_images: int = Field(default=2000, ge=20)
     seed: int = Field(default=0, ge=0, lt=2**63)
     generator: GeneratorPlan
-    prompt: str = ""
+    prompt: str | dict[str, Any] = ""
     axes: dict[str, list[AxisValue]] = Field(default_factory=dict)
     subjects: list[str] | None = None
     exclude: list[dict[str, Any]] = Field(default_factory=list, alias="not")
@@ -103,6 +115,31 @@ class Plan(_Part):
     race: bool = False
     budget: Budget = Field(default_factory=Budget)
 
+    _folder: Path = PrivateAttr(default=Path())
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember where the plan lies, if it is a file."""
+        if isinstance(context, Mapping) and "folder" in context:
+            self._folder = Path(context["folder"])
+
+    @property
+    def folder(self) -> Path:
+        """Where the plan lies, and what is frozen beside it; the working directory without file."""
+        return self._folder
+
+    @property
+    def template(self) -> str:
+        """The prompt as a text; ``{prompt}`` where a source or an axis of prompts stands for it."""
+        if isinstance(self.prompt, str):
+            return self.prompt or (f"{{{PROMPT}}}" if PROMPT in self.axes else "")
+        return f"{{{PROMPT}}}"
+
+    @property
+    def sources(self) -> list[Mapping[str, Any]]:
+        """All sources of prompts, in their order."""
+        values: list[Any] = [self.prompt, *(v for axis in self.axes.values() for v in axis)]
+        return [value for value in values if is_source(value)]
+
     @property
     def decides(self) -> str:
         """The measure that decides, of which less is better."""
@@ -112,6 +149,21 @@ class Plan(_Part):
     @classmethod
     def _one_rule_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _has_one_prompt(self) -> Plan:
+        if isinstance(self.prompt, dict):
+            if not is_source(self.prompt):
+                raise ValueError(
+                    "prompt should be a text, or a source of prompts with one of the keys "
+                    f"{', '.join(SOURCES)}, not an object with {', '.join(map(str, self.prompt))}"
+                )
+            if PROMPT in self.axes:
+                raise ValueError(
+                    "prompt is a source and an axis as well: leave one of both out, or put the "
+                    "source among the values of the axis"
+                )
+        return self
 
     @field_validator("axes")
     @classmethod
@@ -154,7 +206,7 @@ def read_plan(file: str | Path) -> Plan:
     if not isinstance(contents, dict):
         raise PlanError(f"{file} should hold keys such as real, generator and axes, but is empty.")
     try:
-        return Plan.model_validate(contents)
+        return Plan.model_validate(contents, context={"folder": file.parent})
     except ValidationError as error:
         raise PlanError(f"{file}, {_explain(error, lines)}") from error
 

@@ -19,6 +19,7 @@ from synthaudit.images.opening import open_source
 from synthaudit.images.traits import look_at
 from synthaudit.images.web import WebAccess
 from synthaudit.measures.randomness import stream
+from synthaudit.prompting.sources import PromptBook, Surroundings
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand
 from synthaudit.sweeping.plan import Plan
@@ -81,7 +82,7 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
     opened = open_source(plan.real, WebAccess.of(settings))
     if not isinstance(opened, Collection):
         raise PlanError(f"real should be images, but {plan.real} holds vectors.")
-    subjects = plan.subjects or sorted({e.label for e in opened.entries if e.label is not None})
+    subjects = subjects_of(plan, opened)
     if plan.goal == "useful":
         _refuse_without_classes(opened, subjects)
     references = References(opened, max_pixels=settings.max_pixels)
@@ -89,7 +90,8 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
     generator = make_generator(
         plan.generator.name, references, device=None if devices is None else devices[0]
     )
-    arms = expand(plan, subjects, generator.known_options)
+    prompts = PromptBook.of(plan.sources, surroundings_of(plan, opened, subjects))
+    arms = expand(plan, subjects, generator.known_options, prompts)
     for arm in arms if asks_generator else ():
         checked: set[str] = set()
         for job in arm.jobs:
@@ -118,6 +120,16 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         devices=devices,
         is_paired=all(traits_of(generator, arm.jobs[0]).is_seeded for arm in arms),
     )
+
+
+def subjects_of(plan: Plan, real: Collection) -> list[str]:
+    """What a plan shows: what it lists, or the classes of the real images."""
+    return plan.subjects or sorted({e.label for e in real.entries if e.label is not None})
+
+
+def surroundings_of(plan: Plan, real: Collection, subjects: Sequence[str]) -> Surroundings:
+    """What the sources of prompts of a plan are opened in."""
+    return Surroundings(folder=plan.folder, seed=plan.seed, subjects=subjects, real=real)
 
 
 def _refuse_without_classes(real: Collection, subjects: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from synthaudit.images.collection import ImageEntry
+from synthaudit.measures.prompts.word_effects import WordEffect
 from synthaudit.result.writing import json_text, refuse_beside, write_files
 from synthaudit.sweeping.comparison import Effect
 
@@ -104,6 +105,7 @@ class Sweep:
         arms: the best by the goal first.
         effects: of axis values, against the first value of each axis.
         interactions: of pairs of axis values that are significant.
+        words: words of prompts, and settings, that go with faults, over all arms together.
         pareto: arms that none beats in all measures, usefulness among them where there is one.
         best_by_subject: by subject, the arm whose images of it look most real, by the arms' own
             detectors; a hint, for a subject has few images.
@@ -124,6 +126,7 @@ class Sweep:
     arms: Sequence[ArmResult]
     effects: Sequence[Effect]
     interactions: Sequence[Effect]
+    words: Sequence[WordEffect]
     pareto: Sequence[str]
     best_by_subject: Mapping[str, str]
     recommended: Recommendation
@@ -150,6 +153,7 @@ class Sweep:
             "arms": [asdict(arm) for arm in self.arms],
             "effects": [asdict(effect) for effect in self.effects],
             "interactions": [asdict(effect) for effect in self.interactions],
+            "words": [asdict(effect) for effect in self.words],
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from synthaudit.measures.prompts.word_effects import WordEffect
 from synthaudit.sweeping.comparison import Effect
 from synthaudit.sweeping.result import ArmResult, Recommendation
 
@@ -58,5 +59,6 @@ class SweepFile(BaseModel):
     arms: list[ArmResult] = Field(min_length=1)
     effects: list[Effect]
     interactions: list[Effect]
+    words: list[WordEffect] = Field(default_factory=list)
     notes: list[str]
     provenance: SweepProvenance

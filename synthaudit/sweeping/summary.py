@@ -15,6 +15,7 @@ from synthaudit.auditing.scoring import score_collections
 from synthaudit.generation.jobs import traits_of
 from synthaudit.images.collection import ImageEntry
 from synthaudit.measures.comparison.evidence import ArmEvidence
+from synthaudit.prompting.frozen import FROZEN_FILE
 from synthaudit.result.audit import Audit
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparison import Ranking, effects_of, interactions_of
@@ -25,6 +26,7 @@ from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.preparation import Prepared
 from synthaudit.sweeping.recommendation import best_by_subject, mark_pareto, recommend
 from synthaudit.sweeping.result import ArmResult, Sweep
+from synthaudit.sweeping.words import blame_words
 
 _TOLD: Final = 5
 _REAL_SHOWN: Final = 4
@@ -88,7 +90,11 @@ class Summary:
     def write(self) -> Sweep:
         """Audit the arms, put the result together, and write it."""
         result = self._assemble()
-        result.write(self.folder, beside={"contact-sheet.jpg": self._contact_sheet(result)})
+        beside = {"contact-sheet.jpg": self._contact_sheet(result)}
+        frozen = self.plan.folder / FROZEN_FILE
+        if frozen.is_file() and any("llm" in source for source in self.plan.sources):
+            beside[FROZEN_FILE] = frozen.read_bytes()  # of the winner, which is a plan as well
+        result.write(self.folder, beside=beside)
         return result
 
     def _assemble(self) -> Sweep:
@@ -110,6 +116,13 @@ class Summary:
             arms=results,
             effects=effects,
             interactions=[effect for effect in crossed if effect.adjusted <= 0.05],
+            words=blame_words(
+                [item.arm for item in survivors],
+                measured.slots,
+                measured.evidence,
+                confidence=settings.confidence,
+                seed=plan.seed,
+            ),
             pareto=[arm.arm for arm in results if arm.is_pareto],
             best_by_subject=best_by_subject(results),
             recommended=recommend(

@@ -15,6 +15,7 @@ from synthaudit.reporting.html.page import flat, render
 from synthaudit.reporting.html.plots import SIDES
 from synthaudit.reporting.html.sweep_plots import sweep_plots
 from synthaudit.reporting.interpretation import fitness_word, lead_of_sweep
+from synthaudit.result.findings_on_prompts import word_text
 from synthaudit.sweeping.reading import SweepFiles
 
 _NO_SUBJECT: Final = "all"
@@ -85,6 +86,7 @@ def sweep_html(files: SweepFiles) -> str:
             is_beyond_noise=found["recommended"]["is_beyond_noise"],
         ),
         found=found,
+        word_text=word_text,
         has_audits=files.has_audits,
         axes=list(arms[0]["axes"]),
         measures=MEASURES,

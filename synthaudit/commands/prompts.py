@@ -1,0 +1,83 @@
+"""``synthaudit prompts``: what a plan asks for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from synthaudit.commands.terminal import Listener, answers_errors
+
+if TYPE_CHECKING:
+    from synthaudit.arrays import Singles
+    from synthaudit.sweeping.plan import Plan
+
+
+@answers_errors
+def prompts(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")] = Path(
+        "prompts.yaml"
+    ),
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would be asked for; ask nobody.")
+    ] = False,
+    show: Annotated[int, typer.Option(min=0, help="Prompts of each class that are shown.")] = 3,
+    output_format: Annotated[
+        Literal["table", "json"],
+        typer.Option("--format", help="json prints every prompt of every arm, a line each."),
+    ] = "table",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings on stderr.")] = False,
+) -> None:
+    """Have a language model write what PLAN lacks, keep it in prompts.jsonl beside it, show all.
+
+    A sweep uses what is kept and asks nobody. Grammars and files are shown as a sweep takes them.
+    Exit code 3: the model has written fewer prompts than the plan asks for; the same command goes
+    on.
+    """
+    from rich.console import Console
+
+    from synthaudit.reporting.prompts import print_authored, print_prompts, print_wanted
+    from synthaudit.result.writing import json_line
+    from synthaudit.settings import Settings
+    from synthaudit.sweeping.plan import read_plan
+    from synthaudit.sweeping.prompting import author_plan, shown_prompts, wanted_of_plan
+
+    read = read_plan(plan)
+    console = Console()
+    if dry_run:
+        print_wanted(wanted_of_plan(read, Settings()), console)
+        return
+    with Listener(quiet=quiet) as listener:
+        authored = author_plan(read, Settings(), listener, _text_vectors(read))
+    arms = shown_prompts(read, Settings())
+    if output_format == "json":
+        for line in arms:
+            sys.stdout.write(json_line(line.to_dict()))
+    else:
+        for own in authored:
+            print_authored(own, console)
+        print_prompts(arms, console, show=show)
+    if any(own.lacking for own in authored):
+        raise typer.Exit(3)
+
+
+def _text_vectors(plan: Plan) -> Any:
+    """What turns texts to vectors, where the plan names an embedder that reads text."""
+    from collections.abc import Sequence
+
+    from synthaudit.embedding.choice import choose_embedder
+    from synthaudit.embedding.protocol import TextEmbedder
+    from synthaudit.settings import Settings
+
+    if not plan.embedder.startswith("clip"):
+        return None
+
+    def read(texts: Sequence[str]) -> Singles:
+        embedder = choose_embedder(Settings(embedder=plan.embedder))
+        assert isinstance(embedder, TextEmbedder)
+        return embedder.encode_text(texts)
+
+    return read

@@ -1,0 +1,117 @@
+"""The prompts of a plan: what is asked of a language model, and what every arm then shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synthaudit.arrays import Singles
+from synthaudit.errors import PlanError
+from synthaudit.generation.references import References
+from synthaudit.generation.verification import make_generator
+from synthaudit.images.collection import Collection
+from synthaudit.images.opening import open_source
+from synthaudit.images.web import WebAccess
+from synthaudit.progress import Progress
+from synthaudit.prompting.authoring import Authored, Wanted, author, wanted_of
+from synthaudit.prompting.sources import LanguageModelSource, PromptBook, Surroundings, source_of
+from synthaudit.settings import Settings
+from synthaudit.sweeping.arms import expand
+from synthaudit.sweeping.plan import Plan
+from synthaudit.sweeping.preparation import subjects_of, surroundings_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownPrompt:
+    """A prompt of an arm.
+
+    Attributes:
+        arm: its name.
+        subject: what is shown; None without classes.
+        number: of the image.
+        seed: of the image.
+        prompt: as the generator gets it.
+    """
+
+    arm: str
+    subject: str | None
+    number: int
+    seed: int
+    prompt: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a line of JSON."""
+        return asdict(self)
+
+
+def wanted_of_plan(plan: Plan, settings: Settings) -> list[Wanted]:
+    """What language models would be asked for; nobody is asked.
+
+    Raises:
+        PlanError, DataError, UsageError: the plan or its real images cannot be used.
+    """
+    around = _around(plan, settings)
+    return [own for source in _sources(plan) for own in wanted_of(source, around)]
+
+
+def author_plan(
+    plan: Plan,
+    settings: Settings,
+    progress: Progress,
+    vectors: Callable[[Sequence[str]], Singles] | None = None,
+) -> list[Authored]:
+    """Have written what the plan lacks, and keep it beside the plan.
+
+    Raises:
+        PlanError, DataError, UsageError: the plan or its real images cannot be used.
+        GeneratorError: a server cannot be asked.
+        StorageError: what was written cannot be kept.
+    """
+    around, sources = _around(plan, settings), _sources(plan)
+    found = []
+    for source in sources:
+        progress.start("asking for prompts", sum(own.count for own in wanted_of(source, around)))
+        found.append(author(source, around, vectors=vectors, advance=progress.advance))
+    return found
+
+
+def shown_prompts(plan: Plan, settings: Settings) -> list[ShownPrompt]:
+    """Every prompt of every arm, as a sweep takes it; no generator is asked.
+
+    Raises:
+        PlanError: the plan cannot be carried out, or its prompts are not there.
+    """
+    real = _real(plan, settings)
+    subjects = subjects_of(plan, real)
+    references = References(real, max_pixels=settings.max_pixels)
+    options = make_generator(plan.generator.name, references).known_options
+    book = PromptBook.of(plan.sources, surroundings_of(plan, real, subjects))
+    return [
+        ShownPrompt(
+            arm=arm.name,
+            subject=job.subject,
+            number=job.number,
+            seed=job.seed,
+            prompt=job.prompt,
+        )
+        for arm in expand(plan, subjects, options, book)
+        for job in arm.jobs
+    ]
+
+
+def _sources(plan: Plan) -> list[LanguageModelSource]:
+    found = [source_of(value) for value in plan.sources]
+    return [source for source in found if isinstance(source, LanguageModelSource)]
+
+
+def _around(plan: Plan, settings: Settings) -> Surroundings:
+    real = _real(plan, settings)
+    return surroundings_of(plan, real, subjects_of(plan, real))
+
+
+def _real(plan: Plan, settings: Settings) -> Collection:
+    opened = open_source(plan.real, WebAccess.of(settings))
+    if not isinstance(opened, Collection):
+        raise PlanError(f"real should be images, but {plan.real} holds vectors.")
+    return opened
