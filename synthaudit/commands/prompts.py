@@ -52,14 +52,17 @@ def prompts(
         return
     with Listener(quiet=quiet) as listener:
         authored = author_plan(read, Settings(), listener, _text_vectors(read))
-    arms = shown_prompts(read, Settings())
-    if output_format == "json":
-        for line in arms:
-            sys.stdout.write(json_line(line.to_dict()))
-    else:
+    if output_format == "table":
         for own in authored:
             print_authored(own, console)
-        print_prompts(arms, console, show=show)
+    # Without a single prompt of some class there is nothing yet that a sweep could take.
+    if all(count for own in authored for count in own.prompts.values()):
+        arms = shown_prompts(read, Settings())
+        if output_format == "json":
+            for line in arms:
+                sys.stdout.write(json_line(line.to_dict()))
+        else:
+            print_prompts(arms, console, show=show)
     if any(own.lacking for own in authored):
         raise typer.Exit(3)
 

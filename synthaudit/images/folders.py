@@ -60,6 +60,8 @@ class _Walk:
         self.unreadable: list[Unreadable] = []
         self.notes: list[str] = []
         self.others = 0
+        # What has the name of an image, or is a table of images, says what they are of.
+        self._spoken_of: set[str] = set()
         self._seen: set[tuple[int, int]] = set()
         self._folders: list[tuple[str, str]] = []
         self._links: list[tuple[str, str]] = []
@@ -74,6 +76,7 @@ class _Walk:
             except OSError as error:
                 self._pass_over(path, relative, error)
                 continue
+            self._spoken_of = _spoken_of(path, listing)
             for entry in listing:
                 self._sort_out(entry, f"{relative}/{entry.name}" if relative else entry.name)
 
@@ -122,10 +125,18 @@ class _Walk:
     def _take(self, path: str, relative: str) -> None:
         suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
         if suffix not in IMAGE_SUFFIXES and not _looks_like_image(path):
-            self.others += suffix != ".txt" and os.path.basename(path) not in METADATA_NAMES  # noqa: PTH119
+            self.others += os.path.splitext(path)[0] not in self._spoken_of  # noqa: PTH122
             return
         label = relative.split("/", 1)[0] if "/" in relative else None
         self.entries.append(ImageEntry(path=relative, label=label, location=FileLocation(path)))
+
+
+def _spoken_of(folder: str, listing: list[os.DirEntry[str]]) -> set[str]:
+    """Paths without their suffix of texts and tables that may say something of images."""
+    split = [os.path.splitext(entry.name) for entry in listing]  # noqa: PTH122
+    stems = {stem for stem, suffix in split if suffix.lower() in IMAGE_SUFFIXES}
+    stems |= {os.path.splitext(name)[0] for name in METADATA_NAMES}  # noqa: PTH122
+    return {os.path.join(folder, stem) for stem in stems}  # noqa: PTH118
 
 
 def _looks_like_image(path: str) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -151,6 +152,7 @@ def _keep(folder: Path, request: PromptRequest, texts: Sequence[str], seed: int)
         write_frozen(folder, [*read_frozen(folder), *fresh])
 
 
+@cache
 def _reader(tokens: int | None) -> Callable[[str], int]:
     """How many tokens of a text are beyond what the image model reads."""
     if tokens is None:

@@ -201,6 +201,7 @@ def test_the_contract_of_the_files(two_sides: tuple[Path, Path], tmp_path: Path)
         *FIRST_COLUMNS,
         *("nearest_real_of_class", "nearest_real_of_class_distance"),
         *("wrong_label_probability", "likelier_class", "likelier_class_probability"),
+        *("prompt", "seed", "generator"),
         *("is_broken", "defect", "broken_p_value", *(f"look_{name}" for name in APPEARANCE)),
         *("original",),
     )

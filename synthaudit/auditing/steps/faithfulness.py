@@ -35,8 +35,8 @@ COLUMNS: Final = (
     Column(
         name="is_unfaithful",
         description="a synthetic image that does not show its prompt; 1 in 20 of those flagged "
-        "should be right after all",
-        missing=False,
+        "should be right after all; not there where no prompt was judged",
+        missing=None,
     ),
 )
 
