@@ -118,8 +118,9 @@ def _of_variety(scores: Scores) -> Finding | None:
     found = scores.get("variety")
     if not found:
         return None
-    own = found["from_prompts"]
-    ends = f"{own['value']:.0%} of the variety ({own['low']:.0%} to {own['high']:.0%})"
+    own = found.get("within_classes") or found["from_prompts"]
+    what = "the variety within a class" if found.get("within_classes") else "the variety"
+    ends = f"{own['value']:.0%} of {what} ({own['low']:.0%} to {own['high']:.0%})"
     text = f"The prompts decide {ends}, the model the rest."
     if own["high"] < _HARDLY:
         text = f"The prompts decide {ends}: pictures differ by their seeds, whatever is asked."

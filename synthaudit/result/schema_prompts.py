@@ -96,4 +96,5 @@ class ConditionalVarietyPart(Part):
 class VarietyPart(ConditionalVarietyPart):
     """The same of the set and of its classes."""
 
+    within_classes: ShareOfVariety | None = None
     classes: dict[str, ConditionalVarietyPart] = Field(default_factory=dict)

@@ -29,8 +29,8 @@ from synthaudit.result.section import Section
 COLUMNS: Final = (
     Column(
         name="prompt_p_value",
-        description="how likely a prompt of another class fits the picture as well as its own; "
-        "small where it shows what it was asked for; of synthetic images with a prompt",
+        description="share of the others' prompts that fit the picture as well as its own, which "
+        "counts too; small where it shows what it was asked for; of synthetic images",
     ),
     Column(
         name="is_unfaithful",

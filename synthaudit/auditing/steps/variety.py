@@ -13,6 +13,7 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.step import Step
 from synthaudit.auditing.steps.prompts import PromptSection
 from synthaudit.auditing.steps.text_space import TextSpaceSection
+from synthaudit.measures.intervals import Estimate
 from synthaudit.measures.prompts.conditional_variety import (
     ConditionalVariety,
     bandwidth_of,
@@ -38,11 +39,25 @@ class VarietySection(Section):
     whole: ConditionalVariety
     classes: Mapping[str, ConditionalVariety]
 
+    @property
+    def within_classes(self) -> Estimate | None:
+        """Of the variety within a class, the mean over classes; None without two of them."""
+        own = [part.from_prompts for part in self.classes.values()]
+        if len(own) < 2:
+            return None
+        value = float(np.mean([part.value for part in own]))
+        halves = [(part.high - part.low) / 2.0 for part in own]
+        half = float(np.sqrt(np.square(halves).sum())) / len(own)
+        return Estimate(value=value, low=max(value - half, 0.0), high=min(value + half, 1.0))
+
     def to_dict(self) -> dict[str, Any]:
         """The set, and its classes."""
         return {
             "variety": {
                 **asdict(self.whole),
+                "within_classes": None
+                if self.within_classes is None
+                else asdict(self.within_classes),
                 "classes": {name: asdict(own) for name, own in self.classes.items()},
             }
         }
