@@ -44,6 +44,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/artefacts.py
 	$(BIN)/python benchmarks/certainty.py --runs 200
 	$(BIN)/python benchmarks/selftest.py
+	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/usefulness.py

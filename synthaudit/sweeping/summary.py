@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
+from synthaudit.arrays import Floats
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.scoring import score_collections
 from synthaudit.generation.jobs import traits_of
@@ -86,6 +88,7 @@ class Summary:
     ) -> None:
         self.prepared, self.plan, self.folder = prepared, prepared.plan, folder
         self.reader, self.measured, self.audited = reader, measured, audited
+        self._audited: dict[str, pd.DataFrame] = {}
 
     def write(self) -> Sweep:
         """Audit the arms, put the result together, and write it."""
@@ -120,6 +123,7 @@ class Summary:
                 [item.arm for item in survivors],
                 measured.slots,
                 measured.evidence,
+                {name: self._judged(name) for name in ("prompt_p_value", "is_wrong_label")},
                 confidence=settings.confidence,
                 seed=plan.seed,
             ),
@@ -149,6 +153,18 @@ class Summary:
                 "paired": self.prepared.is_paired,
             },
         )
+
+    def _judged(self, column: str) -> Floats:
+        """(A * S,) what the audits of the arms say of their images; NaN where they do not."""
+        values = []
+        for item in self.measured.survivors:
+            table = self._audited[item.arm.name]
+            paths = [item.entries[slot].path for slot in self.measured.slots]
+            if column in table:
+                values += table[column].reindex(paths).astype(float).tolist()
+            else:
+                values += [np.nan] * len(paths)
+        return np.array(values, np.float64)
 
     def _images(self) -> pd.DataFrame:
         """A row an image that was compared."""
@@ -282,6 +298,8 @@ class Summary:
 
     def _audit(self, item: LaidOutArm, slots: Sequence[int]) -> Audit:
         audit = score_collections(self.prepared.real, item.collection(slots), self.reader)
+        made = audit.images[audit.images["side"] == "synthetic"]
+        self._audited[item.arm.name] = made.set_index("path")
         place = audit.write(self.folder / "arms" / item.arm.name)
         if self.audited is not None:
             self.audited(audit, place)

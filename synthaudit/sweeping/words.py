@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ def blame_words(
     arms: Sequence[Arm],
     slots: Sequence[int],
     evidence: ArmEvidence,
+    judged: Mapping[str, Floats],
     *,
     confidence: float,
     seed: int,
@@ -27,6 +28,7 @@ def blame_words(
         arms: those that are compared.
         slots: their images.
         evidence: of those arms and slots.
+        judged: columns of the arms' own audits, (A * S,) numbers, arm after arm.
         confidence: that nothing is named without reason.
         seed: decides the permutations.
 
@@ -51,6 +53,8 @@ def blame_words(
             "unrealistic": evidence.fakeness.ravel(),
             "unvaried": _repeats(evidence),
             "unoriginal": evidence.is_copy.ravel().astype(np.float64),
+            "unfaithful": judged["prompt_p_value"],
+            "labels": judged["is_wrong_label"],
         },
         features,
         strata=np.asarray(np.unique(subjects, return_inverse=True)[1], np.int64),
