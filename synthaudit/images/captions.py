@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -28,9 +30,10 @@ def with_captions(collection: Collection) -> Collection:
     """
     root = collection.root
     tables, notes = _tables(root, {str(PurePosixPath(e.path).parent) for e in collection.entries})
+    spoken_of = _stems_with_text(collection)
     entries = [
         entry
-        if (record := tables.get(entry.path) or _sidecar(entry)) is None
+        if (record := tables.get(entry.path) or _sidecar(entry, spoken_of)) is None
         else replace(entry, record=record)
         for entry in collection.entries
     ]
@@ -90,11 +93,25 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _sidecar(entry: ImageEntry) -> GenerationRecord | None:
+def _stems_with_text(collection: Collection) -> set[str]:
+    """Paths without suffix of all texts beside images: a listing a folder, not a look each."""
+    files = [e.location.file for e in collection.entries if isinstance(e.location, FileLocation)]
+    found = set()
+    for folder in {os.path.dirname(file) for file in files}:  # noqa: PTH120
+        with suppress(OSError):
+            names = os.listdir(folder)  # noqa: PTH208
+            found |= {os.path.join(folder, n[:-4]) for n in names if n.endswith(".txt")}  # noqa: PTH118
+    return found
+
+
+def _sidecar(entry: ImageEntry, spoken_of: set[str]) -> GenerationRecord | None:
     """What the text beside an image says; None where there is none."""
     if not isinstance(entry.location, FileLocation):
         return None
-    file = Path(entry.location.file).with_suffix(".txt")
+    stem = os.path.splitext(entry.location.file)[0]  # noqa: PTH122
+    if stem not in spoken_of:
+        return None
+    file = Path(f"{stem}.txt")
     try:
         if not file.is_file() or file.stat().st_size > _LARGEST_SIDECAR:
             return None
