@@ -46,6 +46,8 @@ def explain(
         return sentence if speaks_for_itself or not name else f"{name}: {sentence}"
     if problem["type"] in ("dict_type", "model_type", "model_attributes_type", "dataclass_type"):
         message = "names with values"
-    return (
-        f"{spelt(name) if name else 'it'} should be {message}, not {repr(problem['input'])[:62]}."
-    )
+    subject = spelt(name) if name else "it"
+    if message.startswith("String should "):  # have at most so many characters
+        message = message.removeprefix("String should ")
+        return f"{subject} should {message}, not {repr(problem['input'])[:62]}."
+    return f"{subject} should be {message}, not {repr(problem['input'])[:62]}."

@@ -27,6 +27,7 @@ from synthaudit.auditing.sources import (
     short_digest,
 )
 from synthaudit.auditing.step import walk
+from synthaudit.auditing.steps.text_space import check_text_settings
 from synthaudit.errors import DataError, SettingsError
 from synthaudit.images.collection import Collection
 from synthaudit.images.embedded_records import with_embedded_records
@@ -104,6 +105,7 @@ def score(
     embedders = take_embedders(options, settings)
     chosen = make_settings(embedders[0][0], settings)
     check_measures(chosen.measures)
+    check_text_settings(chosen)
     refuse_overlap(real, synthetic)
     decided = None if decisions is None else read_decisions_file(decisions)
     access = WebAccess.of(chosen)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from synthaudit.arrays import Floats
+from synthaudit.embedding import hub
 from synthaudit.embedding.torch_model import Placement
 from synthaudit.errors import EmbedderError
 
@@ -43,6 +44,9 @@ class VisualQuestions:
         is_local = place != name
         if is_local and not Path(place).is_dir():
             raise EmbedderError(f"{self.name}: there is no folder {place}.")
+        if not is_local:
+            # Asked once and not for long: the library itself would try for minutes.
+            hub.fetch(name, ("config.json",), local_files_only=local_files_only)
         self._device, dtype = placement.resolve()
         given: dict[str, Any] = {"local_files_only": local_files_only or is_local}
         try:

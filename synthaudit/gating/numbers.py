@@ -17,6 +17,15 @@ from synthaudit.result.schema import ScoresFile
 
 _PART: Final = re.compile(r'"([^"]*)"|([^."]+)')
 _LISTED: Final = 400
+_WITH_ADVICE: Final = {
+    "faithfulness": "score images with known prompts, by --faithfulness clip or another model that "
+    "reads text.",
+    "variety": "score images with known prompts, several of each, without --quick.",
+    "usefulness": "both sides need the same two classes or more.",
+    "labels": "both sides need the same two classes or more.",
+    "kept": "score with --keep.",
+}
+"""What a part needs that not every audit has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +55,9 @@ def numbers_at(scores: Mapping[str, Any], path: str) -> list[Number]:
     if not numbers:
         if parts[:1] == ["classes"] and not scores.get("classes"):
             raise PolicyError(f"{path} limits classes, but the sides have none in common.")
+        refuse_unknown(path)
+        if parts and parts[0] not in scores and parts[0] in _WITH_ADVICE:
+            raise PolicyError(f"this audit has no {parts[0]}: {_WITH_ADVICE[parts[0]]}")
         known = [number_path for number_path, _ in _all_paths(scores)]
         hint = nearest_name(path, known[:_LISTED]) if known else "there are no numbers."
         raise PolicyError(f"scores.json has no number at {path!r}; {hint[:300]}")

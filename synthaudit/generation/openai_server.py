@@ -8,7 +8,6 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from http.client import HTTPException
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -135,7 +134,10 @@ class OpenAIGenerator:
                 f"{options.base_url} gave no whole answer within {options.seconds:g} s: raise "
                 "seconds, or lower parallel."
             ) from None
-        except (openai.OpenAIError, OSError, ValueError, HTTPException) as error:
+        except GeneratorError:
+            raise
+        # Besides its own errors those of its transport, where a connection ends midway.
+        except Exception as error:  # noqa: BLE001
             said = without_key(f"{type(error).__name__}: {error.__cause__ or error}", key)
             raise GeneratorError(
                 f"{options.base_url} cannot be asked ({said}): is it the right address, and the "

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
 from synthaudit.images.folders import METADATA_NAMES
-from synthaudit.images.generation_record import RECORD_NAMES, GenerationRecord
+from synthaudit.images.generation_record import PROMPT_NAMES, RECORD_NAMES, GenerationRecord
 from synthaudit.names import write_name
 
 _NAME: Final = "file_name"
@@ -50,23 +50,42 @@ def _tables(root: Path, folders: set[str]) -> tuple[dict[str, GenerationRecord],
             file = root / folder / name
             if not file.is_file():
                 continue
+            own = PurePosixPath(folder)
             try:
-                for row in _rows(file):
-                    own, record = row.get(_NAME), GenerationRecord.of(row)
-                    if isinstance(own, str) and record is not None:
-                        found.setdefault(str(PurePosixPath(folder) / own), record)
+                rows, spoilt = _rows(file)
             # Parsers of three formats raise errors of their own.
             except Exception as error:  # noqa: BLE001
                 reason = " ".join(str(error).split())[:200]
                 notes.append(
-                    f"{write_name(str(file))} cannot be read ({reason}): the prompts in it are not "
-                    "known."
+                    f"{_shown(file)} cannot be read ({reason}): its prompts are not known."
                 )
+                continue
+            if spoilt:
+                notes.append(
+                    f"{_shown(file)}: {len(spoilt):,} lines are no objects, the first of them line "
+                    f"{spoilt[0]:,}: what they say is not known."
+                )
+            records = {
+                str(own / row[_NAME]): record
+                for row in reversed(rows)
+                if isinstance(row.get(_NAME), str)
+                and (record := GenerationRecord.of(row)) is not None
+            }
+            if rows and not records:
+                notes.append(
+                    f"{_shown(file)} names no prompts: it needs a {_NAME} and one of "
+                    f"{', '.join(PROMPT_NAMES)} in each row."
+                )
+            found = records | found
     return found, notes
 
 
-def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of a table.
+def _shown(file: Path) -> str:
+    return write_name(str(file))
+
+
+def _rows(file: Path) -> tuple[list[Mapping[str, Any]], list[int]]:
+    """The rows of a table, and which lines of it are none.
 
     Raises:
         ValueError: it is too large, or no such table.
@@ -78,19 +97,22 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
 
         with file.open("rb") as stream, ParquetFile(stream) as table:
             names = [name for name in table.schema_arrow.names if name in (_NAME, *RECORD_NAMES)]
-            for batch in table.iter_batches(columns=names):
-                yield from batch.to_pylist()
-        return
+            return table.read(columns=names).to_pylist(), []
     text = file.read_bytes().decode("utf-8-sig", "surrogateescape")
     if file.suffix == ".csv":
-        yield from csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        return
-    for line in text.split("\n"):
-        if line.strip():
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise TypeError("a line should be an object with a file_name")
-            yield row
+        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True)), []
+    rows: list[Mapping[str, Any]] = []
+    spoilt = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError):
+            row = ()
+        if isinstance(row, dict):
+            rows.append(row)
+        elif row is not None:
+            spoilt.append(number)
+    return rows, spoilt
 
 
 def _stems_with_text(collection: Collection) -> set[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -75,6 +75,8 @@ class Collection:
         entries: sorted by path.
         unreadable: what was found to be unusable before any byte was decoded.
         notes: what was skipped, in sentences.
+        other_prompts: what comparable sets, such as the other arms of a sweep, were asked for; by
+            text, its class.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Collection:
     entries: Sequence[ImageEntry]
     unreadable: Sequence[Unreadable] = ()
     notes: Sequence[str] = ()
+    other_prompts: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ GENERATOR_NAMES: Final = ("generator", "model")
 RECORD_NAMES: Final = (*PROMPT_NAMES, *SEED_NAMES, *GENERATOR_NAMES)
 """What tables and data sets call them; of several the first one counts that an image has."""
 
-_LONGEST: Final = 10_000
+LONGEST_PROMPT: Final = 10_000
+"""Characters; no model reads more."""
+
+_TURNING: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SEEDS: Final = 2**63
 
 
@@ -52,12 +55,22 @@ def _first(fields: Mapping[str, object], names: tuple[str, ...]) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    """A text on one line, without signs that are none; None for what is no text."""
-    if not isinstance(value, str):
-        return None
-    line = " ".join(value[:_LONGEST].split())
-    plain = "".join(sign for sign in line if unicodedata.category(sign)[0] != "C")
-    return plain.strip() or None
+    """A text on one line; None for what is no text."""
+    return one_line(value[:LONGEST_PROMPT]) or None if isinstance(value, str) else None
+
+
+def one_line(text: str) -> str:
+    """A text on one line, without signs that move a cursor, turn the direction or are none.
+
+    >>> one_line("a  frog\\x1b[31m\\n asleep")
+    'a frog[31m asleep'
+    """
+    line = " ".join(text.split())
+    return "".join(
+        sign
+        for sign in line
+        if unicodedata.category(sign) not in ("Cc", "Cs", "Co", "Cn") and sign not in _TURNING
+    ).strip()
 
 
 def _seed(value: object) -> int | None:

@@ -110,17 +110,19 @@ def author(
             lacking = source.llm.per_subject - len(there)
             if lacking <= 0 or model is None:
                 break
-            seed = seed_of(around.seed, own.request.subject, len(there) + turn)
-            texts = model.write(own.request, lacking, seed, there)
+            # As it is sent: many servers read 32 bits with a sign.
+            seed = seed_of(around.seed, own.request.subject, len(there) + turn) % 2**31
+            answer = model.write(own.request, lacking, seed, there)
             asked += 1
+            dropped["a refusal"] += answer.is_refusal
             sieve = Sieve(
                 name=own.request.subject,
                 count_cut=_reader(source.llm.tokens),
                 language=source.llm.language,
                 vectors=vectors,
             )
-            sifted = sieve.sift(texts, there)
-            dropped += sifted.dropped
+            sifted = sieve.sift(answer.texts, there)
+            dropped.update(sifted.dropped)
             kept = list(sifted.kept)[:lacking]
             _keep(around.folder, own.request, kept, seed)
             there += kept

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from synthaudit.errors import PlanError
+from synthaudit.images.generation_record import LONGEST_PROMPT, one_line
 from synthaudit.result.writing import json_line, write_files
 from synthaudit.validation import explain
 
 FROZEN_FILE: Final = "prompts.jsonl"
 _LARGEST: Final = 200_000_000
+_SUFFIXES: Final = (".jsonl", ".ndjson", ".txt")
 
 
 class FrozenPrompt(BaseModel):
@@ -32,13 +34,21 @@ class FrozenPrompt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
-    text: str = Field(min_length=1, max_length=10_000)
+    text: str = Field(max_length=LONGEST_PROMPT)
     of_class: str | None = Field(default=None, alias="class")
     source: str | None = None
     model: str | None = None
     request: str | None = None
     seed: int | None = None
     time: str | None = None
+
+    @field_validator("text")
+    @classmethod
+    def _is_one_line(cls, text: str) -> str:
+        line = one_line(text)
+        if not line:
+            raise ValueError("text should be a sentence, and has no letters")
+        return line
 
 
 def read_prompt_file(file: Path) -> list[FrozenPrompt]:
@@ -47,6 +57,10 @@ def read_prompt_file(file: Path) -> list[FrozenPrompt]:
     Raises:
         PlanError: it cannot be read, or a line is no prompt.
     """
+    if file.suffix.lower() not in _SUFFIXES:
+        raise PlanError(
+            f"prompts should be in a .jsonl, or in a .txt with one a line, not in {file.name}."
+        )
     try:
         if file.stat().st_size > _LARGEST:
             raise PlanError(f"{file} is larger than {_LARGEST // 10**6} MB: split it.")
@@ -58,11 +72,9 @@ def read_prompt_file(file: Path) -> list[FrozenPrompt]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        if file.suffix.lower() not in (".jsonl", ".ndjson"):
-            found.append(FrozenPrompt(text=" ".join(line.split())))
-            continue
         try:
-            found.append(FrozenPrompt.model_validate(json.loads(line)))
+            record = json.loads(line) if file.suffix.lower() != ".txt" else {"text": line}
+            found.append(FrozenPrompt.model_validate(record))
         except ValidationError as error:
             told = explain(error, noun="key", known=lambda _: FrozenPrompt.model_fields)
             raise PlanError(f"the prompts {file}: line {number}: {told}") from error

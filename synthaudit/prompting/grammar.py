@@ -19,6 +19,7 @@ _WILDCARD: Final = re.compile(r"__[~@!]?([A-Za-z0-9*][A-Za-z0-9*/.\-]*(?:_[A-Za-
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _SEVERAL: Final = re.compile(r"\s*(?:(\d*)(-)(\d*)|(\d+))\$\$(?:([^${}]+?)\$\$)?")
 _WEIGHT: Final = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*::")
+_LIKE_A_WEIGHT: Final = re.compile(r"\s*[-+]?[\d.][\w.+-]*\s*::")
 _COMMENT: Final = re.compile(r"#[^\n]*")
 _DEEPEST: Final = 20
 
@@ -108,7 +109,7 @@ class _Reader:
                 f"the grammar is nested deeper than {_DEEPEST}: does a wildcard name itself?"
             )
         self._text, self._wildcards, self._depth = text, wildcards, depth
-        self._place = 0
+        self._place = self._open = 0
 
     def whole(self) -> tuple[Part, ...]:
         """All of it."""
@@ -147,6 +148,9 @@ class _Reader:
 
     def _choice(self) -> Choice:
         start = self._place
+        self._open += 1
+        if self._open > _DEEPEST:
+            raise self._fault(f"braces are nested deeper than {_DEEPEST}")
         self._place += 1
         if self._text[self._place : self._place + 1] in ("~", "@", "!"):
             self._place += 1
@@ -158,9 +162,12 @@ class _Reader:
             least = int(exact or low or (0 if not dash else 1))
             most = int(exact or high or 10**6)
             separator = given if given is not None else ","
+            if least > most:
+                raise self._fault(f"it takes {least} to {most}, of which the first is larger")
         options = self._options(start)
         if several is not None and len(options) == 1:
             options = self._values_of(options[0])
+        self._open -= 1
         return Choice(
             key=self._text[start : self._place],
             options=options,
@@ -173,6 +180,8 @@ class _Reader:
         options = []
         while True:
             weight = _WEIGHT.match(self._text, self._place)
+            if weight is None and _LIKE_A_WEIGHT.match(self._text, self._place):
+                raise self._fault("a weight should be a number such as 2 or 0.5")
             self._place = self._place if weight is None else weight.end()
             # A blank before an option is left out, but not one after its weight.
             while weight is None and self._text[self._place : self._place + 1].isspace():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.servers import Connection, read_whole, without_key
 
 _VERSION: Final = 1
+_THOUGHTS: Final = re.compile(r"<think>.*?</think>", re.DOTALL)
+_FENCE: Final = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _MOST_AT_ONCE: Final = 50
 _SCHEMA: Final = {
     "type": "object",
@@ -135,6 +138,23 @@ class PromptRequest:
         return [{"role": "system", "content": _TASK}, {"role": "user", "content": "\n".join(lines)}]
 
 
+class AnswerError(GeneratorError):
+    """What came is no answer; the next one may be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model wrote.
+
+    Attributes:
+        texts: as they were written.
+        is_refusal: whether it would not write any.
+    """
+
+    texts: Sequence[str]
+    is_refusal: bool = False
+
+
 class LanguageModel:
     """A server that is asked for prompts.
 
@@ -150,21 +170,30 @@ class LanguageModel:
             )
         self._options, self._key = options, options.read_key()
 
-    def write(
-        self, request: PromptRequest, count: int, seed: int, before: Sequence[str]
-    ) -> list[str]:
-        """Texts as the model writes them, at most fifty at once; none where it refuses.
+    def write(self, request: PromptRequest, count: int, seed: int, before: Sequence[str]) -> Answer:
+        """Texts as the model writes them, at most fifty at once.
+
+        An answer that is cut off or is no JSON is asked for again, as often as a request is.
 
         Raises:
-            GeneratorError: the server cannot be asked, or answers with something else.
+            GeneratorError: the server cannot be asked, or keeps answering with something else.
         """
+        for turn in itertools.count():
+            try:
+                return self._ask(request, count, seed + turn, before)
+            except AnswerError:
+                if turn >= self._options.retries:
+                    raise
+        raise AssertionError("counting does not end")
+
+    def _ask(self, request: PromptRequest, count: int, seed: int, before: Sequence[str]) -> Answer:
         import openai
 
         own, start = self._options, time.monotonic()
         asked: dict[str, Any] = {
             "model": own.model,
             "messages": request.messages(min(count, _MOST_AT_ONCE), before),
-            "seed": seed % 2**31,
+            "seed": seed,
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {"name": "prompts", "strict": True, "schema": _SCHEMA},
@@ -191,13 +220,19 @@ class LanguageModel:
                 f"{own.base_url} gave no whole answer within {own.seconds:g} s: raise seconds of "
                 "llm, or ask another server."
             ) from None
-        except (openai.OpenAIError, OSError, ValueError, HTTPException) as error:
-            said = without_key(f"{type(error).__name__}: {error.__cause__ or error}", self._key)
-            raise GeneratorError(
-                f"{own.base_url} cannot be asked ({said}): is it the right address, and the server "
-                "running?"
-            ) from None
-        return _texts_in(body, own.base_url)
+        except openai.APIConnectionError as error:
+            raise GeneratorError(self._unreachable(error.__cause__ or error)) from None
+        # The client's transport raises errors of its own where a connection ends midway.
+        except Exception as error:  # noqa: BLE001
+            raise AnswerError(self._unreachable(error)) from None
+        return _answer_in(body, own.base_url)
+
+    def _unreachable(self, error: BaseException) -> str:
+        said = without_key(f"{type(error).__name__}: {error}", self._key)
+        return (
+            f"{self._options.base_url} cannot be asked ({said}): is it the right address, and the "
+            "server running?"
+        )
 
     def _sentence(self, error: Any) -> str:
         """What a server says that will not answer, and what to do."""
@@ -207,45 +242,55 @@ class LanguageModel:
             403: "is the key the right one?",
             404: "is the model's name right, and does base_url end with its /v1?",
             429: "it is asked too often, or an allowance is used up: try again later.",
-        }.get(error.status_code, "see what it says.")
+        }.get(
+            error.status_code,
+            "see what it says."
+            if error.status_code < 500
+            else "it is at fault, or has too much to do: try again later.",
+        )
         return f"{self._options.base_url} answers {error.status_code} ({said}): {advice}"
 
 
-def _texts_in(body: bytes, whose: str) -> list[str]:
+def _answer_in(body: bytes, whose: str) -> Answer:
     """The prompts of an answer.
 
     Raises:
         GeneratorError: it holds something else.
     """
     try:
-        message = json.loads(body)["choices"][0]["message"]
-        content = message.get("content")
+        choice = json.loads(body)["choices"][0]
+        message = choice["message"]
+        content, refusal = message.get("content"), message.get("refusal")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise GeneratorError(
             f"{whose} answers with no chat completion: does base_url end with its /v1?"
         ) from error
-    if message.get("refusal"):
-        return []
+    if refusal:
+        return Answer(texts=(), is_refusal=True)
     try:
-        found = json.loads(_without_fence(content)) if isinstance(content, str) else None
+        found = json.loads(_json_in(content)) if isinstance(content, str) else None
     except (ValueError, RecursionError):
         found = None
     texts = found.get("prompts") if isinstance(found, dict) else found
-    if not isinstance(texts, list):
-        shown = " ".join(str(content).split())[:80]
-        raise GeneratorError(
-            f"{whose} answers without the JSON that was asked for ({shown!r}): use a model or a "
-            "server that can be bound to a JSON schema."
+    if isinstance(texts, list):
+        return Answer(texts=[text for text in texts if isinstance(text, str)])
+    if choice.get("finish_reason") == "length":
+        raise AnswerError(
+            f"{whose} cut its answer off before the end: let the model write longer answers, or "
+            "ask another one."
         )
-    return [text for text in texts if isinstance(text, str)]
+    shown = " ".join(str(content or "").split())[:80]
+    raise AnswerError(
+        f"{whose} answers without the JSON that was asked for ({shown!r}): use a model or a "
+        "server that can be bound to a JSON schema."
+    )
 
 
-def _without_fence(text: str) -> str:
-    """What stands between the marks of a block of code, which some models put around JSON."""
-    plain = text.strip()
-    if plain.startswith("```") and plain.endswith("```"):
-        return plain.strip("`").removeprefix("json")
-    return plain
+def _json_in(text: str) -> str:
+    """The JSON of an answer, without what some models think aloud or put around it."""
+    said = _THOUGHTS.sub("", text)
+    fenced = _FENCE.search(said)
+    return (fenced[1] if fenced else said).strip()
 
 
 def missing_in(place: str) -> list[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from synthaudit.errors import PlanError
 from synthaudit.images.collection import Collection
+from synthaudit.images.generation_record import LONGEST_PROMPT, one_line
 from synthaudit.measures.randomness import stream
 from synthaudit.prompting.drawing import draw_prompts
 from synthaudit.prompting.frozen import FROZEN_FILE, by_subject, read_frozen, read_prompt_file
@@ -61,7 +62,7 @@ class _Source(BaseModel):
 class GrammarSource(_Source):
     """``{grammar: TEMPLATE | default, wildcards: FOLDER}``."""
 
-    grammar: str = Field(min_length=1)
+    grammar: str
     wildcards: str | None = None
 
     @property
@@ -84,6 +85,8 @@ class GrammarSource(_Source):
         Raises:
             PlanError: the grammar or its wildcards cannot be read.
         """
+        if not self.grammar.strip():
+            raise PlanError("the grammar of the prompts is empty: write a template, or default.")
         wildcards = read_wildcards(None if self.wildcards is None else Path(self.wildcards))
         parts = parse_grammar(self._template, lambda name: values_of(wildcards, name))
         return _Drawn(lambda key: draw_prompts(parts, stream(around.seed, f"prompts of {key}")))
@@ -92,7 +95,7 @@ class GrammarSource(_Source):
 class FileSource(_Source):
     """``{file: prompts.jsonl}``: the prompts of each class, in their order, again and again."""
 
-    file: str = Field(min_length=1)
+    file: str
 
     @property
     def label(self) -> str:
@@ -253,7 +256,13 @@ class PromptBook:
 
     def text(self, value: Mapping[str, Any], subject: str | None, number: int) -> str:
         """The prompt of image ``number`` of a subject, by one of the sources."""
-        return self.opened[_key(value)].text(subject, number)
+        text = one_line(self.opened[_key(value)].text(subject, number))
+        if len(text) > LONGEST_PROMPT:
+            raise PlanError(
+                f"a prompt of {source_of(value).label} has {len(text):,} characters, more than "
+                f"{LONGEST_PROMPT:,}: shorten it."
+            )
+        return text
 
 
 def _key(value: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.text import Text
 
+from synthaudit.names import printable
 from synthaudit.prompting.authoring import Authored, Wanted
 
 
@@ -54,10 +55,12 @@ def print_authored(authored: Authored, console: Console) -> None:
             f"{sum(authored.prompts.values()):,} are there."
         )
     )
-    for reason, count in authored.dropped.most_common():
+    for reason, count in (+authored.dropped).most_common():
         console.print(Text(f"  {count:,} dropped: {reason}"))
+    # Where nothing of what was written could be kept, more of it helps nobody.
+    advice = "run it again" if authored.made else "change the model, describe or language"
     for name, count in authored.lacking.items():
-        console.print(Text(f"  {name} lacks {count:,} of {authored.wanted:,}: run it again"))
+        console.print(Text(f"  {name} lacks {count:,} of {authored.wanted:,}: {advice}"))
 
 
 def print_prompts(prompts: Sequence[Shown], console: Console, *, show: int) -> None:
@@ -78,4 +81,4 @@ def _print_some(
 ) -> None:
     for texts in by_subject.values():
         for text in texts[:show]:
-            console.print(Text(f"  {text}"))
+            console.print(Text(f"  {printable(text)}"))

@@ -320,6 +320,9 @@ def _placeholders(plan: Plan) -> set[str]:
                 options: Any = value.values() if isinstance(value, Mapping) else [value]
                 if is_source(value):
                     options = source_of(value).texts
+                options = [
+                    t for o in options for t in (source_of(o).texts if is_source(o) else [o])
+                ]
                 queue += [text for text in options if isinstance(text, str)]
     return found
 

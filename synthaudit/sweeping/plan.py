@@ -138,7 +138,14 @@ class Plan(_Part):
     def sources(self) -> list[Mapping[str, Any]]:
         """All sources of prompts, in their order."""
         values: list[Any] = [self.prompt, *(v for axis in self.axes.values() for v in axis)]
-        return [value for value in values if is_source(value)]
+        # A value for some subjects has another one inside it for those, and one for the others.
+        inner = [
+            value.get(key)
+            for value in values
+            if isinstance(value, Mapping) and not is_source(value)
+            for key in ("value", "otherwise")
+        ]
+        return [value for value in (*values, *inner) if is_source(value)]
 
     @property
     def decides(self) -> str:
@@ -150,19 +157,33 @@ class Plan(_Part):
     def _one_rule_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
 
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _is_a_prompt(cls, prompt: Any) -> Any:
+        if isinstance(prompt, str) or is_source(prompt):
+            return prompt
+        came = repr(prompt)[:60]
+        raise ValueError(
+            "prompt should be a text, or a source of prompts with one of the keys "
+            f"{', '.join(SOURCES)}, not {came}"
+        )
+
+    @field_validator("subjects")
+    @classmethod
+    def _differ(cls, subjects: list[str] | None) -> list[str] | None:
+        twice = next((name for name in subjects or () if (subjects or []).count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"subjects has {twice!r} twice: drop one")
+        return subjects
+
     @model_validator(mode="after")
     def _has_one_prompt(self) -> Plan:
-        if isinstance(self.prompt, dict):
-            if not is_source(self.prompt):
-                raise ValueError(
-                    "prompt should be a text, or a source of prompts with one of the keys "
-                    f"{', '.join(SOURCES)}, not an object with {', '.join(map(str, self.prompt))}"
-                )
-            if PROMPT in self.axes:
-                raise ValueError(
-                    "prompt is a source and an axis as well: leave one of both out, or put the "
-                    "source among the values of the axis"
-                )
+        is_used = is_source(self.prompt) or (self.prompt and f"{{{PROMPT}}}" not in self.prompt)
+        if is_used and PROMPT in self.axes:
+            raise ValueError(
+                "there is a prompt, and an axis called prompt as well: drop one of both, or write "
+                "{prompt} where the axis should stand"
+            )
         return self
 
     @field_validator("axes")

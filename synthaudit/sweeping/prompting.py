@@ -46,12 +46,16 @@ class ShownPrompt:
 
 
 def wanted_of_plan(plan: Plan, settings: Settings) -> list[Wanted]:
-    """What language models would be asked for; nobody is asked.
+    """What language models would be asked for; nobody is asked, but all else is read.
 
     Raises:
         PlanError, DataError, UsageError: the plan or its real images cannot be used.
     """
     around = _around(plan, settings)
+    for value in plan.sources:
+        source = source_of(value)
+        if not isinstance(source, LanguageModelSource):
+            source.open(around)
     return [own for source in _sources(plan) for own in wanted_of(source, around)]
 
 

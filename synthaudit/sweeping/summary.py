@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -297,9 +297,16 @@ class Summary:
         return {slot: entry for slot, entry in found.items() if entry is not None}
 
     def _audit(self, item: LaidOutArm, slots: Sequence[int]) -> Audit:
-        audit = score_collections(self.prepared.real, item.collection(slots), self.reader)
-        made = audit.images[audit.images["side"] == "synthetic"]
-        self._audited[item.arm.name] = made.set_index("path")
+        others = {
+            other.arm.jobs[slot].prompt: other.arm.jobs[slot].subject
+            for other in self.measured.laid
+            for slot in slots
+            if other is not item and other.arm.jobs[slot].prompt
+        }
+        made = replace(item.collection(slots), other_prompts=others)
+        audit = score_collections(self.prepared.real, made, self.reader)
+        images = audit.images[audit.images["side"] == "synthetic"]
+        self._audited[item.arm.name] = images.set_index("path")
         place = audit.write(self.folder / "arms" / item.arm.name)
         if self.audited is not None:
             self.audited(audit, place)

@@ -80,10 +80,24 @@ def test_a_table_in_a_folder_of_its_own_and_sidecars(tmp_path: Path) -> None:
 
 def test_a_table_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
     folder_of(tmp_path, ["1.png"])
-    (tmp_path / "metadata.jsonl").write_text("{not JSON")
+    (tmp_path / "metadata.jsonl").write_text('{not JSON\n{"file_name": "1.png", "text": "one"}\n')
     found = opened(tmp_path)
-    assert len(found.entries) == 1
-    assert "metadata.jsonl cannot be read" in found.notes[0]
+    assert prompts(tmp_path) == {"1.png": "one"}
+    assert "1 lines are no objects, the first of them line 1" in found.notes[0]
+    (tmp_path / "metadata.jsonl").write_text('{"file": "1.png", "txt": "one"}')
+    assert "names no prompts: it needs a file_name" in opened(tmp_path).notes[0]
+    (tmp_path / "metadata.jsonl").unlink()
+    (tmp_path / "metadata.parquet").write_bytes(b"no Parquet")
+    assert "metadata.parquet cannot be read" in opened(tmp_path).notes[0]
+
+
+def test_rows_that_name_no_image_of_the_folder_are_passed_over(tmp_path: Path) -> None:
+    folder_of(tmp_path, ["1.png"])
+    rows = [{"file_name": name, "text": name} for name in ("../1.png", "/1.png", "none.png")]
+    rows += [{"file_name": "1.png", "text": "first"}, {"file_name": "1.png", "text": "second"}]
+    text = "".join(json.dumps(row) + "\r\n" for row in rows)
+    (tmp_path / "metadata.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert prompts(tmp_path) == {"1.png": "first"}
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])

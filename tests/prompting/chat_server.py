@@ -49,6 +49,8 @@ class ChatServer(Answering):
             message["content"] = '{"ideas": []}'
         elif manner == "no completion":
             return self.send(200, {"object": "list", "data": []})
+        elif number == 0 and manner == "midway":
+            return self.broken_off()
         else:
             texts = written(body, number, few=manner == "too few")
             if manner == "mixed":
@@ -56,8 +58,24 @@ class ChatServer(Answering):
             message["content"] = json.dumps({"prompts": texts})
             if manner == "fenced":
                 message["content"] = f"```json\n{message['content']}\n```"
+            if manner == "thinking":
+                thoughts = '<think>Perhaps {"a": 1}?</think>'
+                message["content"] = f"{thoughts}\n```json\n{message['content']}\n```\nDone."
+            if number == 0 and manner == "cut":
+                message["content"] = message["content"][:200]
+                choice = {"index": 0, "message": message, "finish_reason": "length"}
+                return self.send(200, {"object": "chat.completion", "choices": [choice]})
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return self.send(200, {"object": "chat.completion", "choices": [choice]})
+
+    def broken_off(self) -> None:
+        """Say that more will come, and hang up."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "5000")
+        self.end_headers()
+        self.wfile.write(b'{"choices": [')
+        self.close_connection = True
 
 
 def name_in(body: Any) -> str:

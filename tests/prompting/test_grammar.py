@@ -136,6 +136,9 @@ def test_prompts_do_not_depend_on_how_many_are_drawn(tmp_path: Path) -> None:
         ("__nothing__ a", "wildcard __nothing__"),
         ("__ligth__ a", "light"),
         ("{0::a|0::b}", "weight 0"),
+        ("{-1::a|b}", "a weight should be a number"),
+        ("{3-1$$a|b|c}", "the first is larger"),
+        ("{a|" * 30 + "b" + "}" * 30, "nested deeper than"),
         ("__self__", "nested deeper"),
     ],
 )
@@ -151,10 +154,13 @@ def test_wildcards_of_other_formats(tmp_path: Path) -> None:
     (tmp_path / "things.json").write_text('["cup", "pan"]')
     known = read_wildcards(tmp_path)
     assert values_of(known, "colours/*") == ["blue", "orange", "red"]
-    assert "light" in known
+    assert "light" in known.values
     (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(PlanError, match=r"bad\.yaml cannot be read"):
-        read_wildcards(tmp_path)
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    known = read_wildcards(tmp_path)
+    assert values_of(known, "things") == ["cup", "pan"]
+    with pytest.raises(PlanError, match=r"latin\.txt cannot be read: it is not UTF-8"):
+        values_of(known, "latin")
     with pytest.raises(PlanError, match="should be a folder"):
         read_wildcards(tmp_path / "none")
 

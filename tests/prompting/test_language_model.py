@@ -278,3 +278,53 @@ def test_wrong_sources_are_said_in_a_sentence(
     assert result.returncode == 2
     assert said in " ".join(result.stderr.split())
     assert len(result.stderr.strip().splitlines()) <= 3
+
+
+@pytest.mark.parametrize("manner", ["cut", "midway", "thinking"])
+def test_one_spoilt_answer_is_asked_for_again(
+    synthaudit: Run, plan: Path, chat: tuple[str, State], manner: str
+) -> None:
+    chat[1].refuses = manner
+    result = synthaudit("prompts", str(plan))
+    assert result.returncode == 0, result.stderr
+    assert "16 prompts written" in result.stdout
+
+
+def test_refusals_are_counted_and_told_what_to_do(
+    synthaudit: Run, plan: Path, chat: tuple[str, State]
+) -> None:
+    chat[1].refuses = "refusal"
+    result = synthaudit("prompts", str(plan))
+    assert "dropped: a refusal" in result.stdout
+    assert "change the model, describe or language" in result.stdout
+
+
+def test_a_dry_run_reads_everything_else(synthaudit: Run, plan: Path) -> None:
+    contents = json.loads(plan.read_text())
+    for prompt in ({"grammar": "{a|b"}, {"file": "none.txt"}, {"grammar": "__nothing__"}):
+        plan.write_text(json.dumps(contents | {"axes": {}, "prompt": prompt}))
+        assert synthaudit("prompts", str(plan), "--dry-run").returncode == 2
+
+
+def test_a_source_may_be_for_some_subjects(synthaudit: Run, plan: Path) -> None:
+    contents = json.loads(plan.read_text())
+    style = [
+        "photo",
+        {"value": {"grammar": "{big|small} picture"}, "subject": "frog", "otherwise": "plain"},
+    ]
+    changed = {"prompt": "A {style} of {subject}", "axes": {"style": style}}
+    plan.write_text(json.dumps(contents | changed))
+    told = synthaudit("prompts", str(plan), "--show", "2")
+    assert told.returncode == 0, told.stderr
+    assert "A big picture of frog" in told.stdout
+    assert "A plain of cat" in told.stdout
+
+
+def test_no_sign_moves_the_terminal(synthaudit: Run, plan: Path, tmp_path: Path) -> None:
+    file = tmp_path / "odd.txt"
+    file.write_text("a \x1b[31mfrog\u202e back\x00wards \u0646\u200c\u0645\n")
+    contents = json.loads(plan.read_text()) | {"axes": {}, "prompt": {"file": str(file)}}
+    plan.write_text(json.dumps(contents))
+    told = synthaudit("prompts", str(plan))
+    assert not {"\x1b", "\u202e", "\x00"} & set(told.stdout)
+    assert "frog backwards" in told.stdout

@@ -83,7 +83,10 @@ def test_arms_know_their_prompts(real: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"prompt": {"grammar": "default"}, "axes": {"prompt": ["a", "b"]}}, "an axis as well"),
+        (
+            {"prompt": {"grammar": "default"}, "axes": {"prompt": ["a", "b"]}},
+            "axis called prompt as well",
+        ),
         ({"prompt": "a photo", "axes": {"strength": [{"grammar": "x"}]}}, "not in the prompt"),
         ({"prompt": {"text": "x"}}, "with one of the keys"),
         ({"prompt": {"grammar": "a {colour} frog"}}, "no such axis"),

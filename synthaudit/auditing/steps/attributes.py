@@ -21,6 +21,7 @@ from synthaudit.measures.prompts.prompt_words import words_of
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.neighbours import Directions
+from synthaudit.progress import LOGGER
 from synthaudit.prompting.vocabulary import attributes, read_attributes
 from synthaudit.result.section import Section
 
@@ -96,6 +97,8 @@ def compare_attributes(samples: Samples, context: Context) -> AttributeSection |
     extra, space = context.settings.attributes, context.find(TextSpaceSection)
     words = list(dict.fromkeys([*attributes(), *(read_attributes(extra) if extra else ())]))
     if space is None:
+        if extra is not None:
+            LOGGER.warning("--attributes are not looked for: no model here reads text.")
         return None
     context.progress.start("looking for what pictures show", 0)
     rng = stream(context.settings.seed, "attributes")

@@ -106,15 +106,23 @@ def judge_prompts(samples: Samples, context: Context) -> FaithfulnessSection | N
     """Hold pictures against prompts; None where hardly any picture has one."""
     prompts, space = context.section(PromptSection), context.find(TextSpaceSection)
     texts, numbers = prompts.numbered()
-    asked = AskedPictures.of(samples, numbers, len(texts), seed=context.settings.seed)
+    others = {} if context.images is None else context.images.synthetic.other_prompts
+    further = {text: name for text, name in others.items() if text not in set(texts)}
+    asked = AskedPictures.of(
+        samples, numbers, len(texts), further=list(further.values()), seed=context.settings.seed
+    )
+    texts = [*texts, *further]
     rows = asked.rows
-    if len(rows) < LEAST or context.settings.faithfulness == NONE or not asked.has_rivals:
+    if len(rows) < LEAST or context.settings.faithfulness == NONE:
+        return None
+    is_asked = asks_a_question(context.settings)
+    if space is None and not is_asked:
+        return _unjudged(rows, context)
+    if not asked.has_rivals:
         return None
     context.progress.start("holding pictures against prompts", 0)
-    if asks_a_question(context.settings):
+    if space is None or is_asked:
         fit, references, model = ask_about(asked, texts, context)
-    elif space is None:
-        return _unjudged(rows, context)
     else:
         unit = Directions(space.vectors).unit.astype(np.float64)
         fit, references = asked.fit(unit, Directions(space.read(texts)).unit.astype(np.float64))

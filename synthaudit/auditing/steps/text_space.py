@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,9 +14,11 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.image_reader import open_reader
 from synthaudit.auditing.step import Step
 from synthaudit.embedding.protocol import Embedder, TextEmbedder
+from synthaudit.embedding.registry import EMBEDDERS
 from synthaudit.errors import EmbedderError, SettingsError
 from synthaudit.measures.samples import Samples
 from synthaudit.progress import LOGGER
+from synthaudit.prompting.vocabulary import read_attributes
 from synthaudit.result.section import Section
 from synthaudit.settings import Settings
 
@@ -45,6 +48,28 @@ class TextSpaceSection(Section):
         return np.concatenate(parts)
 
 
+def check_text_settings(settings: Settings) -> None:
+    """Say before the work, not after it, that something cannot be asked for.
+
+    Raises:
+        SettingsError: ``--faithfulness`` names nothing, or ``--attributes`` no file of attributes.
+    """
+    named = settings.faithfulness
+    if named is not None and named != NONE:
+        kind, _, argument = named.partition(":")
+        is_question = kind == QUESTION.rstrip(":")
+        if kind not in EMBEDDERS.names and not (is_question and argument):
+            raise SettingsError(
+                "--faithfulness should be an embedder that reads text, such as clip, or vqa:MODEL, "
+                f"or none, not {named!r}."
+            )
+    if settings.attributes is None:
+        return
+    if settings.quick:
+        raise SettingsError("--attributes are not looked for with --quick: leave one of both out.")
+    read_attributes(settings.attributes)
+
+
 def open_text_space(samples: Samples, context: Context) -> TextSpaceSection | None:
     """The space of ``--faithfulness``, or of the embedder; None where nothing reads text.
 
@@ -65,7 +90,7 @@ def open_text_space(samples: Samples, context: Context) -> TextSpaceSection | No
     if named is None or named.startswith(QUESTION) or named == own.name:
         return _space(own, samples.vectors)
     settings = context.settings.model_copy(update=_as_embedder(named))
-    with open_reader(settings, context.progress) as reader:
+    with _said_of_faithfulness(named), open_reader(settings, context.progress) as reader:
         if not isinstance(reader.embedder, TextEmbedder):
             raise SettingsError(
                 f"--faithfulness needs an embedder that reads text, such as clip, but {named} "
@@ -75,6 +100,18 @@ def open_text_space(samples: Samples, context: Context) -> TextSpaceSection | No
         if found is None:
             raise EmbedderError(f"{named} cannot read some of the pictures: leave it out.")
         return _space(reader.embedder, found)
+
+
+@contextmanager
+def _said_of_faithfulness(named: str) -> Iterator[None]:
+    """Errors of an embedder that was not asked for vectors of the audit."""
+    try:
+        yield
+    except EmbedderError as error:
+        told = str(error).removesuffix(".").replace(", or use --embedder builtin", "")
+        raise EmbedderError(
+            f"--faithfulness {named}: {told}; or leave it out with --faithfulness none."
+        ) from error
 
 
 def _as_embedder(named: str) -> dict[str, str | None]:

@@ -18,6 +18,7 @@ _NUMBERS: Final = 20_000_000
 # Pictures that tell how near a prompt is to any picture, and real ones that tell what is right.
 _LEVELS: Final = 2000
 _REFERENCES: Final = 5000
+_LEAST_OTHERS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,28 +47,38 @@ class AskedPictures:
     rivals: Integers = field(repr=False)
 
     @classmethod
-    def of(cls, samples: Samples, prompts: Integers, count: int, *, seed: int = 0) -> Self:
+    def of(
+        cls,
+        samples: Samples,
+        prompts: Integers,
+        count: int,
+        *,
+        further: Sequence[str | None] = (),
+        seed: int = 0,
+    ) -> Self:
         """From the samples.
 
         Args:
             samples: real and synthetic ones.
             prompts: (n,) number of each one's prompt, -1 for none.
-            count: p, how many prompts there are.
+            count: how many prompts there are.
+            further: the classes of prompts of comparable sets, which are numbered after those.
             seed: decides which rivals and references are taken where there are very many.
         """
         rng = stream(seed, "rival prompts")
         rows = np.flatnonzero(samples.is_synthetic & (prompts >= 0))
         own = prompts[rows]
         names = sorted({str(name) for name in samples.classes[rows] if name is not None})
-        of_prompt = np.full(count, -1, np.int64)
+        of_prompt = np.full(count + len(further), -1, np.int64)
         classes = np.full(len(samples), -1, np.int64)
         if len(names) > 1:
             number = {name: position for position, name in enumerate(names)}
             classes = np.array([number.get(str(name), -1) for name in samples.classes], np.int64)
             of_prompt[own] = classes[rows]
+            of_prompt[count:] = [number.get(str(name), -2) for name in further]
             several = of_prompt[own] != classes[rows]
             of_prompt[own[several]] = -2
-        used = np.unique(own)
+        used = np.union1d(own, np.arange(count, len(of_prompt))) if len(own) else own
         most = int(np.clip(_NUMBERS // max(len(rows), 1), 50, _MOST))
         references, reference_own = _references(samples, classes, of_prompt, used, rng)
         return cls(
@@ -133,7 +144,10 @@ class AskedPictures:
             self.classes[chosen][:, None] != self.prompt_classes[None, :],
             self.own[chosen][:, None] != prompts[None, :],
         )
-        counts = np.maximum(others.sum(axis=0), 1)
+        # Where all pictures have one prompt, nobody tells how near it is to any picture.
+        if others.sum(axis=0).min() < _LEAST_OTHERS:
+            return np.zeros(len(texts)), np.ones(len(texts))
+        counts = others.sum(axis=0)
         level = np.where(others, near, 0.0).sum(axis=0) / counts
         squares = np.where(others, np.square(near - level), 0.0).sum(axis=0) / counts
         return level, np.sqrt(squares)

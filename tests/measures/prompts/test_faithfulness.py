@@ -132,3 +132,18 @@ def test_a_rival_of_the_same_class_is_none() -> None:
     assert fit.beaten.tolist() == [0.0]
     assert fit.margins.tolist() == [pytest.approx(0.1)]
     assert fit.p_values.tolist() == [pytest.approx(2.0 / 3.0)]
+
+
+def test_prompts_of_comparable_sets_are_others_too() -> None:
+    """One prompt alone has nobody to be told apart from; those of other arms are somebody."""
+    rng = np.random.default_rng(0)
+    texts = unit(rng.normal(size=(2, WIDTH)))
+    pictures = unit(texts[[0] * 30] + 0.3 * rng.normal(size=(30, WIDTH)))
+    samples = Samples.of(pictures, np.ones(30, bool))
+    own = np.zeros(30, int)
+    assert not AskedPictures.of(samples, own, 1).has_rivals
+    asked = AskedPictures.of(samples, own, 1, further=[None])
+    assert asked.has_rivals
+    fit, references = asked.fit(pictures, texts)
+    assert references is None
+    assert judge_faithfulness(fit, None, groups=np.full(30, -1)).unfaithful.value < 0.1
