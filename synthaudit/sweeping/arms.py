@@ -6,7 +6,6 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,14 +17,10 @@ from synthaudit.measures.randomness import stream
 from synthaudit.prompting.sources import PromptBook, is_source, source_of
 from synthaudit.registry import nearest_name
 from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, AxisValue, Plan
+from synthaudit.sweeping.templates import PLACEHOLDER, compose, fill
 
 _MOST_ARMS: Final = 2000
-_NESTED: Final = 5
-_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _VALUE_KEYS: Final = {"value", "subject", "otherwise"}
-
-# Words that end as plurals do.
-_SINGULARS = ("lens", "series", "species", "news", "rhinoceros", "cosmos", "chaos")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,41 +263,6 @@ def _for_subject(
     return chosen
 
 
-def compose(template: str, words: Mapping[str, str]) -> str:
-    """A prompt: placeholders filled in, also inside what fills them, then the articles."""
-    text = fill(template, words)
-    text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"\s+([,.;:!?])", r"\1", text)
-    return re.sub(r"\{a\}\s+(\S+)", lambda found: _with_article(found[1]), text)
-
-
-def fill(template: str, words: Mapping[str, str]) -> str:
-    """A template with its placeholders filled in; unknown ones stay."""
-    text = template
-    for _ in range(_NESTED):
-        filled = _PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), text)
-        if filled == text:
-            break
-        text = filled
-    return text
-
-
-@cache
-def _with_article(word: str) -> str:
-    """A word with its article, and a plural without one.
-
-    >>> _with_article("apple"), _with_article("pants"), _with_article("bus")
-    ('an apple', 'pants', 'a bus')
-    """
-    import inflect
-
-    bare = word.rstrip(".,;:!?")
-    ends_as_singulars_do = bare.endswith(("ss", "us", "is", "as"))
-    if bare.endswith("s") and not ends_as_singulars_do and not bare.endswith(_SINGULARS):
-        return word
-    return str(inflect.engine().a(word))
-
-
 def _placeholders(plan: Plan) -> set[str]:
     """All names in braces that the prompt and the generator's options lead to."""
     found: set[str] = set()
@@ -313,7 +273,7 @@ def _placeholders(plan: Plan) -> set[str]:
         *(o for o in plan.generator.options.values() if isinstance(o, str)),
     ]
     while queue:
-        fresh = set(_PLACEHOLDER.findall(queue.pop())) - found
+        fresh = set(PLACEHOLDER.findall(queue.pop())) - found
         found |= fresh
         for name in fresh & set(plan.axes):
             for value in plan.axes[name]:

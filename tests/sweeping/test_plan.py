@@ -13,9 +13,10 @@ import synthaudit
 from synthaudit.errors import GeneratorError, PlanError, SynthauditError
 from synthaudit.generation.jobs import seed_of
 from synthaudit.settings import Settings
-from synthaudit.sweeping.arms import Arm, compose, expand
+from synthaudit.sweeping.arms import Arm, expand
 from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import prepare
+from synthaudit.sweeping.templates import compose
 
 OPTIONS = ("model", "steps", "guidance_scale")
 SNACKS = Path(synthaudit.__file__).parent / "sweeping" / "snacks.yaml"
