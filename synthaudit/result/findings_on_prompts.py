@@ -108,7 +108,10 @@ def _of_attributes(scores: Scores) -> Finding | None:
     text = "; ".join(parts)
     lacking = ""
     if found["suggestions"]:
-        lacking = f" No prompt asks for {listed(found['suggestions'][:_LISTED])}."
+        kinds = (*found["real"], *found.get("missed", ()))
+        is_known = any(own["is_asked_for"] is not None for own in kinds)
+        lead = "No prompt asks for" if is_known else "Prompts could ask for"
+        lacking = f" {lead} {listed(found['suggestions'][:_LISTED])}."
     return Finding(
         kind="attributes", severity="none", text=f"{text[0].upper()}{text[1:]}.{lacking}"
     )

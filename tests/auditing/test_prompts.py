@@ -19,6 +19,7 @@ from tests.linear_text_model import CLASSES, LinearTextModel, write_set
 from tests.tiny_questions import save_llava
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+BRIEFLY: dict[str, Any] = {"use_cache": False, "resamples": 20, "permutations": 49}
 SWAPPED = 8
 """Of forty pictures of a class."""
 
@@ -46,7 +47,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def audit(sides: tuple[Path, Path]) -> Audit:
-    return synthaudit.score(*sides, embedder=LinearTextModel(), use_cache=False, keep=True)
+    return synthaudit.score(*sides, embedder=LinearTextModel(), keep=True, **BRIEFLY)
 
 
 def test_pictures_of_another_class_are_named(audit: Audit) -> None:
@@ -92,17 +93,14 @@ def test_what_the_real_pictures_have(audit: Audit) -> None:
 
 def test_no_attribute_is_named_between_halves_of_one_set(tmp_path: Path) -> None:
     named = 0
-    for seed in range(3):
+    for seed in range(2):
         for side in ("a", "b"):
-            write_set(tmp_path / f"{seed}" / side, real, seed=10 * seed + (side == "b"), each=24)
+            write_set(tmp_path / f"{seed}" / side, real, seed=10 * seed + (side == "b"), each=16)
         own = synthaudit.score(
             tmp_path / f"{seed}" / "a",
             tmp_path / f"{seed}" / "b",
             embedder=LinearTextModel(),
-            use_cache=False,
-            quick=False,
-            resamples=20,
-            permutations=19,
+            **BRIEFLY,
         )
         found = own.to_dict().get("attributes") or {"real": [], "synthetic": []}
         named += bool(found["real"] or found["synthetic"])
@@ -205,17 +203,18 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_model_is_asked_about_each_picture(
-    synthaudit: Run, sides: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_model_is_asked_about_each_picture(synthaudit: Run, tmp_path: Path) -> None:
+    sides = (tmp_path / "real", tmp_path / "made")
+    for side, shown in zip(sides, (real, made), strict=True):
+        write_set(side, shown, seed=1, each=12)
     place = save_llava(tmp_path / "llava")
     shared = ("score", *sides, "--embedder", "builtin", "--quick", "--no-cache")
     done = synthaudit(*shared, "--faithfulness", f"vqa:local-dir:{place}", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "o" / "scores.json").read_text())["faithfulness"]
     assert found["model"] == f"vqa:local-dir:{place}"
-    assert found["images"] == 200
-    assert found["named"] <= 10
+    assert found["images"] == 60
+    assert found["named"] <= 3
     missing = synthaudit(*shared, "--faithfulness", "vqa:local-dir:/none")
     assert missing.returncode == 2
     assert "there is no folder /none" in missing.stderr

