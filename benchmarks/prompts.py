@@ -105,8 +105,8 @@ def words() -> list[str]:
     rows.append((f"{alike}: runs in which that is named instead", f"{instead} of {RUNS}"))
     _, has, fault = drawn(0)
     begun = time.perf_counter()
-    strata, alone = np.zeros(PICTURES, int), np.full(PICTURES, -1)
-    word_effects({"unrealistic": fault}, features(has), strata=strata, groups=alone)
+    strata, units = np.zeros(PICTURES, int), np.arange(PICTURES)
+    word_effects({"unrealistic": fault}, features(has), strata=strata, units=units)
     rows.append(("time of one fault and 60 words", f"{time.perf_counter() - begun:.2f} s"))
     return table(rows)
 

@@ -70,17 +70,25 @@ def prompts(
 def _text_vectors(plan: Plan) -> Any:
     """What turns texts to vectors, where the plan names an embedder that reads text."""
     from collections.abc import Sequence
+    from functools import cache
+
+    import numpy as np
 
     from synthaudit.embedding.choice import choose_embedder
-    from synthaudit.embedding.protocol import TextEmbedder
+    from synthaudit.embedding.protocol import Embedder, TextEmbedder
     from synthaudit.settings import Settings
 
     if not plan.embedder.startswith("clip"):
         return None
 
+    @cache
+    def load() -> Embedder:
+        return choose_embedder(Settings(embedder=plan.embedder))
+
     def read(texts: Sequence[str]) -> Singles:
-        embedder = choose_embedder(Settings(embedder=plan.embedder))
+        embedder = load()
         assert isinstance(embedder, TextEmbedder)
-        return embedder.encode_text(texts)
+        parts = [embedder.encode_text(texts[n : n + 256]) for n in range(0, len(texts), 256)]
+        return np.concatenate(parts)
 
     return read

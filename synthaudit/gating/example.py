@@ -44,11 +44,21 @@ def example_policy(scores: Mapping[str, Any]) -> str:
             "# Counts, supporting measures, anything:",
             '# "counts.unreadable" = {max = 0}',
             '# "supporting.coverage" = {min = 0.5, certain = false}',
+            *_of_prompts(scores),
             "# Against --baseline: not worse by more than this, judged at the sure end.",
             '# unrealistic = {max_rise = 0.02, on = "low"}',
             "",
         ]
     )
+
+
+def _of_prompts(scores: Mapping[str, Any]) -> list[str]:
+    """Where pictures were held against their prompts, a limit to that."""
+    found = scores.get("faithfulness")
+    if not found:
+        return []
+    limit = _up(float(found["unfaithful"]["high"]))
+    return [f'# "faithfulness.unfaithful" = {{max = {limit:g}}}']
 
 
 def unfitness(scores: Mapping[str, Any]) -> str | None:

@@ -31,12 +31,11 @@ def with_captions(collection: Collection) -> Collection:
     root = collection.root
     tables, notes = _tables(root, {str(PurePosixPath(e.path).parent) for e in collection.entries})
     spoken_of = _stems_with_text(collection)
-    entries = [
-        entry
-        if (record := tables.get(entry.path) or _sidecar(entry, spoken_of)) is None
-        else replace(entry, record=record)
-        for entry in collection.entries
-    ]
+    entries = []
+    for entry in collection.entries:
+        told, beside = tables.get(entry.path), _sidecar(entry, spoken_of)
+        record = beside if told is None else told.filled(beside)
+        entries.append(entry if record is None else replace(entry, record=record))
     return replace(collection, entries=entries, notes=[*collection.notes, *notes])
 
 

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
+
 from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.generation_record import GenerationRecord
 
@@ -28,14 +30,21 @@ def with_embedded_records(collection: Collection) -> Collection:
 
     Where none of 64 images spread over the set says anything, the others are not opened.
     """
-    asked = [row for row, entry in enumerate(collection.entries) if entry.record is None]
-    first = asked[:: max(len(asked) // _LOOKED_AT, 1)][:_LOOKED_AT]
+    asked = [
+        row
+        for row, entry in enumerate(collection.entries)
+        if entry.record is None or entry.record.prompt is None
+    ]
+    spread = np.linspace(0, len(asked) - 1, min(len(asked), _LOOKED_AT)).astype(int)
+    first = [asked[place] for place in spread]
     found = _read(collection.entries, first)
     if not any(found.values()):
         return collection
     found |= _read(collection.entries, [row for row in asked if row not in found])
     entries = [
-        entry if (record := found.get(row)) is None else replace(entry, record=record)
+        entry
+        if (record := found.get(row)) is None
+        else replace(entry, record=record if entry.record is None else entry.record.filled(record))
         for row, entry in enumerate(collection.entries)
     ]
     return replace(collection, entries=entries)

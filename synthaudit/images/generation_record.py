@@ -49,6 +49,16 @@ class GenerationRecord:
         )
         return None if found == cls() else found
 
+    def filled(self, other: GenerationRecord | None) -> GenerationRecord:
+        """The same, with what another one knows in place of what this one does not."""
+        if other is None:
+            return self
+        return GenerationRecord(
+            prompt=self.prompt or other.prompt,
+            seed=other.seed if self.seed is None else self.seed,
+            generator=self.generator or other.generator,
+        )
+
 
 def _first(fields: Mapping[str, object], names: tuple[str, ...]) -> str | None:
     return next((text for name in names if (text := _text(fields.get(name)))), None)
@@ -79,7 +89,8 @@ def _seed(value: object) -> int | None:
     try:
         if isinstance(value, float) and not (math.isfinite(value) and value.is_integer()):
             return None
-        number = int(value)
+        # Tables write whole numbers as 7.0 where some are missing.
+        number = int(value.removesuffix(".0") if isinstance(value, str) else value)
     except ValueError:
         return None
     return number if 0 <= number < _SEEDS else None

@@ -63,7 +63,7 @@ def _index(
     # Of several members of one name the last one counts, as when they are unpacked.
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, str] = {}
-    records: dict[str, GenerationRecord] = {}
+    records: dict[str, dict[str, object]] = {}
     try:
         # "r:" accepts no compression: members are read later straight from their offsets.
         with tarfile.open(fileobj=stream, mode="r:") as archive:
@@ -76,8 +76,10 @@ def _index(
                     key, fields = _sample_key(member.name), _fields(member.name, text)
                     if (label := _label_of(fields)) is not None:
                         labels[key] = label
-                    if (record := GenerationRecord.of(fields)) is not None:
-                        records[key] = record
+                    # What a table of names says goes before a text alone, whichever comes first.
+                    own = records.setdefault(key, {})
+                    is_text = member.name.lower().endswith(".txt")
+                    records[key] = {**fields, **own} if is_text else {**own, **fields}
     # Python's own errors on sizes that no file has, beside those that are meant.
     except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError) as error:
         raise DataError(
@@ -94,7 +96,7 @@ def _index(
             path=f"{name}/{member.name}",
             label=labels.get(_sample_key(member.name), _first_folder(member.name)),
             location=locate(member.name, member.offset_data, member.size),
-            record=records.get(_sample_key(member.name)),
+            record=GenerationRecord.of(records.get(_sample_key(member.name), {})),
         )
         for member in images.values()
     ]

@@ -19,7 +19,8 @@ from synthaudit.prompting.language_model import LanguageModel, PromptRequest
 from synthaudit.prompting.sources import LanguageModelSource, Surroundings
 from synthaudit.threads import Advance, ignore
 
-_ROUNDS: Final = 4
+# Answers in a row of which nothing could be kept.
+_IDLE: Final = 4
 _CLIP_TOKENS: Final = 77
 _TOKENS_A_WORD: Final = 1.4
 
@@ -106,10 +107,12 @@ def author(
     made = asked = 0
     for own in wanted:
         there = list(own.there)
-        for turn in range(_ROUNDS):
+        turn = idle = 0
+        while idle < _IDLE and model is not None:
             lacking = source.llm.per_subject - len(there)
-            if lacking <= 0 or model is None:
+            if lacking <= 0:
                 break
+            turn += 1
             # As it is sent: many servers read 32 bits with a sign.
             seed = seed_of(around.seed, own.request.subject, len(there) + turn) % 2**31
             answer = model.write(own.request, lacking, seed, there)
@@ -124,6 +127,7 @@ def author(
             sifted = sieve.sift(answer.texts, there)
             dropped.update(sifted.dropped)
             kept = list(sifted.kept)[:lacking]
+            idle = 0 if kept else idle + 1
             _keep(around.folder, own.request, kept, seed)
             there += kept
             made += len(kept)

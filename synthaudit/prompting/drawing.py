@@ -8,6 +8,9 @@ import numpy as np
 
 from synthaudit.prompting.grammar import Choice, Part, Text
 
+Path = tuple[int, ...]
+"""Where in a template a choice is: the same words in two places are two choices."""
+
 
 def draw_prompts(parts: Sequence[Part], rng: np.random.Generator) -> Iterator[str]:
     """Prompts without end; the first n of them do not depend on n.
@@ -19,25 +22,28 @@ def draw_prompts(parts: Sequence[Part], rng: np.random.Generator) -> Iterator[st
         parts: of the template.
         rng: decides.
     """
-    counts: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
-    totals: dict[str, float] = {}
+    counts: dict[Path, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+    totals: dict[Path, float] = {}
 
-    def text_of(part: Part) -> str:
+    def text_of(part: Part, path: Path) -> str:
         if isinstance(part, Text):
             return part.text
         count = int(rng.integers(part.least, part.most + 1))
         return part.separator.join(
-            "".join(text_of(own) for own in part.options[number].parts)
-            for number in take(part, count)
+            joined(part.options[number].parts, (*path, number))
+            for number in take(part, count, path)
         )
 
-    def take(choice: Choice, count: int) -> list[int]:
+    def joined(parts: Sequence[Part], path: Path) -> str:
+        return "".join(text_of(own, (*path, place)) for place, own in enumerate(parts))
+
+    def take(choice: Choice, count: int, key: Path) -> list[int]:
         weights = np.array([option.weight for option in choice.options])
         shares = weights / weights.sum()
-        own = counts.setdefault(choice.key, np.zeros(len(shares)))
+        own = counts.setdefault(key, np.zeros(len(shares)))
         taken: list[int] = []
         for _ in range(count):
-            total = totals.get(choice.key, 0.0) + 1.0
+            total = totals.get(key, 0.0) + 1.0
             lag = np.where(shares > 0.0, shares * total - own, -np.inf)
             lag[taken] = -np.inf
             if not np.isfinite(lag).any():
@@ -45,9 +51,9 @@ def draw_prompts(parts: Sequence[Part], rng: np.random.Generator) -> Iterator[st
             best = np.flatnonzero(lag >= lag.max() - 1e-9)
             number = int(rng.choice(best))
             own[number] += 1.0
-            totals[choice.key] = total
+            totals[key] = total
             taken.append(number)
         return taken
 
     while True:
-        yield "".join(text_of(part) for part in parts)
+        yield joined(parts, ())

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Singles
+from synthaudit.images.generation_record import one_line
 from synthaudit.measures.prompts.prompt_words import words_of
 
 _REFUSAL: Final = re.compile(
@@ -73,7 +74,7 @@ class Sieve:
         kept: list[str] = []
         dropped: Counter[str] = Counter()
         for raw in texts:
-            text = " ".join(raw.split())
+            text = one_line(raw)
             reason = self._fault(text) or self._repeats(text, [*before, *kept])
             if reason is None:
                 kept.append(text)

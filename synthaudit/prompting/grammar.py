@@ -47,13 +47,11 @@ class Choice:
     """Some of several options.
 
     Attributes:
-        key: the same wherever the same choice is meant.
         options: to choose from.
         least, most: how many of them.
         separator: between them.
     """
 
-    key: str
     options: tuple[Option, ...]
     least: int = 1
     most: int = 1
@@ -169,7 +167,6 @@ class _Reader:
             options = self._values_of(options[0])
         self._open -= 1
         return Choice(
-            key=self._text[start : self._place],
             options=options,
             least=min(least, len(options)),
             most=min(most, len(options)),
@@ -211,7 +208,7 @@ class _Reader:
             Option(1.0, _Reader(value, self._wildcards, self._depth + 1).whole())
             for value in self._wildcards(name)
         )
-        return Choice(key=f"__{name}__", options=options)
+        return Choice(options=options)
 
     def _fault(self, what: str) -> PlanError:
         near = self._text[self._place : self._place + 30]

@@ -117,6 +117,11 @@ class FileSource(_Source):
         for name, texts in found.items():
             if not texts:
                 raise PlanError(f"{self.file} has no prompt for {name!r}: add one.")
+            if name is None and any("{subject}" in text for text in texts):
+                raise PlanError(
+                    f"{self.file} uses {{subject}}, but the real set has no class folders: list "
+                    "subjects."
+                )
         return _Listed(found)
 
 

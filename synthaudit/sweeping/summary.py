@@ -297,12 +297,14 @@ class Summary:
         return {slot: entry for slot, entry in found.items() if entry is not None}
 
     def _audit(self, item: LaidOutArm, slots: Sequence[int]) -> Audit:
-        others = {
-            other.arm.jobs[slot].prompt: other.arm.jobs[slot].subject
-            for other in self.measured.laid
-            for slot in slots
-            if other is not item and other.arm.jobs[slot].prompt
-        }
+        others: dict[str, str | None] = {}
+        for other in self.measured.laid:
+            for slot in slots if other is not item else ():
+                job = other.arm.jobs[slot]
+                # A prompt of several classes is of none.
+                same = others.get(job.prompt, job.subject) == job.subject
+                others[job.prompt] = job.subject if same else None
+        others.pop("", None)
         made = replace(item.collection(slots), other_prompts=others)
         audit = score_collections(self.prepared.real, made, self.reader)
         images = audit.images[audit.images["side"] == "synthetic"]

@@ -58,7 +58,9 @@ def blame_words(
         },
         features,
         strata=np.asarray(np.unique(subjects, return_inverse=True)[1], np.int64),
-        groups=np.full(len(jobs), -1),
+        units=np.arange(len(jobs)),
+        # Images of a slot share their seed, and often their prompt.
+        blocks=np.tile(np.arange(len(slots)), len(arms)),
         confidence=confidence,
         seed=seed,
     )

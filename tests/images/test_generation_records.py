@@ -135,6 +135,23 @@ def test_shards(tmp_path: Path) -> None:
     assert list(prompts(tmp_path / "shard.tar").values()) == ["a cat", "a dog"]
 
 
+def test_what_one_place_does_not_say_another_does(tmp_path: Path) -> None:
+    folder_of(tmp_path, ["1.png"])
+    (tmp_path / "metadata.csv").write_text("file_name,seed\n1.png,7.0\n")
+    (tmp_path / "1.txt").write_text("a frog")
+    assert opened(tmp_path).entries[0].record == GenerationRecord(prompt="a frog", seed=7)
+    data = encoded(picture(0))
+    members = {"a.png": data, "a.json": b'{"seed": 7, "prompt": "best"}', "a.txt": b"a cat"}
+    for order in (["a.png", "a.json", "a.txt"], ["a.txt", "a.json", "a.png"]):
+        with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+            for name in order:
+                info = tarfile.TarInfo(name)
+                info.size = len(members[name])
+                archive.addfile(info, io.BytesIO(members[name]))
+        found = opened(tmp_path / "shard.tar").entries[0].record
+        assert found == GenerationRecord(prompt="best", seed=7)
+
+
 def png(**texts: str) -> bytes:
     """A picture with chunks of text, as image programs write them."""
     info, buffer = PngInfo(), io.BytesIO()

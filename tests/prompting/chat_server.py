@@ -38,7 +38,7 @@ class ChatServer(Answering):
         about = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
         self.send(status, {"error": about}, **({"Retry_After": "0"} if status == 429 else {}))
 
-    def answer(self, body: Any, number: int) -> None:
+    def answer(self, body: Any, number: int) -> None:  # noqa: C901 - a line for each manner
         manner = self.state.refuses or "well"
         message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
         if manner == "refusal":
@@ -53,6 +53,8 @@ class ChatServer(Answering):
             return self.broken_off()
         else:
             texts = written(body, number, few=manner == "too few")
+            if manner == "runs dry" and name_in(body) == "frog":
+                texts = texts[:4] if number == 1 else []
             if manner == "mixed":
                 texts = [*faulty(body), *texts]
             message["content"] = json.dumps({"prompts": texts})

@@ -109,6 +109,13 @@ def test_weights_are_heeded_at_every_length() -> None:
     assert "c" not in texts
 
 
+def test_the_same_words_in_two_places_are_two_choices() -> None:
+    texts = drawn("{red|blue} hat, {red|blue} shoes", 400)
+    assert set(texts) == {
+        f"{hat} hat, {shoes} shoes" for hat in ("red", "blue") for shoes in ("red", "blue")
+    }
+
+
 def test_several_at_once_are_never_the_same() -> None:
     texts = drawn("{2$$ and $$a|b|c}", 60)
     assert all(len(set(text.split(" and "))) == 2 for text in texts)

@@ -115,7 +115,7 @@ def test_a_changed_plan_is_told(synthaudit: Run, plan: Path, chat: tuple[str, St
         ("other JSON", 2, "bound to a JSON schema"),
         ("no completion", 2, "no chat completion"),
         ("refusal", 3, "lacks 8 of 8"),
-        ("too few", 3, "lacks 4 of 8"),
+        ("too few", 0, "16 prompts written in 16 requests"),
         ("fenced", 0, "16 prompts written"),
     ],
 )
@@ -133,11 +133,12 @@ def test_what_the_model_answers_instead(
 def test_too_few_are_kept_and_the_same_command_goes_on(
     synthaudit: Run, plan: Path, chat: tuple[str, State]
 ) -> None:
-    chat[1].refuses = "too few"
+    chat[1].refuses = "runs dry"
     first = synthaudit("prompts", str(plan))
     assert first.returncode == 3
-    assert "lacks 4 of 8" in first.stdout
-    assert len((plan.parent / "prompts.jsonl").read_text().splitlines()) == 8
+    assert "frog lacks 4 of 8: run it again" in first.stdout
+    assert len((plan.parent / "prompts.jsonl").read_text().splitlines()) == 12
+    chat[1].refuses = None
     second = synthaudit("prompts", str(plan))
     assert second.returncode == 0
     assert len((plan.parent / "prompts.jsonl").read_text().splitlines()) == 16

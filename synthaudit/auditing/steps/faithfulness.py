@@ -105,9 +105,10 @@ class FaithfulnessSection(Section):
 def judge_prompts(samples: Samples, context: Context) -> FaithfulnessSection | None:
     """Hold pictures against prompts; None where hardly any picture has one."""
     prompts, space = context.section(PromptSection), context.find(TextSpaceSection)
-    texts, numbers = prompts.numbered()
+    texts, numbers = prompts.numbered(samples.is_synthetic)
     others = {} if context.images is None else context.images.synthetic.other_prompts
-    further = {text: name for text, name in others.items() if text not in set(texts)}
+    own = set(texts)
+    further = {text: name for text, name in others.items() if text not in own}
     asked = AskedPictures.of(
         samples, numbers, len(texts), further=list(further.values()), seed=context.settings.seed
     )
@@ -125,7 +126,10 @@ def judge_prompts(samples: Samples, context: Context) -> FaithfulnessSection | N
         fit, references, model = ask_about(asked, texts, context)
     else:
         unit = Directions(space.vectors).unit.astype(np.float64)
-        fit, references = asked.fit(unit, Directions(space.read(texts)).unit.astype(np.float64))
+        read = Directions(space.read([texts[number] for number in asked.needed])).unit
+        directions = np.zeros((len(texts), read.shape[1]))
+        directions[asked.needed] = read
+        fit, references = asked.fit(unit, directions)
         model = space.name
     found = judge_faithfulness(
         fit,

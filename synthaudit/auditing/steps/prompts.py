@@ -43,11 +43,12 @@ class PromptSection(Section):
         """(n,) the images with a prompt."""
         return np.array([prompt is not None for prompt in self.prompts], bool)
 
-    def numbered(self) -> tuple[list[str], Integers]:
-        """The distinct prompts, and (n,) which one each image has; -1 for none."""
-        texts = sorted({text for text in self.prompts if text is not None})
+    def numbered(self, of: Flags) -> tuple[list[str], Integers]:
+        """The distinct prompts of some images, and (n,) which one each has; -1 for none."""
+        texts = sorted({text for text in self.prompts[of] if text is not None})
         number = {text: position for position, text in enumerate(texts)}
-        return texts, np.array([number.get(text, -1) for text in self.prompts], np.int64)
+        places = [number.get(text, -1) for text in self.prompts]
+        return texts, np.where(of, np.array(places, np.int64), -1)
 
     def columns(self, samples: Samples) -> Mapping[str, npt.NDArray[Any]]:  # noqa: ARG002
         """As they are known."""

@@ -14,7 +14,7 @@ from synthaudit.embedding.torch_model import placement_of
 from synthaudit.embedding.visual_questions import VisualQuestions
 from synthaudit.errors import SettingsError
 from synthaudit.images.collection import ImageEntry
-from synthaudit.images.decoding import open_rgb
+from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.measures.prompts.faithfulness import PromptFit
 from synthaudit.measures.prompts.rivals import AskedPictures
 from synthaudit.measures.randomness import stream
@@ -78,14 +78,19 @@ class _Interview:
         self, rows: Integers, own: Integers, classes: Integers, rng: np.random.Generator
     ) -> PromptFit:
         """How well some pictures fit their prompts, and some of others."""
-        count = min(_OTHERS, len(self._asked.rivals) - 1)
-        others = np.full((len(rows), count), -1, np.int64)
-        fits = np.full((len(rows), 1 + count), np.nan)
+        others = np.zeros((len(rows), _OTHERS), np.int64)
+        fits = np.full((len(rows), 1 + _OTHERS), np.nan)
         for place in range(len(rows)):
-            choice = self._asked.rivals[self._asked.rivals != own[place]]
-            others[place] = rng.choice(choice, count, replace=False)
-            fits[place] = self._ask(int(rows[place]), [own[place], *others[place]])
-            self._context.progress.advance(1 + count)
+            rivals = self._asked.rivals
+            of = self._asked.prompt_classes[rivals]
+            choice = rivals[
+                (rivals != own[place]) & ((classes[place] < 0) | (of != classes[place]))
+            ]
+            taken = rng.choice(choice, min(_OTHERS, len(choice)), replace=False)
+            others[place, : len(taken)] = taken
+            asked = [int(own[place]), *taken.tolist()]
+            fits[place, : len(asked)] = self._ask(int(rows[place]), asked)
+            self._context.progress.advance(1 + _OTHERS)
         return PromptFit(
             own=fits[:, 0],
             others=fits[:, 1:],
@@ -94,10 +99,14 @@ class _Interview:
         )
 
     def _ask(self, row: int, prompts: Sequence[int]) -> Floats:
+        """Log-odds of some prompts; NaN where the picture has vanished since."""
         from PIL import Image
 
-        data = self._entries[row].location.read()
-        pixels = open_rgb(data, max_pixels=self._context.settings.max_pixels)
+        try:
+            data = self._entries[row].location.read()
+            pixels = open_rgb(data, max_pixels=self._context.settings.max_pixels)
+        except (OSError, UnreadableImage):
+            return np.full(len(prompts), np.nan)
         picture = Image.fromarray(np.asarray(pixels))
         parts = [prompts[n : n + _AT_ONCE] for n in range(0, len(prompts), _AT_ONCE)]
         found = [

@@ -66,7 +66,7 @@ class VarietySection(Section):
 def part_variety(samples: Samples, context: Context) -> VarietySection | None:
     """Part the variety of the synthetic pictures; None where prompts do not tell."""
     prompts = context.section(PromptSection)
-    texts, numbers = prompts.numbered()
+    texts, numbers = prompts.numbered(samples.is_synthetic)
     rows = np.flatnonzero(samples.is_synthetic & (numbers >= 0))
     rng = stream(context.settings.seed, "conditional variety")
     rows = sample_rows(rows, _ROWS, rng)

@@ -71,7 +71,7 @@ def blame_words(samples: Samples, context: Context) -> WordSection | None:
         _faults(samples, context, rows),
         features,
         strata=class_numbers(samples, rows),
-        groups=samples.groups[rows],
+        units=_units(samples, prompts, rows),
         confidence=context.settings.confidence,
         seed=context.settings.seed,
     )
@@ -100,9 +100,17 @@ def _faults(samples: Samples, context: Context, rows: Integers) -> dict[str, Flo
     return {name: np.asarray(own[rows], np.float64) for name, own in faults.items()}
 
 
+def _units(samples: Samples, prompts: PromptSection, rows: Integers) -> Integers:
+    """(m,) the number of the class, prompt and generator of some samples, all three together."""
+    keys = [
+        repr((samples.classes[row], prompts.prompts[row], prompts.generators[row])) for row in rows
+    ]
+    return np.asarray(np.unique(keys, return_inverse=True)[1], np.int64)
+
+
 def class_numbers(samples: Samples, rows: Integers) -> Integers:
     """(m,) the number of the class of some samples; those without one are of one class."""
-    names = [str(name) for name in samples.classes[rows]]
+    names = [repr(name) for name in samples.classes[rows]]
     return np.asarray(np.unique(names, return_inverse=True)[1], np.int64)
 
 

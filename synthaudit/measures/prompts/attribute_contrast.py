@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers
-from synthaudit.measures.randomness import stream
+from synthaudit.measures.randomness import sample_rows, stream
 
 _PERMUTATIONS: Final = 999
 _TOP: Final = 0.1
@@ -84,8 +84,12 @@ def attribute_contrasts(
     centred = texts - texts.mean(axis=0)
     shown = likeness[kept] - likeness[kept].mean(axis=1, keepdims=True)
     rows, kind, classes = _units(shown, is_first[kept], strata[kept], groups[kept])
-    classes = np.unique(classes, return_inverse=True)[1]
     rng = stream(seed, "attributes")
+    # Kinds of very different size would be told apart by their spread.
+    even = _evenly(kind, classes, rng)
+    if len(even) < 2 * LEAST_PICTURES:
+        return []
+    rows, kind, classes = rows[even], kind[even], np.unique(classes[even], return_inverse=True)[1]
     designs = [_contrast(kind, classes)]
     designs += [_contrast(_permuted(kind, classes, rng), classes) for _ in range(_PERMUTATIONS)]
     first, second = _shares(shown, is_first[kept])
@@ -167,6 +171,16 @@ def _spread(rows: Floats, kind: Flags, classes: Integers) -> Floats:
     means = sums / np.maximum(sizes, 1)[:, None]
     left = np.square(rows - means[cells]).sum(axis=0)
     return np.asarray(left / max(len(rows) - int((sizes > 0).sum()), 1))
+
+
+def _evenly(kind: Flags, classes: Integers, rng: np.random.Generator) -> Integers:
+    """Rows with as many of either kind in each class."""
+    taken = []
+    for number in np.unique(classes):
+        own = [np.flatnonzero((classes == number) & (kind == side)) for side in (True, False)]
+        fewer = min(len(rows) for rows in own)
+        taken += [sample_rows(rows, fewer, rng) for rows in own]
+    return np.sort(np.concatenate(taken))
 
 
 def _contrast(kind: Flags, classes: Integers) -> Floats:

@@ -56,11 +56,13 @@ class PromptFit:
 
     @property
     def beaten(self) -> Floats:
-        """(n,) the share of its rivals that fit better, those that tie by half."""
+        """(n,) the share of its rivals that fit better, those that tie by half; NaN without any."""
         rival = self.is_rival
         better = (rival & (self.others > self.own[:, None])).sum(axis=1)
         tied = (rival & (self.others == self.own[:, None])).sum(axis=1)
-        return np.asarray((better + tied / 2.0) / np.maximum(rival.sum(axis=1), 1))
+        count = rival.sum(axis=1)
+        share = (better + tied / 2.0) / np.maximum(count, 1)
+        return np.where((count > 0) & np.isfinite(self.own), share, np.nan)
 
     @property
     def margins(self) -> Floats:
@@ -131,20 +133,22 @@ def judge_faithfulness(
         false_discoveries: share of right pictures among those called unfaithful.
         confidence: of the interval.
     """
-    beaten = fit.beaten
+    judged = np.flatnonzero(np.isfinite(fit.beaten))
+    beaten, groups, total = fit.beaten[judged], groups[judged], len(fit.own)
     count = len(beaten)
-    value = float(beaten.mean())
+    value = float(beaten.mean()) if count else CHANCE
     units = np.where(groups >= 0, groups, groups.max(initial=-1) + 1 + np.arange(count))
     units = np.unique(units, return_inverse=True)[1]
-    spread = float(np.sqrt(np.square(np.bincount(units, beaten - value)).sum())) / count
+    spread = float(np.sqrt(np.square(np.bincount(units, beaten - value)).sum())) / max(count, 1)
     half = normal_width(confidence) * spread
-    # Under the null every share is uniform, of variance 1 / 12, whatever was observed.
-    by_chance = float(np.sqrt(np.square(np.bincount(units)).sum() / 12.0)) / count
+    # Under the null every share is 1/2 on average; with prompts that are much alike within a class
+    # it is nearly 0 or 1, of variance 1/4, and never more.
+    by_chance = float(np.sqrt(np.square(np.bincount(units)).sum() / 4.0)) / max(count, 1)
     found = Faithfulness(
         unfaithful=Estimate(value=value, low=max(value - half, 0.0), high=min(value + half, 1.0)),
-        p_value=float(ndtr((value - CHANCE) / by_chance)),
-        p_values=fit.p_values,
-        is_unfaithful=np.zeros(count, bool),
+        p_value=float(ndtr((value - CHANCE) / by_chance)) if count else 1.0,
+        p_values=np.where(np.isfinite(fit.own), fit.p_values, np.nan),
+        is_unfaithful=np.zeros(total, bool),
         share=None,
         discovery_p_value=None,
         references=0 if references is None else len(references.own),
@@ -157,19 +161,24 @@ def judge_faithfulness(
 def _with_discoveries(
     found: Faithfulness, fit: PromptFit, references: PromptFit, false_discoveries: float
 ) -> Faithfulness:
-    right = np.sort(references.margins)
-    at_most = np.searchsorted(right, fit.margins, side="right")
+    right = np.sort(references.margins[np.isfinite(references.beaten)])
+    judged = np.isfinite(fit.beaten)
+    if len(right) < LEAST_REFERENCES or not judged.any():
+        return found
+    margins = fit.margins[judged]
+    at_most = np.searchsorted(right, margins, side="right")
     p_values = np.asarray((1.0 + at_most) / (1.0 + len(right)), np.float64)
-    is_unfaithful = false_discovery_rates(p_values) <= false_discoveries
+    is_unfaithful = np.zeros(len(judged), bool)
+    is_unfaithful[judged] = false_discovery_rates(p_values) <= false_discoveries
     # Storey's estimate, with the upper half of the p-values; at least those that are named.
-    share = max(1.0 - 2.0 * float((p_values > 0.5).mean()), float(is_unfaithful.mean()))
+    share = max(1.0 - 2.0 * float((p_values > 0.5).mean()), float(is_unfaithful[judged].mean()))
     return Faithfulness(
         unfaithful=found.unfaithful,
         p_value=found.p_value,
         p_values=found.p_values,
         is_unfaithful=is_unfaithful,
         share=share,
-        discovery_p_value=_more_beyond(right, fit.margins),
+        discovery_p_value=_more_beyond(right, margins),
         references=found.references,
     )
 

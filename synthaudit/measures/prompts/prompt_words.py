@@ -70,13 +70,16 @@ def prompt_features(
     usual = {word: own for word, own in counts.items() if least <= own <= count - least}
     # Those in about half of the pictures tell most; what is known of the pictures plays no part.
     chosen = sorted(usual, key=lambda word: (abs(2 * usual[word] - count), word))
+    further, chosen = len(chosen[2 * _MOST :]), chosen[: 2 * _MOST]
     number = {word: position for position, word in enumerate(chosen)}
     has = np.zeros((count, len(chosen)), bool)
     for row, words in enumerate(asked):
         has[row, [number[word] for word in words if word in number]] = True
     names, columns = _together(chosen, has, distinct)
     return Features(
-        names=names[:_MOST], has=has[:, columns[:_MOST]], left_out=max(len(names) - _MOST, 0)
+        names=names[:_MOST],
+        has=has[:, columns[:_MOST]],
+        left_out=further + max(len(names) - _MOST, 0),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final, Self
 import numpy as np
 
 from synthaudit.arrays import Floats, Integers
+from synthaudit.measures.blocks import blocks
 from synthaudit.measures.prompts.faithfulness import PromptFit, standardised
 from synthaudit.measures.randomness import sample_rows, stream
 from synthaudit.measures.samples import Samples
@@ -19,6 +20,7 @@ _NUMBERS: Final = 20_000_000
 _LEVELS: Final = 2000
 _REFERENCES: Final = 5000
 _LEAST_OTHERS: Final = 2
+_BLOCK: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +70,19 @@ class AskedPictures:
         rng = stream(seed, "rival prompts")
         rows = np.flatnonzero(samples.is_synthetic & (prompts >= 0))
         own = prompts[rows]
-        names = sorted({str(name) for name in samples.classes[rows] if name is not None})
+        names = sorted({name for name in samples.classes[rows] if name is not None}, key=str)
         of_prompt = np.full(count + len(further), -1, np.int64)
         classes = np.full(len(samples), -1, np.int64)
         if len(names) > 1:
             number = {name: position for position, name in enumerate(names)}
-            classes = np.array([number.get(str(name), -1) for name in samples.classes], np.int64)
+            classes = np.array([number.get(name, -1) for name in samples.classes], np.int64)
             of_prompt[own] = classes[rows]
-            of_prompt[count:] = [number.get(str(name), -2) for name in further]
+            of_prompt[count:] = [number.get(name, -2) for name in further]
             several = of_prompt[own] != classes[rows]
             of_prompt[own[several]] = -2
         used = np.union1d(own, np.arange(count, len(of_prompt))) if len(own) else own
         most = int(np.clip(_NUMBERS // max(len(rows), 1), 50, _MOST))
-        references, reference_own = _references(samples, classes, of_prompt, used, rng)
+        references, reference_own = _references(samples, classes, (rows, own), rng)
         return cls(
             rows=rows,
             own=own,
@@ -89,7 +91,7 @@ class AskedPictures:
             reference_own=reference_own,
             reference_classes=classes[references],
             prompt_classes=of_prompt,
-            rivals=sample_rows(used[of_prompt[used] > -2], most, rng),
+            rivals=_rivals(used, of_prompt, most, rng),
         )
 
     @property
@@ -98,6 +100,12 @@ class AskedPictures:
         return len(np.unique(self.prompt_classes[self.rivals])) > 1 or (
             len(self.rivals) > 1 and bool((self.classes == -1).all())
         )
+
+    @property
+    def needed(self) -> Integers:
+        """Numbers of all prompts that are compared with anything."""
+        parts = (self.own, self.rivals, self.reference_own)
+        return np.asarray(np.unique(np.concatenate(parts)), np.int64)
 
     def reference_sample(self, most: int) -> tuple[Integers, Integers, Integers]:
         """At most so many references: rows, prompts and classes."""
@@ -111,7 +119,7 @@ class AskedPictures:
 
         Args:
             vectors: (n, d) rows of length 1, of all samples.
-            texts: (p, d) rows of length 1, of all prompts.
+            texts: (p, d) rows of length 1, of the prompts that are needed.
         """
         level, spread = self._levels(vectors, texts)
         fits = []
@@ -137,37 +145,49 @@ class AskedPictures:
     def _levels(self, vectors: Floats, texts: Floats) -> tuple[Floats, Floats]:
         """(p,) mean and standard deviation of each prompt's nearness to pictures of others."""
         chosen = np.linspace(0, len(self.rows) - 1, min(len(self.rows), _LEVELS)).astype(int)
-        near = vectors[self.rows[chosen]] @ texts.T
-        prompts = np.arange(len(texts))
-        others = np.where(
-            self.classes[chosen][:, None] >= 0,
-            self.classes[chosen][:, None] != self.prompt_classes[None, :],
-            self.own[chosen][:, None] != prompts[None, :],
-        )
-        # Where all pictures have one prompt, nobody tells how near it is to any picture.
-        if others.sum(axis=0).min() < _LEAST_OTHERS:
-            return np.zeros(len(texts)), np.ones(len(texts))
-        counts = others.sum(axis=0)
-        level = np.where(others, near, 0.0).sum(axis=0) / counts
-        squares = np.where(others, np.square(near - level), 0.0).sum(axis=0) / counts
-        return level, np.sqrt(squares)
+        pictures, classes = vectors[self.rows[chosen]], self.classes[chosen][:, None]
+        level, spread = np.zeros(len(texts)), np.ones(len(texts))
+        for block in blocks(len(self.needed), _BLOCK):
+            own = self.needed[block]
+            near = pictures @ texts[own].T
+            others = np.where(
+                classes >= 0,
+                classes != self.prompt_classes[own][None, :],
+                self.own[chosen][:, None] != own[None, :],
+            )
+            counts = others.sum(axis=0)
+            # Where all pictures have one prompt, nobody tells how near it is to any picture.
+            if counts.min() < _LEAST_OTHERS:
+                return np.zeros(len(texts)), np.ones(len(texts))
+            level[own] = np.where(others, near, 0.0).sum(axis=0) / counts
+            squares = np.where(others, np.square(near - level[own]), 0.0).sum(axis=0) / counts
+            spread[own] = np.sqrt(squares)
+        return level, spread
+
+
+def _rivals(used: Integers, of_prompt: Integers, most: int, rng: np.random.Generator) -> Integers:
+    """Some of the prompts, of every class as many as can be."""
+    usable = used[of_prompt[used] > -2]
+    numbers = np.unique(of_prompt[usable])
+    share = max(most // max(len(numbers), 1), 1)
+    parts = [sample_rows(usable[of_prompt[usable] == own], share, rng) for own in numbers]
+    return np.sort(np.concatenate(parts)) if parts else usable
 
 
 def _references(
     samples: Samples,
     classes: Integers,
-    of_prompt: Integers,
-    used: Integers,
+    asked: tuple[Integers, Integers],
     rng: np.random.Generator,
 ) -> tuple[Integers, Integers]:
-    """Real images of classes that have prompts, each with one of them."""
-    by_class: dict[int, Sequence[int]] = {
-        int(number): used[of_prompt[used] == number].tolist()
-        for number in np.unique(of_prompt[used])
+    """Real images of classes that have prompts, each with that of a picture of its class."""
+    rows, prompts = asked
+    by_class = {
+        int(number): prompts[classes[rows] == number]
+        for number in np.unique(classes[rows])
         if number >= 0
     }
     known = np.array([int(number) in by_class for number in classes], bool)
-    rows = sample_rows(np.flatnonzero(~samples.is_synthetic & known), _REFERENCES, rng)
-    own = [by_class[int(classes[row])] for row in rows]
-    picked = [texts[int(rng.integers(len(texts)))] for texts in own]
-    return rows, np.array(picked, np.int64)
+    real = sample_rows(np.flatnonzero(~samples.is_synthetic & known), _REFERENCES, rng)
+    own = [by_class[int(classes[row])] for row in real]
+    return real, np.array([texts[rng.integers(len(texts))] for texts in own], np.int64)

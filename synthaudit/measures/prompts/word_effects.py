@@ -13,6 +13,7 @@ from synthaudit.measures.prompts.prompt_words import LEAST, Features
 from synthaudit.measures.randomness import sample_rows, stream
 
 _PERMUTATIONS: Final = 999
+_MOST_DRAWN: Final = 9_999
 _ROWS: Final = 5000
 _MOST_NAMED: Final = 12
 # Two words that go together so closely may stand for one another; below it they cannot.
@@ -53,23 +54,27 @@ def word_effects(
     features: Features,
     *,
     strata: Integers,
-    groups: Integers,
+    units: Integers,
+    blocks: Integers | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> list[WordEffect]:
     """Name the words that go with faults, family-wise over all words and faults.
 
     For each fault the word that stands out most is named if it stands out more than the best word
-    of ``confidence`` of all permutations of the pictures within their classes (Freedman and Lane
+    of ``confidence`` of all permutations of the units within their classes (Freedman and Lane
     1983; Westfall and Young 1993). Then it is accounted for, in the fault and in the words that go
-    along with it, and the next one is looked for. Near-duplicates with the same words count as one
-    picture.
+    along with it, and the next one is looked for. Pictures of one prompt are one unit, their mean:
+    what is special about a prompt must not be put down to its words. Where units come in blocks
+    that have something in common, such as their seeds, the blocks' parts of each difference change
+    their signs instead (the wild bootstrap of Wu 1986, by clusters).
 
     Args:
         faults: by name, (n,) how much of it each picture has; NaN where that is not known.
         features: of the pictures.
         strata: (n,) number of each picture's class.
-        groups: (n,) clusters of near-duplicates, -1 for images alone.
+        units: (n,) number of what is exchanged: pictures of one class, prompt and settings.
+        blocks: (n,) number of each picture's block; None where units are independent.
         confidence: that no word is named without reason.
         seed: decides the permutations.
 
@@ -83,9 +88,15 @@ def word_effects(
         rows = np.flatnonzero(np.isfinite(own))
         rows = sample_rows(rows, _ROWS, stream(seed, "pictures of word effects"))
         search = _Search(
-            own[rows], features.has[rows], strata[rows], groups[rows], stream(seed, name)
+            own[rows],
+            features.has[rows],
+            strata[rows],
+            (units[rows], None if blocks is None else blocks[rows]),
+            stream(seed, name),
         )
         effects = search.run(features.names, name, alpha)
+        # Adjusted for the faults too.
+        effects = [replace(e, p_value=min(e.p_value * len(known), 1.0)) for e in effects]
         found += sorted(effects, key=lambda effect: -effect.difference)
     return found
 
@@ -98,16 +109,23 @@ class _Search:
         fault: Floats,
         has: Flags,
         strata: Integers,
-        groups: Integers,
+        exchanged: tuple[Integers, Integers | None],
         rng: np.random.Generator,
     ) -> None:
-        fault, words, strata = _collapsed(fault, has, strata, groups)
-        self._strata, self._rng = strata, rng
-        self._sums, self._count = words.sum(axis=0), len(fault)
-        self._freedom = self._count - len(np.unique(strata))
-        self._fault = _within(fault[:, None], strata)[:, 0]
-        self._words = _within(words, strata)
-        usual = (self._sums >= LEAST) & (self._sums <= self._count - LEAST)
+        units, blocks = exchanged
+        if blocks is not None:
+            units = np.arange(len(fault))
+        _, first, place = np.unique(units, return_index=True, return_inverse=True)
+        sizes = np.bincount(place)
+        words = has[first].astype(np.float64)
+        self._strata, self._rng = strata[first], rng
+        self._blocks = None if blocks is None else np.unique(blocks, return_inverse=True)[1]
+        self._sums, self._pictures = sizes @ words, len(fault)
+        self._freedom = len(first) - len(np.unique(self._strata))
+        means = np.bincount(place, fault) / sizes
+        self._fault = _within(means[:, None], self._strata)[:, 0]
+        self._words = _within(words, self._strata)
+        usual = (self._sums >= LEAST) & (self._sums <= self._pictures - LEAST)
         self._words[:, ~usual] = 0.0
 
     def run(self, names: Sequence[str], fault: str, alpha: float) -> list[WordEffect]:
@@ -124,13 +142,15 @@ class _Search:
             if not len(tested) or np.abs(left).max(initial=0.0) < 1e-12:
                 break
             unit = rest[:, tested] / lengths[tested]
-            values = unit.T @ left
-            drawn = self._null(unit, left)
+            scale = self._scale(unit, left)
+            values = unit.T @ left / scale
+            count = max(_PERMUTATIONS, min(int(2.0 / alpha), _MOST_DRAWN))
+            drawn = self._null(unit / scale, left, count)
             best = _first(values)
             p_value = (1.0 + (drawn >= abs(values[best]) - 1e-9).sum()) / (1.0 + len(drawn))
             if p_value > alpha:
                 break
-            highest = drawn / np.linalg.norm(left)
+            highest = drawn
             picked.append((float(p_value), tested[self._alike(unit, left, best)].tolist()))
             named.append(int(tested[best]))
         width = float(np.quantile(highest, 1.0 - alpha)) if named else 0.0
@@ -163,7 +183,7 @@ class _Search:
         left = _without(self._fault[:, None], self._words[:, [*others, number]])[:, 0]
         size = float(own @ own)
         value = float(own @ self._fault) / size
-        half = width * float(np.linalg.norm(left)) / size**0.5
+        half = width * float(self._scale((own / size**0.5)[:, None], left)[0]) / size**0.5
         return WordEffect(
             word="",
             alternatives=(),
@@ -173,34 +193,37 @@ class _Search:
             high=value + half,
             p_value=1.0,
             pictures=round(float(self._sums[number])),
-            others=round(self._count - float(self._sums[number])),
+            others=round(self._pictures - float(self._sums[number])),
         )
 
-    def _null(self, unit: Floats, left: Floats) -> Floats:
-        """(permutations,) the largest value of any word with the pictures of a class permuted."""
+    def _parts(self, unit: Floats, left: Floats) -> Floats:
+        """(b, f) what each block adds to the value of each word."""
+        assert self._blocks is not None
+        parts = np.zeros((int(self._blocks.max()) + 1, unit.shape[1]))
+        np.add.at(parts, self._blocks, unit * left[:, None])
+        return parts
+
+    def _scale(self, unit: Floats, left: Floats) -> Floats:
+        """(f,) how much the value of each word varies; the same of all without blocks."""
+        if self._blocks is None:
+            spread = float(np.linalg.norm(left)) / max(self._freedom, 1) ** 0.5
+            return np.full(unit.shape[1], max(spread, 1e-12))
+        found = np.sqrt(np.square(self._parts(unit, left)).sum(axis=0))
+        return np.asarray(np.maximum(found, 1e-12), np.float64)
+
+    def _null(self, unit: Floats, left: Floats, count: int) -> Floats:
+        """(count,) the largest value of any word where words have nothing to do with the fault."""
+        if self._blocks is not None:
+            parts = self._parts(unit, left)
+            signs = self._rng.choice([-1.0, 1.0], (count, len(parts)))
+            return np.asarray(np.abs(signs @ parts).max(axis=1))
         order = np.argsort(self._strata, kind="stable")
         bounds = np.flatnonzero(np.diff(self._strata[order])) + 1
-        permuted = np.empty((len(left), _PERMUTATIONS))
+        permuted = np.empty((len(left), count))
         for part in np.split(order, bounds):
-            own = np.repeat(left[part][:, None], _PERMUTATIONS, axis=1)
+            own = np.repeat(left[part][:, None], count, axis=1)
             permuted[part] = self._rng.permuted(own, axis=0)
         return np.asarray(np.abs(unit.T @ permuted).max(axis=0))
-
-
-def _collapsed(
-    fault: Floats, has: Flags, strata: Integers, groups: Integers
-) -> tuple[Floats, Floats, Integers]:
-    """Near-duplicates of one class with the same words as one picture, their mean."""
-    if not (groups >= 0).any():
-        return fault, has.astype(np.float64), strata
-    alone = -1 - np.arange(len(groups))
-    own = np.where(groups >= 0, groups, alone)
-    patterns = np.unique(np.packbits(has, axis=1), axis=0, return_inverse=True)[1].ravel()
-    keys = np.stack([own, strata, patterns])
-    _, first, unit = np.unique(keys, axis=1, return_index=True, return_inverse=True)
-    unit = unit.ravel()
-    means = np.bincount(unit, fault) / np.bincount(unit)
-    return means, has[first].astype(np.float64), strata[first]
 
 
 def _within(values: Floats, strata: Integers) -> Floats:

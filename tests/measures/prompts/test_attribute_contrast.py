@@ -88,3 +88,24 @@ def test_too_few_pictures_say_nothing() -> None:
         strata=np.zeros(len(few), int),
         groups=np.full(len(few), -1),
     )
+
+
+def test_kinds_of_other_size_and_spread_are_not_called_different() -> None:
+    """A few outlying pictures against many usual ones, with the same mean."""
+    named = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        is_first = np.arange(440) < 40
+        spread = np.where(is_first, 1.6, 1.0)[:, None]
+        texts = unit(rng.normal(size=(WORDS, WIDTH)))
+        named += bool(
+            attribute_contrasts(
+                (spread * rng.normal(size=(440, WIDTH))) @ texts.T,
+                texts,
+                is_first,
+                strata=np.zeros(440, int),
+                groups=np.full(440, -1),
+                seed=seed,
+            )
+        )
+    assert named <= 5

@@ -147,3 +147,84 @@ def test_prompts_of_comparable_sets_are_others_too() -> None:
     fit, references = asked.fit(pictures, texts)
     assert references is None
     assert judge_faithfulness(fit, None, groups=np.full(30, -1)).unfaithful.value < 0.1
+
+
+def audit_of(
+    classes: list[str], prompts: list[int], directions: np.ndarray, seed: int
+) -> Faithfulness:
+    """Pictures that are as the real ones of their classes are, whatever their prompts."""
+    rng = np.random.default_rng(seed)
+    names = sorted(set(classes))
+    centres = {
+        name: unit(np.random.default_rng(9).normal(size=(len(names), WIDTH)))[n]
+        for n, name in enumerate(names)
+    }
+    real = classes * 2
+    rows = np.stack([centres[name] for name in (*real, *classes)])
+    vectors = unit(rows + 0.08 * rng.normal(size=rows.shape))
+    samples = Samples.of(
+        vectors, np.arange(len(rows)) >= len(real), classes=np.array([*real, *classes], object)
+    )
+    numbers = np.concatenate([np.full(len(real), -1), prompts])
+    asked = AskedPictures.of(samples, numbers, len(directions), seed=seed)
+    assert asked.has_rivals
+    fit, references = asked.fit(vectors, directions)
+    return judge_faithfulness(fit, references, groups=np.full(len(classes), -1))
+
+
+def test_a_weak_prompt_that_most_pictures_have_accuses_nobody() -> None:
+    """References have prompts as often as the pictures have them."""
+    centres = unit(np.random.default_rng(9).normal(size=(2, WIDTH)))
+    classes, prompts, directions = [], [], []
+    for number, name in enumerate(("a", "b")):
+        weak = unit(np.random.default_rng(number).normal(size=(1, WIDTH)))[0]
+        directions += [unit((0.15 * centres[number] + weak)[None])[0], *[centres[number]] * 40]
+        classes += [name] * 300
+        prompts += [41 * number] * 260 + [41 * number + 1 + n for n in range(40)]
+    found = audit_of(classes, prompts, np.array(directions), seed=0)
+    assert found.is_unfaithful.mean() < 0.02
+    assert found.discovery_p_value is not None
+    assert found.discovery_p_value > 0.001
+
+
+def test_every_class_has_rivals_however_rare_it_is() -> None:
+    directions = unit(np.random.default_rng(0).normal(size=(3001, WIDTH)))
+    classes = ["cat"] * 3000 + ["dog"] * 30
+    audit_of(classes, [*range(3000), *[3000] * 30], directions, seed=1)
+
+
+def test_pictures_without_rivals_are_not_judged() -> None:
+    fit = PromptFit(
+        own=np.array([0.5, 0.2, np.nan]),
+        others=np.array([[0.9, np.nan], [0.9, 0.4], [0.1, 0.2]]),
+        classes=np.array([0, 0, 0]),
+        other_classes=np.array([0, 1]),
+    )
+    assert np.isnan(fit.beaten).tolist() == [True, False, True]
+    found = judge_faithfulness(fit, None, groups=np.full(3, -1))
+    assert found.unfaithful.value == 1.0
+    assert np.isnan(found.p_values).tolist() == [False, False, True]
+    assert found.p_value >= 0.5
+
+
+def test_one_prompt_a_class_keeps_its_rate() -> None:
+    """Two classes with one prompt each, pictures that show anything."""
+    rejected = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        vectors = unit(rng.normal(size=(100, WIDTH)))
+        classes = np.array(["a", "b"] * 50, object)
+        samples = Samples.of(vectors, np.ones(100, bool), classes=classes)
+        asked = AskedPictures.of(samples, np.tile([0, 1], 50), 2, seed=seed)
+        fit, _ = asked.fit(vectors, unit(rng.normal(size=(2, WIDTH))))
+        rejected += judge_faithfulness(fit, None, groups=np.full(100, -1)).p_value <= 0.05
+    assert rejected <= 20
+
+
+def test_a_class_called_none_is_not_what_has_no_class() -> None:
+    vectors = unit(np.random.default_rng(0).normal(size=(40, WIDTH)))
+    classes = np.array(["None", "a", None, None] * 10, object)
+    samples = Samples.of(vectors, np.ones(40, bool), classes=classes)
+    asked = AskedPictures.of(samples, np.arange(40), 40)
+    assert (asked.classes[2::4] == -1).all()
+    assert (asked.classes[::4] >= 0).all()

@@ -24,7 +24,7 @@ def effects(
         {"unrealistic": fault, "unvaried": rare.astype(float)},
         features(has),
         strata=np.zeros(len(fault), int) if strata is None else strata,
-        groups=np.full(len(fault), -1),
+        units=np.arange(len(fault)),
         seed=seed,
     )
 
@@ -88,17 +88,53 @@ def test_a_class_that_looks_worse_is_no_fault_of_its_words() -> None:
     assert effects(fault, has, 0)
 
 
-def test_repeats_count_once() -> None:
-    rng = np.random.default_rng(0)
-    has = rng.random((60, 3)) < 0.5
-    fault = rng.random(60)
-    has[:30], fault[:30] = [True, False, False], 1.0
-    kwargs = {"strata": np.zeros(60, int), "seed": 0}
-    alone = word_effects({"f": fault}, features(has), groups=np.full(60, -1), **kwargs)
-    groups = np.where(np.arange(60) < 30, 0, -1)
-    together = word_effects({"f": fault}, features(has), groups=groups, **kwargs)
-    assert alone
-    assert not together
+def test_what_is_special_about_a_prompt_is_not_put_down_to_its_words() -> None:
+    """40 prompts of 12 pictures each: prompts differ, words have no effect."""
+    named = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        prompts = np.repeat(np.arange(40), 12)
+        has = (rng.random((40, 30)) < 0.4)[prompts]
+        fault = 0.2 * rng.normal(size=40)[prompts] + 0.2 * rng.normal(size=480)
+        found = word_effects(
+            {"unrealistic": fault},
+            features(has),
+            strata=np.zeros(480, int),
+            units=prompts,
+            seed=seed,
+        )
+        named += bool(found)
+    assert named <= 5
+
+
+def test_images_of_a_slot_are_one_another_s_like() -> None:
+    """Six arms of the same 48 prompts and seeds: slots differ, words and settings do not matter."""
+    named = hits = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        slots, arms = np.tile(np.arange(48), 6), np.repeat(np.arange(6), 48)
+        has = (rng.random((48, 20)) < 0.4)[slots]
+        has = np.column_stack([has, arms == 0])
+        fault = 0.2 * rng.normal(size=48)[slots] + 0.05 * rng.normal(size=288)
+        how = {"strata": np.zeros(288, int), "units": np.arange(288), "blocks": slots, "seed": seed}
+        named += bool(word_effects({"unrealistic": fault}, features(has), **how))
+        shifted = fault + 0.1 * (arms == 0)  # a setting is compared within the slots
+        found = word_effects({"unrealistic": shifted}, features(has), **how)
+        hits += "word 20" in [own.word for own in found]
+    assert named <= 4
+    assert hits >= 28
+
+
+def test_repeats_are_put_down_to_their_word() -> None:
+    """All pictures of one word are repeats: five clusters of forty."""
+    has = np.arange(400)[:, None] < 200
+    found = word_effects(
+        {"unvaried": has[:, 0].astype(float)},
+        features(has),
+        strata=np.zeros(400, int),
+        units=np.arange(400),
+    )
+    assert [(own.pictures, own.others) for own in found] == [(200, 200)]
 
 
 def test_words_that_always_go_together_are_one_and_too_rare_ones_none() -> None:
