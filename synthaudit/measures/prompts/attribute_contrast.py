@@ -67,7 +67,8 @@ def attribute_contrasts(
         likeness: (n, a) cosine of pictures with attributes.
         texts: (a, d) directions of the attributes, rows of length 1.
         is_first: (n,) the kind of each picture.
-        strata: (n,) number of each picture's class; only classes of both kinds count.
+        strata: (n,) number of each picture's class; only classes of both kinds count, and where
+            there are none, classes do not count.
         groups: (n,) clusters of near-duplicates, -1 for images alone.
         most: how many are named at most.
         level: of false discoveries.
@@ -76,7 +77,10 @@ def attribute_contrasts(
     Returns:
         What was found; nothing with too few pictures of one kind.
     """
-    kept = np.isin(strata, np.intersect1d(strata[is_first], strata[~is_first]))
+    both = np.intersect1d(strata[is_first], strata[~is_first])
+    if not len(both):
+        strata = both = np.zeros(len(strata), np.int64)
+    kept = np.isin(strata, both)
     fewest = min(int((kept & is_first).sum()), int((kept & ~is_first).sum()))
     if fewest < LEAST_PICTURES or likeness.shape[1] < 2:
         return []

@@ -109,3 +109,10 @@ def test_kinds_of_other_size_and_spread_are_not_called_different() -> None:
             )
         )
     assert named <= 5
+
+
+def test_sides_of_other_classes_are_compared_as_wholes() -> None:
+    likeness, texts, is_real = drawn(0, {3: (0.6, 0.1)})
+    groups = np.full(len(is_real), -1)
+    found = attribute_contrasts(likeness, texts, is_real, strata=is_real.astype(int), groups=groups)
+    assert found[0].number == 3
