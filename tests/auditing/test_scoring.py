@@ -28,6 +28,9 @@ def cifake(photos: Path) -> Audit:
     return synthaudit.score(*sides, embedder="builtin", use_cache=False, quick=True)
 
 
+BRIEFLY: dict[str, Any] = {"permutations": 19, "resamples": 20}
+
+
 def test_real_and_generated_photos_are_told_apart(cifake: Audit) -> None:
     assert cifake.detector["auc"] >= 0.94
     assert cifake.unrealistic.value > 0.8
@@ -124,18 +127,20 @@ def test_the_same_seed_gives_the_same_bytes_for_any_number_of_workers(
     texts = []
     for workers in (1, 2, 3):
         audit = synthaudit.score(
-            *two_sides, embedder="builtin", workers=workers, use_cache=False, seed=5
+            *two_sides, embedder="builtin", workers=workers, use_cache=False, seed=5, **BRIEFLY
         )
         audit.write(tmp_path / str(workers))
         texts.append((tmp_path / str(workers) / "scores.json").read_bytes())
     assert texts[0] == texts[1] == texts[2]
-    other = synthaudit.score(*two_sides, embedder="builtin", use_cache=False, seed=6)
+    other = synthaudit.score(*two_sides, embedder="builtin", use_cache=False, seed=6, **BRIEFLY)
     assert other.to_dict()["unrealistic"] != json.loads(texts[0])["unrealistic"]
 
 
 def test_another_batch_size_moves_no_score(two_sides: tuple[Path, Path]) -> None:
     first, second = (
-        synthaudit.score(*two_sides, embedder="builtin", batch_size=size, use_cache=False)
+        synthaudit.score(
+            *two_sides, embedder="builtin", batch_size=size, use_cache=False, **BRIEFLY
+        )
         for size in (7, 64)
     )
     for name, score in first.scores.items():

@@ -26,6 +26,12 @@ SHOWN = """() => {
 
 
 @pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same photos are real ones each time."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
 def material(data: Path) -> tuple[Pictures, Pictures, Pictures]:
     """100 photos of each class, 50 others, and 100 images of Stable Diffusion."""
     found: tuple[Pictures, ...] = ({}, {}, {})
@@ -106,6 +112,7 @@ def test_the_first_screen_names_the_planted_cause(
     browser: Any,
     material: tuple[Pictures, Pictures, Pictures],
     tmp_path: Path,
+    cache: Path,
     plant: Callable[[Pictures, Pictures, Pictures], Pictures],
     title: str,
     words: str,
@@ -117,7 +124,7 @@ def test_the_first_screen_names_the_planted_cause(
             for file, data in files:
                 (tmp_path / side / name / file).write_bytes(data)
     audit = package.score(
-        tmp_path / "real", tmp_path / "synthetic", embedder="builtin", use_cache=False, quick=True
+        tmp_path / "real", tmp_path / "synthetic", embedder="builtin", cache=cache, quick=True
     )
     write_all(audit, tmp_path / "out")
     for size in ((1440, 900), (390, 844)):
