@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from synthaudit.commands.terminal import Listener, answers_errors
-
-if TYPE_CHECKING:
-    from synthaudit.arrays import Singles
-    from synthaudit.sweeping.plan import Plan
 
 
 @answers_errors
@@ -51,7 +47,7 @@ def prompts(
         print_wanted(wanted_of_plan(read, Settings()), console)
         return
     with Listener(quiet=quiet) as listener:
-        authored = author_plan(read, Settings(), listener, _text_vectors(read))
+        authored = author_plan(read, Settings(), listener)
     if output_format == "table":
         for own in authored:
             print_authored(own, console)
@@ -65,30 +61,3 @@ def prompts(
             print_prompts(arms, console, show=show)
     if any(own.lacking for own in authored):
         raise typer.Exit(3)
-
-
-def _text_vectors(plan: Plan) -> Any:
-    """What turns texts to vectors, where the plan names an embedder that reads text."""
-    from collections.abc import Sequence
-    from functools import cache
-
-    import numpy as np
-
-    from synthaudit.embedding.choice import choose_embedder
-    from synthaudit.embedding.protocol import Embedder, TextEmbedder
-    from synthaudit.settings import Settings
-
-    if not plan.embedder.startswith("clip"):
-        return None
-
-    @cache
-    def load() -> Embedder:
-        return choose_embedder(Settings(embedder=plan.embedder))
-
-    def read(texts: Sequence[str]) -> Singles:
-        embedder = load()
-        assert isinstance(embedder, TextEmbedder)
-        parts = [embedder.encode_text(texts[n : n + 256]) for n in range(0, len(texts), 256)]
-        return np.concatenate(parts)
-
-    return read

@@ -22,6 +22,7 @@ from synthaudit.generation.servers import (
     judged,
     read_answer,
     read_whole,
+    unreachable,
     without_key,
 )
 
@@ -138,11 +139,7 @@ class OpenAIGenerator:
             raise
         # Besides its own errors those of its transport, where a connection ends midway.
         except Exception as error:  # noqa: BLE001
-            said = without_key(f"{type(error).__name__}: {error.__cause__ or error}", key)
-            raise GeneratorError(
-                f"{options.base_url} cannot be asked ({said}): is it the right address, and the "
-                "server running?"
-            ) from None
+            raise GeneratorError(unreachable(options, error, key)) from None
         facts: dict[str, Any] = {"seconds": round(time.monotonic() - start, 4)}
         facts |= _about(found, version, key)
         return judged(data, options, facts, options.base_url)

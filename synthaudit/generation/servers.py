@@ -179,6 +179,15 @@ def judged(data: bytes, options: ServerOptions, facts: dict[str, Any], whose: st
     return Made(image=None, data=data, facts=facts)
 
 
+def unreachable(options: Connection, error: BaseException, key: str | None) -> str:
+    """What to say where a request did not get through, or its answer did not."""
+    said = without_key(f"{type(error).__name__}: {error.__cause__ or error}", key)
+    return (
+        f"{options.base_url} cannot be asked ({said}): is it the right address, and the server "
+        "running?"
+    )
+
+
 def without_key(text: str, key: str | None) -> str:
     """What a server says, in one line, without the key that some repeat in it."""
     line = " ".join(text.split())

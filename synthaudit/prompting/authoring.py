@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -107,6 +107,12 @@ def author(
     made = asked = 0
     for own in wanted:
         there = list(own.there)
+        sieve = Sieve(
+            name=own.request.subject,
+            count_cut=partial(_count_cut, source.llm.tokens),
+            language=source.llm.language,
+            vectors=vectors,
+        )
         turn = idle = 0
         while idle < _IDLE and model is not None:
             lacking = source.llm.per_subject - len(there)
@@ -118,12 +124,6 @@ def author(
             answer = model.write(own.request, lacking, seed, there)
             asked += 1
             dropped["a refusal"] += answer.is_refusal
-            sieve = Sieve(
-                name=own.request.subject,
-                count_cut=_reader(source.llm.tokens),
-                language=source.llm.language,
-                vectors=vectors,
-            )
             sifted = sieve.sift(answer.texts, there)
             dropped.update(sifted.dropped)
             kept = list(sifted.kept)[:lacking]
@@ -158,12 +158,16 @@ def _keep(folder: Path, request: PromptRequest, texts: Sequence[str], seed: int)
         write_frozen(folder, [*read_frozen(folder), *fresh])
 
 
-@cache
-def _reader(tokens: int | None) -> Callable[[str], int]:
+def _count_cut(tokens: int | None, text: str) -> int:
     """How many tokens of a text are beyond what the image model reads."""
     if tokens is None:
-        return lambda _: 0
+        return 0
     if tokens == _CLIP_TOKENS:
-        return PromptReader.of_clip().count_cut
+        return _clip_reader().count_cut(text)
     # Of other models' tokenizers, which are not here, about as many as words are known to have.
-    return lambda text: max(round(len(text.split()) * _TOKENS_A_WORD) - tokens, 0)
+    return max(round(len(text.split()) * _TOKENS_A_WORD) - tokens, 0)
+
+
+@cache
+def _clip_reader() -> PromptReader:
+    return PromptReader.of_clip()

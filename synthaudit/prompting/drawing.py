@@ -23,7 +23,6 @@ def draw_prompts(parts: Sequence[Part], rng: np.random.Generator) -> Iterator[st
         rng: decides.
     """
     counts: dict[Path, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
-    totals: dict[Path, float] = {}
 
     def text_of(part: Part, path: Path) -> str:
         if isinstance(part, Text):
@@ -43,15 +42,13 @@ def draw_prompts(parts: Sequence[Part], rng: np.random.Generator) -> Iterator[st
         own = counts.setdefault(key, np.zeros(len(shares)))
         taken: list[int] = []
         for _ in range(count):
-            total = totals.get(key, 0.0) + 1.0
-            lag = np.where(shares > 0.0, shares * total - own, -np.inf)
+            lag = np.where(shares > 0.0, shares * (own.sum() + 1.0) - own, -np.inf)
             lag[taken] = -np.inf
             if not np.isfinite(lag).any():
                 break
             best = np.flatnonzero(lag >= lag.max() - 1e-9)
             number = int(rng.choice(best))
             own[number] += 1.0
-            totals[key] = total
             taken.append(number)
         return taken
 

@@ -13,6 +13,7 @@ import numpy as np
 from synthaudit.arrays import Singles
 from synthaudit.images.generation_record import one_line
 from synthaudit.measures.prompts.prompt_words import words_of
+from synthaudit.prompting.english import plural_of
 
 _REFUSAL: Final = re.compile(
     r"\b(i('|\u2019)?m sorry|i am sorry"
@@ -73,11 +74,14 @@ class Sieve:
         """
         kept: list[str] = []
         dropped: Counter[str] = Counter()
+        said = [set(words_of(text)) for text in before]
         for raw in texts:
             text = one_line(raw)
-            reason = self._fault(text) or self._repeats(text, [*before, *kept])
+            words = set(words_of(text))
+            reason = self._fault(text) or _repeats(words, said)
             if reason is None:
                 kept.append(text)
+                said.append(words)
             else:
                 dropped[reason] += 1
         return self._distinct(kept, before, dropped)
@@ -92,14 +96,6 @@ class Sieve:
         if self.name is not None and not _names(text, self.name):
             return "the class is not named"
         return "longer than the model reads" if self.count_cut(text) > 0 else None
-
-    def _repeats(self, text: str, before: Sequence[str]) -> str | None:
-        own = set(words_of(text))
-        for other in before:
-            words = set(words_of(other))
-            if len(own & words) >= _SAME_WORDS * max(len(own | words), 1):
-                return "nearly the same words as another"
-        return None
 
     def _distinct(self, kept: list[str], before: Sequence[str], dropped: Counter[str]) -> Sifted:
         """Without what means the same as something before it, where something reads text."""
@@ -117,6 +113,13 @@ class Sieve:
         )
 
 
+def _repeats(words: set[str], said: Sequence[set[str]]) -> str | None:
+    for others in said:
+        if len(words & others) >= _SAME_WORDS * max(len(words | others), 1):
+            return "nearly the same words as another"
+    return None
+
+
 def _names(text: str, name: str) -> bool:
     """Whether a text names a class, in the singular or the plural.
 
@@ -125,12 +128,9 @@ def _names(text: str, name: str) -> bool:
     >>> _names("A dog on a lawn", "cat")
     False
     """
-    import inflect
-
     spoken = re.sub(r"[\W_]+", " ", name.lower()).strip()
     plain = f" {re.sub(r'[^a-z0-9]+', ' ', text.lower())} " if spoken.isascii() else text.lower()
-    forms = {spoken, str(inflect.engine().plural_noun(spoken)) if spoken else spoken}
-    forms |= {f"{spoken}s"}
+    forms = {spoken, f"{spoken}s", plural_of(spoken)}
     if "{subject}" in text:
         return True
     return any((f" {form} " if spoken.isascii() else form) in plain for form in forms)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from synthaudit.errors import GeneratorError, PlanError
-from synthaudit.generation.servers import Connection, read_whole, without_key
+from synthaudit.generation.servers import Connection, read_whole, unreachable, without_key
 
 _VERSION: Final = 1
 _THOUGHTS: Final = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -221,18 +221,11 @@ class LanguageModel:
                 "llm, or ask another server."
             ) from None
         except openai.APIConnectionError as error:
-            raise GeneratorError(self._unreachable(error.__cause__ or error)) from None
+            raise GeneratorError(unreachable(own, error, self._key)) from None
         # The client's transport raises errors of its own where a connection ends midway.
         except Exception as error:  # noqa: BLE001
-            raise AnswerError(self._unreachable(error)) from None
+            raise AnswerError(unreachable(own, error, self._key)) from None
         return _answer_in(body, own.base_url)
-
-    def _unreachable(self, error: BaseException) -> str:
-        said = without_key(f"{type(error).__name__}: {error}", self._key)
-        return (
-            f"{self._options.base_url} cannot be asked ({said}): is it the right address, and the "
-            "server running?"
-        )
 
     def _sentence(self, error: Any) -> str:
         """What a server says that will not answer, and what to do."""

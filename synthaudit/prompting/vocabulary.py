@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from synthaudit.errors import SettingsError
+from synthaudit.prompting.english import ENDS_OF_SINGULARS, singular_of
 
 _LONGEST: Final = 60
 _MOST: Final = 2000
 # Such ends are of singulars too, whatever a rule of grammar says.
-_SINGULAR_ENDS: Final = ("ss", "us", "is", "as", "lens", "series", "species", "doors")
+_SINGULAR_ENDS: Final = (*ENDS_OF_SINGULARS, "doors")
 _COUNTS: Final = ("two", "three", "few", "several", "many")
 
 
@@ -74,11 +75,9 @@ def read_attributes(file: Path) -> list[str]:
 
 def _singular(phrase: str) -> str | None:
     """A phrase of one or two words with its last one in the singular; None where it is already."""
-    import inflect
-
     words = phrase.split()
     # In longer phrases the last word is seldom what they are about.
     if len(words) > 2 or words[-1].endswith(_SINGULAR_ENDS) or words[0] in _COUNTS:
         return None
-    found = inflect.engine().singular_noun(words[-1])
-    return None if found is False else " ".join([*words[:-1], str(found)])
+    found = singular_of(words[-1])
+    return None if found is None else " ".join([*words[:-1], found])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from synthaudit.result.findings_on_prompts import word_text
+from synthaudit.result.findings_on_prompts import KINDS, word_text
 
 _SHOWN: Final = 8
 
@@ -23,7 +23,7 @@ def attribute_lines(scores: Mapping[str, Any]) -> list[str]:
     """What kinds of pictures show more, and what to ask for."""
     found = scores.get("attributes") or {}
     lines = []
-    for key, kind in (("real", "real"), ("missed", "missed real"), ("synthetic", "synthetic")):
+    for key, kind in KINDS.items():
         told = [
             f"{own['attribute']} ({own['share']:.0%} against {own['other_share']:.0%})"
             for own in found.get(key, ())[:_SHOWN]

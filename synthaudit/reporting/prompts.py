@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from rich.console import Console
 from rich.text import Text
 
 from synthaudit.names import printable
 from synthaudit.prompting.authoring import Authored, Wanted
-
-
-class Shown(Protocol):
-    """A prompt of an arm."""
-
-    @property
-    def arm(self) -> str:
-        """Its name."""
-
-    @property
-    def subject(self) -> str | None:
-        """What is shown."""
-
-    @property
-    def prompt(self) -> str:
-        """The text."""
+from synthaudit.sweeping.prompting import ShownPrompt
 
 
 def print_wanted(wanted: Sequence[Wanted], console: Console) -> None:
@@ -63,7 +47,7 @@ def print_authored(authored: Authored, console: Console) -> None:
         console.print(Text(f"  {name} lacks {count:,} of {authored.wanted:,}: {advice}"))
 
 
-def print_prompts(prompts: Sequence[Shown], console: Console, *, show: int) -> None:
+def print_prompts(prompts: Sequence[ShownPrompt], console: Console, *, show: int) -> None:
     """Some prompts of every arm."""
     arms: dict[str, dict[str | None, list[str]]] = {}
     for own in prompts:

@@ -25,6 +25,9 @@ FAULT_NAMES: Final = {
 }
 """What a fault of single pictures is called in a line."""
 
+KINDS: Final = {"real": "real", "missed": "missed real", "synthetic": "synthetic"}
+"""What kinds of pictures whose attributes are compared are called."""
+
 
 def find_on_prompts(scores: Scores) -> list[Finding]:
     """What the numbers say of prompts; nothing where no prompt is known.
@@ -100,7 +103,7 @@ def _of_attributes(scores: Scores) -> Finding | None:
     found = scores.get("attributes") or {}
     parts = [
         f"{kind} pictures show more: {listed([own['attribute'] for own in found[key][:_LISTED]])}"
-        for key, kind in (("real", "real"), ("missed", "missed real"), ("synthetic", "synthetic"))
+        for key, kind in KINDS.items()
         if found.get(key)
     ]
     if not parts:

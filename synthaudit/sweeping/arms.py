@@ -266,25 +266,25 @@ def _for_subject(
 def _placeholders(plan: Plan) -> set[str]:
     """All names in braces that the prompt and the generator's options lead to."""
     found: set[str] = set()
-    own = source_of(plan.prompt).texts if is_source(plan.prompt) else []
-    queue = [
-        plan.template,
-        *own,
-        *(o for o in plan.generator.options.values() if isinstance(o, str)),
-    ]
+    values = (plan.template, plan.prompt, *plan.generator.options.values())
+    queue = [text for value in values for text in _texts_of(value)]
     while queue:
         fresh = set(PLACEHOLDER.findall(queue.pop())) - found
         found |= fresh
         for name in fresh & set(plan.axes):
             for value in plan.axes[name]:
-                options: Any = value.values() if isinstance(value, Mapping) else [value]
-                if is_source(value):
-                    options = source_of(value).texts
-                options = [
-                    t for o in options for t in (source_of(o).texts if is_source(o) else [o])
-                ]
-                queue += [text for text in options if isinstance(text, str)]
+                parts: Any = [value]
+                if isinstance(value, Mapping) and not is_source(value):
+                    parts = value.values()  # it is for some subjects alone
+                queue += [text for part in parts for text in _texts_of(part)]
     return found
+
+
+def _texts_of(value: Any) -> Sequence[str]:
+    """Where placeholders may stand in a value."""
+    if is_source(value):
+        return source_of(value).texts
+    return [value] if isinstance(value, str) else []
 
 
 def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:

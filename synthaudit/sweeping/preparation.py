@@ -79,9 +79,7 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         GeneratorError: the generator lacks something.
     """
     check_measures(settings.measures)
-    opened = open_source(plan.real, WebAccess.of(settings))
-    if not isinstance(opened, Collection):
-        raise PlanError(f"real should be images, but {plan.real} holds vectors.")
+    opened = open_real(plan, settings)
     subjects = subjects_of(plan, opened)
     if plan.goal == "useful":
         _refuse_without_classes(opened, subjects)
@@ -120,6 +118,19 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         devices=devices,
         is_paired=all(traits_of(generator, arm.jobs[0]).is_seeded for arm in arms),
     )
+
+
+def open_real(plan: Plan, settings: Settings) -> Collection:
+    """The real images of a plan.
+
+    Raises:
+        PlanError: they are ready vectors.
+        DataError, UsageError: they cannot be used.
+    """
+    opened = open_source(plan.real, WebAccess.of(settings))
+    if not isinstance(opened, Collection):
+        raise PlanError(f"real should be images, but {plan.real} holds vectors.")
+    return opened
 
 
 def subjects_of(plan: Plan, real: Collection) -> list[str]:

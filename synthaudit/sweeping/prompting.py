@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
+import numpy as np
+
 from synthaudit.arrays import Singles
-from synthaudit.errors import PlanError
+from synthaudit.embedding.choice import choose_embedder
+from synthaudit.embedding.protocol import Embedder, TextEmbedder
+from synthaudit.embedding.texts import encode_texts
 from synthaudit.generation.references import References
 from synthaudit.generation.verification import make_generator
-from synthaudit.images.collection import Collection
-from synthaudit.images.opening import open_source
-from synthaudit.images.web import WebAccess
 from synthaudit.progress import Progress
 from synthaudit.prompting.authoring import Authored, Wanted, author, wanted_of
 from synthaudit.prompting.sources import LanguageModelSource, PromptBook, Surroundings, source_of
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import expand
 from synthaudit.sweeping.plan import Plan
-from synthaudit.sweeping.preparation import subjects_of, surroundings_of
+from synthaudit.sweeping.preparation import open_real, subjects_of, surroundings_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +61,7 @@ def wanted_of_plan(plan: Plan, settings: Settings) -> list[Wanted]:
     return [own for source in _sources(plan) for own in wanted_of(source, around)]
 
 
-def author_plan(
-    plan: Plan,
-    settings: Settings,
-    progress: Progress,
-    vectors: Callable[[Sequence[str]], Singles] | None = None,
-) -> list[Authored]:
+def author_plan(plan: Plan, settings: Settings, progress: Progress) -> list[Authored]:
     """Have written what the plan lacks, and keep it beside the plan.
 
     Raises:
@@ -72,7 +69,7 @@ def author_plan(
         GeneratorError: a server cannot be asked.
         StorageError: what was written cannot be kept.
     """
-    around, sources = _around(plan, settings), _sources(plan)
+    around, sources, vectors = _around(plan, settings), _sources(plan), _text_vectors(plan)
     found = []
     for source in sources:
         progress.start("asking for prompts", sum(own.count for own in wanted_of(source, around)))
@@ -86,7 +83,7 @@ def shown_prompts(plan: Plan, settings: Settings) -> list[ShownPrompt]:
     Raises:
         PlanError: the plan cannot be carried out, or its prompts are not there.
     """
-    real = _real(plan, settings)
+    real = open_real(plan, settings)
     subjects = subjects_of(plan, real)
     references = References(real, max_pixels=settings.max_pixels)
     options = make_generator(plan.generator.name, references).known_options
@@ -110,12 +107,25 @@ def _sources(plan: Plan) -> list[LanguageModelSource]:
 
 
 def _around(plan: Plan, settings: Settings) -> Surroundings:
-    real = _real(plan, settings)
+    real = open_real(plan, settings)
     return surroundings_of(plan, real, subjects_of(plan, real))
 
 
-def _real(plan: Plan, settings: Settings) -> Collection:
-    opened = open_source(plan.real, WebAccess.of(settings))
-    if not isinstance(opened, Collection):
-        raise PlanError(f"real should be images, but {plan.real} holds vectors.")
-    return opened
+def _text_vectors(plan: Plan) -> Callable[[Sequence[str]], Singles] | None:
+    """What turns texts to vectors, each once, where the plan's embedder is a CLIP."""
+    if not plan.embedder.startswith("clip"):
+        return None
+    known: dict[str, Singles] = {}
+
+    @cache
+    def load() -> Embedder:
+        return choose_embedder(Settings(embedder=plan.embedder))
+
+    def read(texts: Sequence[str]) -> Singles:
+        embedder = load()
+        assert isinstance(embedder, TextEmbedder)
+        if fresh := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(fresh, encode_texts(embedder, fresh), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return read

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Final
+
+from synthaudit.prompting.english import ENDS_OF_SINGULARS, with_article
 
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _NESTED: Final = 5
 
 # Words that end as plurals do.
-_SINGULARS = ("lens", "series", "species", "news", "rhinoceros", "cosmos", "chaos")
+_SINGULARS: Final = (*ENDS_OF_SINGULARS, "news", "rhinoceros", "cosmos", "chaos")
 
 
 def compose(template: str, words: Mapping[str, str]) -> str:
@@ -33,17 +34,13 @@ def fill(template: str, words: Mapping[str, str]) -> str:
     return text
 
 
-@cache
 def _with_article(word: str) -> str:
     """A word with its article, and a plural without one.
 
     >>> _with_article("apple"), _with_article("pants"), _with_article("bus")
     ('an apple', 'pants', 'a bus')
     """
-    import inflect
-
     bare = word.rstrip(".,;:!?")
-    ends_as_singulars_do = bare.endswith(("ss", "us", "is", "as"))
-    if bare.endswith("s") and not ends_as_singulars_do and not bare.endswith(_SINGULARS):
+    if bare.endswith("s") and not bare.endswith(_SINGULARS):
         return word
-    return str(inflect.engine().a(word))
+    return with_article(word)

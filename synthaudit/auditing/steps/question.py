@@ -12,7 +12,6 @@ from synthaudit.auditing.context import Context
 from synthaudit.auditing.steps.text_space import QUESTION
 from synthaudit.embedding.torch_model import placement_of
 from synthaudit.embedding.visual_questions import VisualQuestions
-from synthaudit.errors import SettingsError
 from synthaudit.images.collection import ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.measures.prompts.faithfulness import PromptFit
@@ -34,14 +33,11 @@ def ask_about(
         How well pictures and references fit, and who said so.
 
     Raises:
-        SettingsError: there are vectors alone.
         EmbedderError: the model cannot be had, or cannot answer.
     """
     settings = context.settings
-    if context.images is None or settings.faithfulness is None:
-        raise SettingsError(
-            "--faithfulness looks at images, but both sides are ready vectors: leave it out."
-        )
+    assert context.images is not None  # of ready vectors no prompt is known
+    assert settings.faithfulness is not None
     model = VisualQuestions(
         settings.faithfulness.removeprefix(QUESTION),
         placement=placement_of(settings),

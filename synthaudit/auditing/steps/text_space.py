@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import numpy as np
-
 from synthaudit.arrays import Singles, Vectors
 from synthaudit.auditing.context import Context
 from synthaudit.auditing.image_reader import open_reader
 from synthaudit.auditing.step import Step
 from synthaudit.embedding.protocol import Embedder, TextEmbedder
 from synthaudit.embedding.registry import EMBEDDERS
+from synthaudit.embedding.texts import encode_texts
 from synthaudit.errors import EmbedderError, SettingsError
 from synthaudit.measures.samples import Samples
 from synthaudit.progress import LOGGER
@@ -24,7 +23,6 @@ from synthaudit.settings import Settings
 
 NONE: Final = "none"
 QUESTION: Final = "vqa:"
-_TEXTS_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +41,7 @@ class TextSpaceSection(Section):
 
     def read(self, texts: Sequence[str]) -> Singles:
         """(t, d) vectors of texts."""
-        starts = range(0, len(texts), _TEXTS_AT_ONCE)
-        parts = [self.embedder.encode_text(texts[n : n + _TEXTS_AT_ONCE]) for n in starts]
-        return np.concatenate(parts)
+        return encode_texts(self.embedder, texts)
 
 
 def check_text_settings(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import hypergeom
 
 from synthaudit.arrays import Flags, Floats, Integers
 from synthaudit.measures.copies.rates import false_discovery_rates
+from synthaudit.measures.detection.permutation import unit_numbers
 from synthaudit.measures.intervals import Estimate, normal_width
 
 CHANCE: Final = 0.5
@@ -47,14 +49,14 @@ class PromptFit:
         at_least = (known & (self.others >= self.own[:, None])).sum(axis=1)
         return np.asarray((1.0 + at_least) / (1.0 + known.sum(axis=1)))
 
-    @property
+    @cached_property
     def is_rival(self) -> Flags:
         """(n, m) prompts of other classes; of others at all where classes are not known."""
         known = np.isfinite(self.others)
         own = self.classes[:, None]
         return np.asarray(known & ((own < 0) | (self.other_classes != own)), bool)
 
-    @property
+    @cached_property
     def beaten(self) -> Floats:
         """(n,) the share of its rivals that fit better, those that tie by half; NaN without any."""
         rival = self.is_rival
@@ -137,8 +139,7 @@ def judge_faithfulness(
     beaten, groups, total = fit.beaten[judged], groups[judged], len(fit.own)
     count = len(beaten)
     value = float(beaten.mean()) if count else CHANCE
-    units = np.where(groups >= 0, groups, groups.max(initial=-1) + 1 + np.arange(count))
-    units = np.unique(units, return_inverse=True)[1]
+    units = unit_numbers(np.ones(count, bool), groups)
     spread = float(np.sqrt(np.square(np.bincount(units, beaten - value)).sum())) / max(count, 1)
     half = normal_width(confidence) * spread
     # Under the null every share is 1/2 on average; with prompts that are much alike within a class

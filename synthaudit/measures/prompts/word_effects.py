@@ -74,7 +74,7 @@ def word_effects(
         features: of the pictures.
         strata: (n,) number of each picture's class.
         units: (n,) number of what is exchanged: pictures of one class, prompt and settings.
-        blocks: (n,) number of each picture's block; None where units are independent.
+        blocks: (n,) number of the block of each picture's unit; None where units are independent.
         confidence: that no word is named without reason.
         seed: decides the permutations.
 
@@ -113,13 +113,11 @@ class _Search:
         rng: np.random.Generator,
     ) -> None:
         units, blocks = exchanged
-        if blocks is not None:
-            units = np.arange(len(fault))
         _, first, place = np.unique(units, return_index=True, return_inverse=True)
         sizes = np.bincount(place)
         words = has[first].astype(np.float64)
         self._strata, self._rng = strata[first], rng
-        self._blocks = None if blocks is None else np.unique(blocks, return_inverse=True)[1]
+        self._blocks = None if blocks is None else np.unique(blocks[first], return_inverse=True)[1]
         self._sums, self._pictures = sizes @ words, len(fault)
         self._freedom = len(first) - len(np.unique(self._strata))
         means = np.bincount(place, fault) / sizes
