@@ -27,6 +27,7 @@ from synthaudit.commands.application import COMMANDS
 from synthaudit.gating.schema import VerdictFile
 from synthaudit.generation.models.families import FAMILIES
 from synthaudit.result.schema import ScoresFile
+from synthaudit.result.schema_build import BuildFile
 from synthaudit.result.tables import FIRST_COLUMNS
 from synthaudit.settings import CONDITIONS, Settings, flag_of
 from synthaudit.sweeping.plan import Plan
@@ -184,6 +185,7 @@ def files_page() -> str:
     ]
     lines += ["", "## scores.json", "", *schema_rows(ScoresFile)]
     lines += ["## sweep.json", "", *schema_rows(SweepFile)]
+    lines += ["## build.json", "", *schema_rows(BuildFile)]
     lines += ["## verdict.json", "", *schema_rows(VerdictFile)]
     lines += ["## JSON Schemas", ""]
     lines += [f"- {{download}}`{name} <schemas/{name}>`" for name in SCHEMAS]
@@ -275,6 +277,7 @@ def star_before_keywords(parameters: list[inspect.Parameter]) -> Iterator[str]:
 SCHEMAS = {
     "scores.schema.json": ScoresFile,
     "sweep.schema.json": SweepFile,
+    "build.schema.json": BuildFile,
     "verdict.schema.json": VerdictFile,
     "plan.schema.json": Plan,
 }

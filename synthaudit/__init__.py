@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from synthaudit.auditing.context import Context
     from synthaudit.auditing.scoring import score, score_embeddings
+    from synthaudit.building.result import Build
+    from synthaudit.building.running import build
     from synthaudit.embedding.protocol import Embedder
     from synthaudit.errors import (
         DataError,
@@ -66,6 +68,7 @@ _HOMES = {
     "Audit": "result.audit",
     "AuditFiles": "result.reading",
     "Bound": "gating.bounds",
+    "Build": "building.result",
     "ClassScores": "result.scores",
     "Column": "measures.protocol",
     "Comparison": "gating.comparing",
@@ -108,6 +111,7 @@ _HOMES = {
     "Unfinished": "errors",
     "UsageError": "errors",
     "Verdict": "gating.judging",
+    "build": "building.running",
     "compare": "gating.comparing",
     "inspect": "inspecting.running",
     "judge": "gating.judging",
@@ -127,6 +131,7 @@ __all__ = [
     "Audit",
     "AuditFiles",
     "Bound",
+    "Build",
     "ClassScores",
     "Column",
     "Comparison",
@@ -169,6 +174,7 @@ __all__ = [
     "Unfinished",
     "UsageError",
     "Verdict",
+    "build",
     "compare",
     "inspect",
     "judge",

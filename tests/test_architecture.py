@@ -13,7 +13,7 @@ PACKAGE = Path(synthaudit.__file__).parent
 
 # From the lowest floor to the highest; a module may import from its own floor and those below.
 FLOORS = (
-    {"arrays", "errors", "leftovers", "names", "threads", "version"},
+    {"arrays", "errors", "folder_lock", "leftovers", "names", "threads", "version"},
     {"progress"},
     {"registry"},
     {"validation"},
@@ -24,6 +24,7 @@ FLOORS = (
     {"prompting"},
     {"auditing"},
     {"selftesting", "inspecting", "sweeping", "gating", "training"},
+    {"building"},
     {"reporting"},
     {"commands"},
 )

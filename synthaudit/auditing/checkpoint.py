@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from synthaudit.arrays import Integers, Singles, Vectors
 from synthaudit.embedding.cache import UNFINISHED
-from synthaudit.embedding.cache_lock import CacheLock
+from synthaudit.folder_lock import FolderLock
 from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.measures.detection.assignment import Assignment
 from synthaudit.measures.detection.cross_validation import CrossValidate, OutOfFold
@@ -45,7 +45,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._folder = None if folder is None else folder / UNFINISHED / key
-        self._lock: CacheLock | None = None
+        self._lock: FolderLock | None = None
         if self._folder is not None:
             _forget_the_old(self._folder.parent)
 
@@ -125,7 +125,7 @@ class Checkpoint:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if self._lock is None:
-                self._lock = CacheLock(self._folder.parent.parent, alone=False)
+                self._lock = FolderLock(self._folder.parent.parent, alone=False)
             clear(self._folder)
             with tempfile.NamedTemporaryFile(
                 dir=self._folder, prefix=draft_prefix(), delete=False

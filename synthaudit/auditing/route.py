@@ -118,6 +118,32 @@ QUICK_STUDIO: Final = (
     words.STEP,
     requested.STEP,
 )
+SORTING: Final = (
+    duplicates.BY_RADIUS,
+    detector.AXES,
+    detector.ONCE,
+    scores.BALANCED,
+    labels.STEP,
+    prompts.STEP,
+    text_space.STEP,
+    faithfulness.STEP,
+    broken.STEP,
+    curation.STEP,
+)
+"""What it takes to say which synthetic images to drop, and why."""
+
+STEERING: Final = (
+    duplicates.BY_RADIUS,
+    detector.AXES,
+    detector.ONCE,
+    scores.BALANCED,
+    prompts.STEP,
+    text_space.STEP,
+    words.STEP,
+    attributes.STEP,
+)
+"""What a build looks at between rounds: the four scores, words to blame, what is missing."""
+
 ROUTES: Final = {
     ("default", False): FULL,
     ("default", True): QUICK,

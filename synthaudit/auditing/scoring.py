@@ -26,7 +26,7 @@ from synthaudit.auditing.sources import (
     read_vectors,
     short_digest,
 )
-from synthaudit.auditing.step import walk
+from synthaudit.auditing.step import Step, walk
 from synthaudit.auditing.steps.text_space import check_text_settings
 from synthaudit.errors import DataError, SettingsError
 from synthaudit.images.collection import Collection
@@ -212,6 +212,8 @@ def score_collections(
     synthetic: Collection,
     reader: ImageReader,
     decisions: Decisions | None = None,
+    *,
+    steps: Sequence[Step] | None = None,
 ) -> Audit:
     """Audit two collections of images, as ``score`` does.
 
@@ -220,6 +222,7 @@ def score_collections(
         synthetic: the synthetic ones.
         reader: embeds them; its settings are those of the audit.
         decisions: of a person on the synthetic images; those dropped are left out already.
+        steps: which to take, in order; those that the settings ask for without.
 
     Raises:
         DataError: the data cannot be audited.
@@ -247,7 +250,7 @@ def score_collections(
         images=_images_of(sources, reader),
         kept=frozenset() if decisions is None else decisions.kept,
     )
-    return _audit(sources, origin, context, allocator)
+    return _audit(sources, origin, context, allocator, steps)
 
 
 def _for_copies(sources: Sources, reader: ImageReader) -> Sources:
@@ -286,7 +289,13 @@ def _score_vectors(
     return _audit(sources, origin, context, allocator)
 
 
-def _audit(sources: Sources, origin: Origin, context: Context, allocator: Allocator) -> Audit:
+def _audit(
+    sources: Sources,
+    origin: Origin,
+    context: Context,
+    allocator: Allocator,
+    steps: Sequence[Step] | None = None,
+) -> Audit:
     """Walk the route, and put together what was found."""
     settings = context.settings
     decisive = [
@@ -303,7 +312,7 @@ def _audit(sources: Sources, origin: Origin, context: Context, allocator: Alloca
         rows=len(sources.samples),
         key=short_digest(json.dumps(decisive)),
     )
-    steps = choose_steps(settings)
+    steps = choose_steps(settings) if steps is None else steps
     with single_matrix_thread():
         samples, context = walk(steps, sources.samples, replace(context, engine=engine))
     context.progress.start(DONE, 0)

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "score": "Audit a synthetic set against a real one.",
     "sweep": "Find out which prompt to use.",
     "prompts": "Write the prompts of a plan by a language model, and show them.",
+    "build": "Make a training set that passes a policy: search, make, drop, refill.",
     "inspect": "Look for repeats, broken pictures and wrong classes in one folder alone.",
     "train": "Train networks on real images, synthetic ones and both: the check of it all.",
     "gate": "Reject a set that breaks a policy, by exit code.",
@@ -41,6 +42,10 @@ EXAMPLES: Final = {
         "synthaudit sweep prompts.yaml --dry-run",
     ),
     "prompts": ("synthaudit prompts prompts.yaml", "synthaudit prompts prompts.yaml --dry-run"),
+    "build": (
+        "synthaudit build prompts.yaml --out set",
+        "synthaudit build prompts.yaml --out set --from prompts-sweep --export webdataset",
+    ),
     "inspect": ("synthaudit inspect photos/ --out inspection",),
     "train": (
         "synthaudit train photos/ generated/ --test more-photos/ --out training",

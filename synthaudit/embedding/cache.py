@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from synthaudit.arrays import Singles
-from synthaudit.embedding.cache_lock import CacheLock
+from synthaudit.folder_lock import FolderLock
 from synthaudit.images.collection import Stamp
 from synthaudit.progress import LOGGER
 from synthaudit.settings import Settings
@@ -69,7 +69,7 @@ class VectorCache:
     def __init__(self, folder: Path | None) -> None:
         self._file = None if folder is None else folder / FILE_NAME
         self._connection: sqlite3.Connection | None = None
-        self._lock: CacheLock | None = None
+        self._lock: FolderLock | None = None
         if self._file is not None:
             self._guard(self._open, None)
 
@@ -139,7 +139,7 @@ class VectorCache:
     def _open(self) -> None:
         assert self._file is not None
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = CacheLock(self._file.parent, alone=False)
+        self._lock = FolderLock(self._file.parent, alone=False)
         connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")

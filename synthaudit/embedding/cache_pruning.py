@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from synthaudit.embedding.cache import FILE_NAME, UNFINISHED
-from synthaudit.embedding.cache_lock import CacheLock
 from synthaudit.errors import StorageError, UsageError
+from synthaudit.folder_lock import FolderLock
 
 _UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _AT_LEAST: Final = 100
@@ -83,7 +83,7 @@ def prune(folder: Path, size: int) -> CacheState:
     if not folder.is_dir() or not list(_own_files(folder)):
         return state_of(folder)
     try:
-        lock = CacheLock(folder, alone=True)
+        lock = FolderLock(folder, alone=True)
         try:
             if not lock.is_held:
                 raise UsageError(

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 from pydantic import Field
 
-from synthaudit.generation.jobs import GeneratorOptions, Job, Made, parse_options
+from synthaudit.generation.jobs import GeneratorOptions, Job, Made, Traits, parse_options
 from synthaudit.generation.references import References
 
 
@@ -44,6 +44,10 @@ class AugmentationGenerator:
             "torchvision": version("torchvision"),
             "reference": self._references.digest("real", job, None),
         }
+
+    def traits(self, job: Job) -> Traits:
+        """The real image that it starts from; each image is made by itself."""
+        return Traits(is_batched=False, reference=self._references.pick("real", job))
 
     def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
         """Augment images, each with its own seed."""

@@ -10,7 +10,11 @@ import numpy as np
 from synthaudit.arrays import Flags, Floats, Integers, Names
 
 KEPT: Final = ""
+COPIES: Final = "it copies a real image"
+OTHER_CLASS: Final = "it does not show its class"
+OBVIOUS: Final = "it is an obvious fake"
 UNFAITHFUL: Final = "it does not show its prompt"
+REPEATED: Final = "it repeats another image, which is kept"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +64,10 @@ def select(
     """
     reason = np.full(len(cluster), KEPT, object)
     reasons = (
-        (is_unoriginal, "it copies a real image"),
-        (is_wrong_label, "it does not show its class"),
+        (is_unoriginal, COPIES),
+        (is_wrong_label, OTHER_CLASS),
         (np.zeros(len(cluster), bool) if is_unfaithful is None else is_unfaithful, UNFAITHFUL),
-        (probability_synthetic >= obvious, "it is an obvious fake"),
+        (probability_synthetic >= obvious, OBVIOUS),
     )
     is_broken = is_synthetic & (defect != None)  # noqa: E711 - element by element
     reason[is_broken] = [f"it is broken: {name}" for name in defect[is_broken]]
@@ -77,5 +81,5 @@ def select(
     _, first = np.unique(cluster[order], return_index=True)
     repeats = np.delete(order, first)
     repeats = repeats[~chosen[repeats]]
-    reason[repeats] = "it repeats another image, which is kept"
+    reason[repeats] = REPEATED
     return Selection(is_kept=is_synthetic & (reason == KEPT), reason=reason)

@@ -133,7 +133,7 @@ def print_estimate(found: CostEstimate, console: Console, *, plan_images: int) -
     print_state(found.arms, console)
     if found.seconds is not None and found.bytes_needed is not None:
         console.print(
-            f"About {_duration(found.seconds)} by one image made just now; "
+            f"About {duration(found.seconds)} by one image made just now; "
             f"{found.bytes_needed / 1e6:,.0f} MB, of {found.bytes_free / 1e9:,.1f} GB free."
         )
         if found.bytes_needed > found.bytes_free:
@@ -162,7 +162,8 @@ def print_state(arms: Sequence[ArmState], console: Console) -> None:
     console.print(table)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

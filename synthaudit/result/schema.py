@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, Field, StrictBool
 
+from synthaudit.result.schema_build import BuildPart
 from synthaudit.result.schema_part import Part, Share
 from synthaudit.result.schema_prompts import (
     AttributesPart,
@@ -327,6 +328,7 @@ class ScoresFile(Part):
     embedders: list[EmbedderPart] = Field(default_factory=list)
     classes: dict[str, ClassPart]
     kept: KeptPart | None = None
+    build: BuildPart | None = None
     notes: list[str]
     provenance: ProvenancePart
 

@@ -33,6 +33,7 @@ def json_line(contents: Mapping[str, Any]) -> str:
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RESULTS: Final = {
+    "build.json": "a built set",
     "scores.json": "an audit",
     "sweep.json": "a sweep",
     "inspection.json": "an inspection",

@@ -58,10 +58,9 @@ def expand(
         PlanError: an axis is neither placeholder nor option, a placeholder has no axis, no text
             uses the subjects, a rule is about nothing, no arm is left, or two arms are the same.
     """
-    if plan.generator.name == "folder" and SUBJECT not in _placeholders(plan):
-        subjects = []  # the files are of no particular subject
-    _check_names(plan, subjects, options)
-    combinations = [c for c in _combinations(plan) if not _is_excluded(plan, c)]
+    subjects = shown_subjects(plan, subjects)
+    check_names(plan, subjects, options)
+    combinations = [c for c in _combinations(plan) if not is_excluded(plan, c)]
     if not combinations:
         raise PlanError("the rules under not: exclude every arm: drop one of them.")
     if len(combinations) > _MOST_ARMS:
@@ -69,14 +68,35 @@ def expand(
             f"the plan has {len(combinations):,} arms, more than {_MOST_ARMS:,}: use design: "
             "one-factor or fractional, or fewer values."
         )
-    book = prompts or PromptBook()
-    arms = [_arm(plan, number, c, subjects, book) for number, c in enumerate(combinations)]
+    arms = arms_of(plan, combinations, subjects, prompts)
     _refuse_twins(arms)
     return arms
 
 
+def shown_subjects(plan: Plan, subjects: Sequence[str]) -> Sequence[str]:
+    """Of which subjects a plan's images are: files of a folder may be of no particular one."""
+    if plan.generator.name == "folder" and SUBJECT not in _placeholders(plan):
+        return []
+    return subjects
+
+
+def arms_of(
+    plan: Plan,
+    combinations: Sequence[Mapping[str, int]],
+    subjects: Sequence[str],
+    prompts: PromptBook | None = None,
+) -> list[Arm]:
+    """The arms of some combinations of a plan's axis values.
+
+    Raises:
+        PlanError: a rule leaves a subject no value, or a prompt is too long.
+    """
+    book = prompts or PromptBook()
+    return [_arm(plan, number, c, subjects, book) for number, c in enumerate(combinations)]
+
+
 def _combinations(plan: Plan) -> list[dict[str, int]]:
-    sizes = {name: len(values) for name, values in plan.axes.items()}
+    sizes = {name: len(plan.values_of(name)) for name in plan.axes}
     first = dict.fromkeys(sizes, 0)
     if plan.design == "one-factor":
         others = [{**first, name: n} for name, size in sizes.items() for n in range(1, size)]
@@ -114,7 +134,7 @@ def _fraction(sizes: Mapping[str, int], arms: int, seed: int) -> list[dict[str, 
     return best
 
 
-def _is_excluded(plan: Plan, values: Mapping[str, int]) -> bool:
+def is_excluded(plan: Plan, values: Mapping[str, int]) -> bool:
     """Whether a rule without a subject names the combination."""
     rules = [rule for rule in plan.exclude if SUBJECT not in rule]
     return any(_applies(plan, rule, values, None) for rule in rules)
@@ -128,7 +148,7 @@ def _applies(
         if name == SUBJECT:
             own: Any = subject
         else:
-            own = _plain(plan.axes[name][values[name]])
+            own = _plain(plan.values_of(name)[values[name]])
         if own not in allowed:
             return False
     return True
@@ -146,13 +166,22 @@ def _arm(
     subjects: Sequence[str],
     prompts: PromptBook,
 ) -> Arm:
-    labels = {name: _label(plan.axes[name][n]) for name, n in values.items()}
+    labels = {name: _label(plan.values_of(name)[n]) for name, n in values.items()}
     slug = "-".join(_slug(label) for label in labels.values() if label)
     return Arm(
         name=f"{number + 1:03d}" + (f"-{slug[:60].rstrip('-')}" if slug else ""),
         values=dict(values),
         labels=labels,
-        jobs=[_job(plan, values, subjects, slot, prompts) for slot in range(plan.images_per_arm)],
+        jobs=[
+            job_of(
+                plan,
+                values,
+                subjects[slot % len(subjects)] if subjects else None,
+                slot // max(len(subjects), 1),
+                prompts,
+            )
+            for slot in range(plan.images_per_arm)
+        ],
     )
 
 
@@ -181,15 +210,18 @@ def _slug(label: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", label.lower()).strip("-.")
 
 
-def _job(
+def job_of(
     plan: Plan,
     values: Mapping[str, int],
-    subjects: Sequence[str],
-    slot: int,
+    subject: str | None,
+    number: int,
     prompts: PromptBook,
 ) -> Job:
-    subject = subjects[slot % len(subjects)] if subjects else None
-    number = slot // max(len(subjects), 1)
+    """Image ``number`` of a subject, by the arm of some axis values.
+
+    Raises:
+        PlanError: a rule leaves the subject no value, or the prompt is too long.
+    """
     chosen = _for_subject(plan, values, subject)
     texts = _placeholders(plan)
     filled: dict[str, Any] = {name: chosen[name] for name in plan.axes if name in texts}
@@ -244,7 +276,7 @@ def _for_subject(
         names = [name for name in rule if name != SUBJECT]
         if SUBJECT in rule and names and _applies(plan, rule, numbers, subject):
             name = names[-1]
-            others = (n for n in range(len(plan.axes[name])))
+            others = (n for n in range(len(plan.values_of(name))))
             free = [n for n in others if not _applies(plan, rule, {**numbers, name: n}, subject)]
             if not free:
                 raise PlanError(
@@ -253,11 +285,11 @@ def _for_subject(
             numbers[name] = free[0]
     chosen: dict[str, Any] = {}
     for name, number in numbers.items():
-        value = plan.axes[name][number]
+        value = plan.values_of(name)[number]
         if isinstance(value, Mapping) and not is_source(value):
             owners = value.get(SUBJECT, [])
             owners = owners if isinstance(owners, list) else [owners]
-            first = _plain(plan.axes[name][0])
+            first = _plain(plan.values_of(name)[0])
             value = value["value"] if subject in owners else value.get("otherwise", first)
         chosen[name] = value
     return chosen
@@ -272,7 +304,7 @@ def _placeholders(plan: Plan) -> set[str]:
         fresh = set(PLACEHOLDER.findall(queue.pop())) - found
         found |= fresh
         for name in fresh & set(plan.axes):
-            for value in plan.axes[name]:
+            for value in plan.values_of(name):
                 parts: Any = [value]
                 if isinstance(value, Mapping) and not is_source(value):
                     parts = value.values()  # it is for some subjects alone
@@ -287,7 +319,12 @@ def _texts_of(value: Any) -> Sequence[str]:
     return [value] if isinstance(value, str) else []
 
 
-def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:
+def check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:
+    """Refuse a plan whose axes, placeholders, subjects and rules do not fit together.
+
+    Raises:
+        PlanError: in one sentence.
+    """
     texts = _placeholders(plan)
     own = {PROMPT} if is_source(plan.prompt) else set()
     loose = texts - set(plan.axes) - {SUBJECT, ARTICLE} - own
@@ -309,8 +346,8 @@ def _check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) ->
         )
     if plan.subjects and SUBJECT not in texts and plan.template and not plan.sources:
         raise PlanError("subjects are listed, but no template uses {subject}: use it or drop them.")
-    for name, values in plan.axes.items():
-        for value in values:
+    for name in plan.axes:
+        for value in plan.values_of(name):
             if is_source(value) and name not in texts:
                 raise PlanError(
                     f"a source of prompts is a value of axis {name!r}, which is not in the prompt: "
@@ -327,7 +364,7 @@ def _check_rule(plan: Plan, rule: Mapping[str, Any], subjects: Sequence[str]) ->
             raise PlanError(
                 f"a rule under not: names {name!r}; {nearest_name(name, [*plan.axes, SUBJECT])}"
             )
-        known = subjects if name == SUBJECT else [_plain(value) for value in plan.axes[name]]
+        known = subjects if name == SUBJECT else [_plain(value) for value in plan.values_of(name)]
         for value in wanted if isinstance(wanted, list) else [wanted]:
             if value not in known:
                 hint = nearest_name(str(value), map(str, known))

@@ -25,11 +25,14 @@ from synthaudit.sweeping.yaml_text import read_yaml
 from synthaudit.validation import explain
 
 AxisValue = str | int | float | None | Mapping[str, Any] | list[Any]
-Design = Literal["grid", "one-factor", "fractional"]
+Design = Literal["grid", "one-factor", "fractional", "search", "evolve"]
+SEARCHES: Final = ("search", "evolve")
+"""Designs whose arms are proposed on the way, by what earlier ones scored."""
 
 SUBJECT: Final = "subject"
 ARTICLE: Final = "a"
 PROMPT: Final = "prompt"
+_USUAL_IMAGES: Final = 96
 
 
 class _Part(BaseModel):
@@ -71,6 +74,58 @@ class Budget(_Part):
     money: float | None = Field(default=None, gt=0.0)
 
 
+class Range(_Part):
+    """All numbers between two, as the values of an axis; whole ones where both are whole.
+
+    Attributes:
+        low, high: both ends belong to it.
+        log: whether ratios count, not differences.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Range:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            least = "above 0 and " if self.log else ""
+            raise ValueError(
+                f"low should be {least}below high, not {self.low} and {self.high}: mend the range"
+            )
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is of whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+class BuildPlan(_Part):
+    """What ``synthaudit build`` makes: a set of so many images that passes a policy.
+
+    Attributes:
+        images_per_class: how many each subject should have.
+        images: or how many there should be of all together, each subject as many.
+        policy: file of the policy; without one, the set has to be fit by the audit's own verdict.
+        rounds: at most so many.
+    """
+
+    images_per_class: int | None = Field(default=None, ge=1, le=1_000_000)
+    images: int | None = Field(default=None, ge=8, le=10_000_000)
+    policy: str | None = None
+    rounds: int = Field(default=10, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> BuildPlan:
+        if (self.images is None) == (self.images_per_class is None):
+            came = "neither" if self.images is None else "both"
+            raise ValueError(
+                f"build should say images_per_class or images, not {came}: give one of them"
+            )
+        return self
+
+
 class Plan(_Part):
     """A sweep.
 
@@ -88,11 +143,14 @@ class Plan(_Part):
             ``prompt``, or any that is in the prompt, may have sources of prompts among its values.
         subjects: what to generate, instead of the class folders.
         exclude: (``not`` in the file) combinations that make no sense.
-        design: all combinations, one axis at a time from the first values, or a fraction.
-        arms: how many arms a fractional design has.
+        design: all combinations, one axis at a time from the first values, a fraction; ``search``
+            has arms proposed by what earlier ones scored, of axes that may also be ranges, ``{low:
+            ..., high: ...}``; ``evolve`` has a language model write the templates of further arms.
+        arms: how many arms a fractional design has, or a search tries.
         goal: what decides between arms; ``useful`` is what they teach besides a few real images.
         race: drop arms early.
         budget: when to stop.
+        build: the set that ``synthaudit build`` makes.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -104,7 +162,7 @@ class Plan(_Part):
     seed: int = Field(default=0, ge=0, lt=2**63)
     generator: GeneratorPlan
     prompt: str | dict[str, Any] = ""
-    axes: dict[str, list[AxisValue]] = Field(default_factory=dict)
+    axes: dict[str, list[AxisValue] | Range] = Field(default_factory=dict)
     subjects: list[str] | None = None
     exclude: list[dict[str, Any]] = Field(default_factory=list, alias="not")
     design: Design = "grid"
@@ -114,6 +172,7 @@ class Plan(_Part):
     )
     race: bool = False
     budget: Budget = Field(default_factory=Budget)
+    build: BuildPlan | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -137,7 +196,7 @@ class Plan(_Part):
     @property
     def sources(self) -> list[Mapping[str, Any]]:
         """All sources of prompts, in their order."""
-        values: list[Any] = [self.prompt, *(v for axis in self.axes.values() for v in axis)]
+        values: list[Any] = [self.prompt, *(v for name in self.axes for v in self.values_of(name))]
         # A value for some subjects has another one inside it for those, and one for the others.
         inner = [
             value.get(key)
@@ -147,10 +206,23 @@ class Plan(_Part):
         ]
         return [value for value in (*values, *inner) if is_source(value)]
 
+    def values_of(self, axis: str) -> list[AxisValue]:
+        """The values of an axis; of a range, before a search has chosen any, its ends."""
+        own = self.axes[axis]
+        return [own.low, own.high] if isinstance(own, Range) else own
+
     @property
     def decides(self) -> str:
         """The measure that decides, of which less is better."""
         return USELESS if self.goal == "useful" else self.goal
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_only_build(cls, contents: Any) -> Any:
+        """A plan that is built from alone need not say how many images arms have."""
+        if isinstance(contents, Mapping) and "build" in contents:
+            return {"images_per_arm": _USUAL_IMAGES, **contents}
+        return contents
 
     @field_validator("exclude", mode="before")
     @classmethod
@@ -186,12 +258,40 @@ class Plan(_Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _has_a_search_for_its_ranges(self) -> Plan:
+        ranges = [name for name, own in self.axes.items() if isinstance(own, Range)]
+        if ranges and self.design != "search":
+            raise ValueError(
+                f"axis {ranges[0]!r} is a range, which only design: search can try: set it, or "
+                "list values"
+            )
+        return self
+
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _are_lists_or_ranges(cls, axes: Any) -> Any:
+        if not isinstance(axes, Mapping):
+            return axes
+        for name, own in axes.items():
+            if isinstance(own, Mapping) and set(own) - {"low", "high", "log"}:
+                raise ValueError(
+                    f"axis {name!r} should be a list of values, or a range with low and high, not "
+                    f"{', '.join(map(str, own))}"
+                )
+        return {
+            name: Range.model_validate(own) if isinstance(own, Mapping) else own
+            for name, own in axes.items()
+        }
+
     @field_validator("axes")
     @classmethod
     def _values_are_there_and_differ(
-        cls, axes: dict[str, list[AxisValue]]
-    ) -> dict[str, list[AxisValue]]:
+        cls, axes: dict[str, list[AxisValue] | Range]
+    ) -> dict[str, list[AxisValue] | Range]:
         for name, values in axes.items():
+            if isinstance(values, Range):
+                continue
             if not values:
                 raise ValueError(f"axis {name!r} has no values: give at least one")
             texts = [str(value) for value in values]
@@ -241,5 +341,6 @@ def _explain(error: ValidationError, lines: Mapping[tuple[Any, ...], int]) -> st
 
 
 def _known_keys(place: Sequence[Any]) -> list[str]:
-    kind = Budget if place[0] == "budget" else Plan
+    parts: dict[str, type[_Part]] = {"budget": Budget, "build": BuildPlan}
+    kind = parts.get(str(place[0]), Plan)
     return [field.alias or name for name, field in kind.model_fields.items()]

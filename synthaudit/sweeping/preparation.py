@@ -21,7 +21,7 @@ from synthaudit.images.web import WebAccess
 from synthaudit.measures.randomness import stream
 from synthaudit.prompting.sources import PromptBook, Surroundings
 from synthaudit.settings import Settings
-from synthaudit.sweeping.arms import Arm, expand
+from synthaudit.sweeping.arms import Arm, expand, shown_subjects
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.store import Codec
 
@@ -44,6 +44,8 @@ class Prepared:
         settings: of the audits, on the first of the devices.
         devices: on which the images are made; None for what the plan says.
         is_paired: whether the images of a slot have a seed in common, in all arms.
+        subjects: what is shown; empty for sets without classes.
+        prompts: the sources of prompts, opened.
     """
 
     plan: Plan
@@ -55,6 +57,8 @@ class Prepared:
     settings: Settings
     devices: Sequence[str] | None
     is_paired: bool
+    subjects: Sequence[str]
+    prompts: PromptBook
 
     @property
     def price(self) -> float | None:
@@ -64,7 +68,13 @@ class Prepared:
         return max(known) if known else None
 
 
-def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> Prepared:
+def prepare(
+    plan: Plan,
+    settings: Settings,
+    *,
+    asks_generator: bool = True,
+    real: Collection | None = None,
+) -> Prepared:
     """Check everything that can be checked before an image is made.
 
     Args:
@@ -72,6 +82,7 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         settings: of the audits.
         asks_generator: whether the generator looks at every job, for which it may need packages
             and a model.
+        real: the real images, if not all that the plan names; no other one is looked at.
 
     Raises:
         PlanError: the plan cannot be carried out.
@@ -79,7 +90,7 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         GeneratorError: the generator lacks something.
     """
     check_measures(settings.measures)
-    opened = open_real(plan, settings)
+    opened = open_real(plan, settings) if real is None else real
     subjects = subjects_of(plan, opened)
     if plan.goal == "useful":
         _refuse_without_classes(opened, subjects)
@@ -117,6 +128,8 @@ def prepare(plan: Plan, settings: Settings, *, asks_generator: bool = True) -> P
         ),
         devices=devices,
         is_paired=all(traits_of(generator, arm.jobs[0]).is_seeded for arm in arms),
+        subjects=shown_subjects(plan, subjects),
+        prompts=prompts,
     )
 
 

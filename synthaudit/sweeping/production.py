@@ -228,7 +228,7 @@ def _lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[P
         job = arm.jobs[slot]
         place = folder / (job.subject or "") / f"{job.number:05d}{stored.file.suffix}"
         if not _holds(place, stored.file):
-            _link(stored.file, place)
+            link(stored.file, place)
         laid.append((place, slot))
     wanted = {place for place, _ in laid}
     for place in {place.parent for place in wanted}:
@@ -245,8 +245,11 @@ def _holds(place: Path, file: Path) -> bool:
     return place.samefile(file) or filecmp.cmp(place, file, shallow=False)
 
 
-def _link(file: Path, place: Path) -> None:
-    """By way of another name: a second run may lay out the same arm at the same time."""
+def link(file: Path, place: Path) -> None:
+    """Give a file a second name, or copy it where there are none.
+
+    By way of another name: a second run may lay out the same arm at the same time.
+    """
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f"{draft_prefix()}{place.name}")
     try:

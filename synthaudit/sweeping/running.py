@@ -10,6 +10,7 @@ from typing import Unpack
 from synthaudit.auditing.image_reader import ImageReader, open_reader
 from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import GeneratorError, Unfinished, UsageError
+from synthaudit.images.collection import Collection
 from synthaudit.images.places import is_url
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.options import Options
@@ -49,6 +50,7 @@ def sweep(
     progress: Progress | None = None,
     audited: Callable[[Audit, Path], None] | None = None,
     settings: Settings | None = None,
+    real: Collection | None = None,
     **options: Unpack[Options],
 ) -> Sweep:
     """Carry out a plan, or what is missing of it.
@@ -60,6 +62,7 @@ def sweep(
         progress: told of the work as it goes.
         audited: called with the audit of each arm and the folder that it was written to.
         settings: of the audits, made before.
+        real: the real images, if not all that the plan names; no other one is looked at.
         options: the fields of ``Settings``, by name; they go before ``settings``.
 
     Returns:
@@ -100,9 +103,9 @@ def sweep(
     folder = Path(out) if out is not None else default_out(Path(str(plan)))
     refuse_beside(folder, "scores.json", "an audit")
     refuse_folders(folder, SWEEP_FILES)
-    _refuse_among_the_real(folder, read)
+    refuse_among_the_real(folder, read)
     named, embedder = take_embedder(options)
-    prepared = prepare(read, make_settings(named, settings))
+    prepared = prepare(read, make_settings(named, settings), real=real)
     store = Store(folder / "store")
     try:
         with (
@@ -116,16 +119,20 @@ def sweep(
         store.close()
 
 
-def _refuse_among_the_real(folder: Path, plan: Plan) -> None:
-    """Refuse to make images where they would count as real ones the next time."""
+def refuse_among_the_real(folder: Path, plan: Plan) -> None:
+    """Refuse to make images where they would count as real ones the next time.
+
+    Raises:
+        UsageError: the folder lies there.
+    """
     if not is_url(plan.real) and folder.resolve().is_relative_to(Path(plan.real).resolve()):
         raise UsageError(
-            f"the sweep would make its images in {folder}, inside the real ones in {plan.real}: "
+            f"images would be made in {folder}, inside the real ones in {plan.real}: "
             "give another folder with --out."
         )
 
 
-def _engine_of(prepared: Prepared) -> Engine | None:
+def engine_of(prepared: Prepared) -> Engine | None:
     """Where images are made; None for this process."""
     plan = WorkerPlan(
         generator=prepared.plan.generator.name,
@@ -163,7 +170,7 @@ class _Runner:
             budget=self.plan.budget,
             shard=shard,
             progress=self.progress,
-            engine=_engine_of(prepared),
+            engine=engine_of(prepared),
         )
         self.dropped_at: dict[str, int] = {}
 

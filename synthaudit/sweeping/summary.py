@@ -358,7 +358,7 @@ def _columns(arm: Arm, slots: Sequence[int]) -> tuple[list[str], dict[int, str]]
 def plan_of(plan: Plan, arm: Arm) -> dict[str, Any]:
     """A plan that makes one arm and nothing else."""
     contents = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    contents["axes"] = {name: [plan.axes[name][number]] for name, number in arm.values.items()}
-    for key in ("not", "design", "arms", "race", "budget"):
+    contents["axes"] = {name: [plan.values_of(name)[number]] for name, number in arm.values.items()}
+    for key in ("not", "design", "arms", "race", "budget", "build"):
         contents.pop(key, None)
     return contents

@@ -197,11 +197,11 @@ def test_which_engine_makes_the_images(two_sides: tuple[Path, Path]) -> None:
     from synthaudit.settings import Settings
     from synthaudit.sweeping.engines.ray_actors import RayActors
     from synthaudit.sweeping.preparation import prepare
-    from synthaudit.sweeping.running import _engine_of
+    from synthaudit.sweeping.running import engine_of
 
     plan = plan_of(two_sides[0], {"name": "augment"})
     kinds = [
-        type(_engine_of(prepare(plan, Settings(**chosen))))
+        type(engine_of(prepare(plan, Settings(**chosen))))
         for chosen in ({}, {"device": "cpu"}, {"device": "cpu, cpu"}, {"engine": "ray"})
     ]
     assert kinds == [type(None), type(None), WorkerProcesses, RayActors]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats, Integers, Vectors
+from synthaudit.measures.comparison.covering import covers, neighbourhood_radius
 from synthaudit.measures.comparison.teaching import USELESS, Teaching, gather_teaching
 from synthaudit.measures.copies.discovery import without_duplicates
 from synthaudit.measures.copies.duplicates import find_duplicates
@@ -22,7 +23,7 @@ from synthaudit.measures.detection.detector import detect
 from synthaudit.measures.intervals import normal_width, wilson
 from synthaudit.measures.samples import Samples
 from synthaudit.measures.search.clusters import identical_groups
-from synthaudit.measures.search.neighbours import Directions, is_near, nearest
+from synthaudit.measures.search.neighbours import Directions
 from synthaudit.measures.search.pairs import pairs_within
 
 MEASURES = ("unrealistic", "uncovered", "unvaried", "unoriginal")
@@ -35,8 +36,6 @@ OVERALL = "overall"
 being a real image is no merit, and covers nothing. It foretells what a network gains better than a
 mean of all four, in which copies counted thrice (reports/validity.md)."""
 
-_NEIGHBOURHOOD = 5
-_ROUNDING = 1e-12
 _HELD_OUT = 2000
 
 
@@ -207,7 +206,7 @@ def gather_evidence(
     samples = Samples.of(axes, is_synthetic, groups=groups)
     detection = detect(samples, folds=folds, repeats=repeats, seed=seed)
     is_copy = found.is_unoriginal[count:].reshape(len(arms), slots)
-    radius = _neighbourhood_radius(directions, np.arange(count))
+    radius = neighbourhood_radius(directions, np.arange(count))
     teaching = None
     if classes is not None:
         near = found.cluster[:count]
@@ -216,7 +215,7 @@ def gather_evidence(
         fakeness=detection.probability_synthetic[count:].reshape(is_copy.shape),
         is_copy=is_copy,
         covers=[
-            _covers(directions, count + number * slots, radius, copied)
+            covers(directions, count + number * slots, radius, copied)
             for number, copied in enumerate(is_copy)
         ],
         vectors=arms,
@@ -251,24 +250,3 @@ def _repeat_radius(radius: DuplicateRadius, slots: int) -> float:
     dimension = np.array(radius.intrinsic_dimension)
     base = np.array(radius.real)
     return float(denser_radius(base, dimension, candidates=slots, reference=radius.real_count))
-
-
-def _neighbourhood_radius(directions: Directions, real: Integers) -> Floats:
-    """(N,) distance of each real image to its fifth nearest other."""
-    k = min(_NEIGHBOURHOOD, len(real) - 1)
-    radius: Floats = nearest(directions, real, real, count=k).distance[:, -1]
-    return radius
-
-
-def _covers(directions: Directions, start: int, radius: Floats, copied: Flags) -> Flags:
-    """(S, N) which of an arm's images, from a row on, lie near which of the real ones.
-
-    Row by row of the arm: all distances at once would be as large as the real set squared.
-    """
-    real = directions.rows(np.arange(len(radius)))
-    covers = np.zeros((len(copied), len(radius)), bool)
-    for slot in np.flatnonzero(~copied):
-        distance = 1.0 - real @ directions.rows(np.array([start + slot]))[0]
-        distance[distance < _ROUNDING] = 0.0
-        covers[slot] = is_near(distance, radius)
-    return covers

@@ -15,6 +15,7 @@ from synthaudit.result.reading import AuditFiles
 
 PAGE: Final = (
     "findings",
+    "build",
     "review",
     "scores",
     "worth",

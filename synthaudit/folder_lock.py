@@ -1,4 +1,4 @@
-"""Who is at a cache: audits share it, and whoever makes it smaller needs it alone."""
+"""Who is at a folder: several may share it, or one needs it alone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _nothing() -> None:
     """There is nothing to let go of."""
 
 
-class CacheLock:
-    """A lock on a cache folder, which ends with its process, however that ends.
+class FolderLock:
+    """A lock on a folder, which ends with its process, however that ends.
 
     Args:
-        folder: of the cache, which is there.
+        folder: which is there.
         alone: whether nobody else may have it.
     """
 

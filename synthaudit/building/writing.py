@@ -1,0 +1,251 @@
+"""The files of a set: images, what is known of each, the card, what was dropped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synthaudit.building.assessment import Assessment
+from synthaudit.building.card import card
+from synthaudit.building.croissant import croissant
+from synthaudit.building.halves import Halves
+from synthaudit.building.ledger import Candidate, Ledger
+from synthaudit.building.preparation import Ground
+from synthaudit.building.quota import told
+from synthaudit.building.result import Build, BuildSection
+from synthaudit.building.verdict import Judgement, Outcome
+from synthaudit.errors import StorageError
+from synthaudit.leftovers import clear
+from synthaudit.names import write_name
+from synthaudit.result.audit import REPORT_FILES, Audit
+from synthaudit.result.decisions import as_csv
+from synthaudit.result.writing import json_line, json_text, write_files
+from synthaudit.sweeping.production import link
+from synthaudit.sweeping.store import Store
+from synthaudit.version import installed_version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IMAGES: Final = "images"
+_JUDGED: Final = "judged.json"
+_COLUMNS: Final = ("probability_synthetic", "copy_p_value", "nearest_real", "prompt_p_value")
+_AUDIT_FILES: Final = (
+    *("images.parquet", "images.csv", "unreadable.csv", "scores.json"),
+    *("copies.parquet", "duplicates.parquet", "explanation.parquet"),
+)
+
+
+def write_set(
+    ground: Ground,
+    halves: Halves,
+    ledger: Ledger,
+    store: Store,
+    assessed: Assessment,
+    *,
+    audit: Audit | None,
+    outcome: Outcome,
+    judgement: Judgement | None,
+) -> Build:
+    """Lay the images out, and write what is known of them; ``build.json`` comes last.
+
+    Raises:
+        StorageError: there is no room, or no permission; what is made stays.
+    """
+    chosen = assessed.chosen
+    _lay_out(ground.folder / IMAGES, ledger, chosen)
+    built = _result(
+        ground,
+        halves,
+        ledger,
+        store,
+        assessed=assessed,
+        audit=audit,
+        outcome=outcome,
+        judgement=judgement,
+    )
+    if audit is not None:
+        section = BuildSection(build=built)
+        audit = replace(
+            audit,
+            sections={**audit.sections, "build": section},
+            notes=(*section.notes(), *audit.notes),
+        )
+        built = replace(built, audit=audit)
+    rows = _rows(chosen, audit)
+    contents: dict[str, Any] = {} if audit is None else audit.to_dict()
+    files: dict[str, str | bytes | pd.DataFrame] = {
+        "metadata.jsonl": "".join(json_line(row) for row in rows),
+        "dropped.csv": _dropped(ledger),
+        "README.md": card(built, contents, ground.prepared),
+        "croissant.json": json_text(croissant(built, ground.folder.name, rows)),
+    }
+    if audit is not None:
+        files |= audit.files()
+    files["build.json"] = json_text(built.to_dict())
+    write_files(ground.folder, files, replaces=(*_AUDIT_FILES, *REPORT_FILES))
+    return built
+
+
+def _result(
+    ground: Ground,
+    halves: Halves,
+    ledger: Ledger,
+    store: Store,
+    *,
+    assessed: Assessment,
+    audit: Audit | None,
+    outcome: Outcome,
+    judgement: Judgement | None,
+) -> Build:
+    checks = []
+    if judgement is not None and judgement.verdict is not None:
+        checks = judgement.verdict.to_dict()["checks"]
+    given = sum(own.round == 0 for own in ledger.candidates.values())
+    return Build(
+        folder=ground.folder,
+        outcome=outcome,
+        rounds=ledger.rounds,
+        quota={write_name(k): v for k, v in told(assessed.there, ground.quotas).items()},
+        dropped=dict(Counter(own.reason for own in ledger.drops.values()).most_common()),
+        counts={
+            "kept": len(assessed.chosen),
+            "made": ledger.made,
+            "given": given,
+            "real_steering": len(halves.steering.entries),
+            "real_judging": len(halves.judging.entries),
+        },
+        spent={
+            "images": ledger.made,
+            "seconds": round(ledger.seconds, 3),
+            "money": round(store.money(), 6),
+        },
+        scores={}
+        if audit is None
+        else {
+            name: {"value": own.value, "low": own.low, "high": own.high}
+            for name, own in audit.scores.items()
+        },
+        steering_scores=assessed.scores,
+        judged_on=halves.digest,
+        judgements=_count_judgement(ground.hidden, assessed.chosen),
+        checks=checks,
+        sweep=ground.sweep,
+        provenance={
+            "synthaudit": installed_version(),
+            "plan": ground.plan.model_dump(mode="json", by_alias=True),
+            "settings": ground.settings.deciding(),
+            "generator": _identity(ground),
+        },
+    )
+
+
+def _identity(ground: Ground) -> dict[str, Any]:
+    """What decides the images besides the plan: versions, digests of models."""
+    assert ground.prepared is not None
+    first = ground.prepared.arms[0].jobs[0]
+    own = dict(ground.prepared.generator.identity(first))
+    return {"name": ground.prepared.generator.name, **own}
+
+
+def _count_judgement(hidden: Path, chosen: Sequence[Candidate]) -> int:
+    """How many different sets the judging half has judged, this one among them."""
+    file = hidden / _JUDGED
+    known: list[str] = []
+    if file.is_file():
+        try:
+            known = [str(own) for own in json.loads(file.read_text("utf-8"))]
+        except (OSError, ValueError):
+            known = []
+    names = json.dumps(sorted(own.path for own in chosen))
+    digest = hashlib.sha256(names.encode()).hexdigest()[:32]
+    if digest not in known:
+        known.append(digest)
+        write_files(hidden, {_JUDGED: json.dumps(known)})
+    return len(known)
+
+
+def _lay_out(folder: Path, ledger: Ledger, chosen: Sequence[Candidate]) -> None:
+    """Link the images of the set into its folder; those that a former round left are removed.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    try:
+        for own in chosen:
+            place, file = folder / own.path, ledger.place(own)
+            if not (place.is_file() and place.stat().st_size == file.stat().st_size):
+                link(file, place)
+        for place in {(folder / own.path).parent for own in ledger.candidates.values()}:
+            clear(place)
+        wanted = {own.path for own in chosen}
+        # What a person has put there stays.
+        for path in ledger.candidates.keys() - wanted:
+            (folder / path).unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(
+            f"the images of the set cannot be laid out in {folder} ({reason}): free some space and "
+            "start again; what is made stays."
+        ) from error
+
+
+def _rows(chosen: Sequence[Candidate], audit: Audit | None) -> list[dict[str, Any]]:
+    """A row an image, as ImageFolder reads it."""
+    table = None
+    if audit is not None:
+        own = audit.images[audit.images["side"] == "synthetic"].set_index("path")
+        table = own[[name for name in _COLUMNS if name in own]]
+    rows = []
+    for each in sorted(chosen, key=lambda own: own.path):
+        path = write_name(each.path)
+        told = {} if table is None or path not in table.index else table.loc[path].to_dict()
+        rows.append(
+            {
+                "file_name": f"{IMAGES}/{each.path}" if path == each.path else f"{IMAGES}/{path}",
+                "class": None if each.subject is None else write_name(each.subject),
+                "prompt": each.prompt,
+                "seed": each.seed,
+                "generator": each.generator,
+                "options": json.dumps(dict(each.options), sort_keys=True, default=str),
+                "round": each.round,
+                "aim": each.aim,
+                "origin": None if each.origin is None else write_name(each.origin),
+                **{name: _plain(told.get(name)) for name in _COLUMNS},
+            }
+        )
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    """A cell of a table for JSON."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _dropped(ledger: Ledger) -> str:
+    """A row a dropped image: where it lies, why it was dropped, and since when."""
+    rows = [("path", "class", "reason", "round", "file", "prompt", "seed")]
+    for path, drop in sorted(ledger.drops.items()):
+        own = ledger.candidates[path]
+        file = own.file and os.path.relpath(ledger.place(own), ledger.folder.parent)
+        rows.append(
+            (
+                write_name(path),
+                write_name(own.subject or ""),
+                drop.reason,
+                str(drop.round),
+                write_name(own.origin or file),
+                own.prompt or "",
+                "" if own.seed is None else str(own.seed),
+            )
+        )
+    return as_csv(rows)
