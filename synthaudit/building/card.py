@@ -81,8 +81,8 @@ def _what(built: Build) -> str:
     of_classes = f" of {len(built.quota):,} classes" if any(built.quota) else ""
     given = f", {counts['given']:,} were there before" if counts["given"] else ""
     lead = (
-        f"{counts['kept']:,} synthetic images{of_classes}: {counts['made']:,} were made{given}, and "
-        f"{sum(built.dropped.values()):,} were dropped. {_STATES[built.outcome.state]}"
+        f"{counts['kept']:,} synthetic images{of_classes}: {counts['made']:,} were made{given}, "
+        f"and {sum(built.dropped.values()):,} were dropped. {_STATES[built.outcome.state]}"
     )
     return "\n".join([lead, *(f"- {why}" for why in map(_line, built.outcome.why))])
 
