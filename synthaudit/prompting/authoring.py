@@ -109,7 +109,7 @@ def author(
         there = list(own.there)
         sieve = Sieve(
             name=own.request.subject,
-            count_cut=partial(_count_cut, source.llm.tokens),
+            count_cut=partial(count_cut, source.llm.tokens),
             language=source.llm.language,
             vectors=vectors,
         )
@@ -158,7 +158,7 @@ def _keep(folder: Path, request: PromptRequest, texts: Sequence[str], seed: int)
         write_frozen(folder, [*read_frozen(folder), *fresh])
 
 
-def _count_cut(tokens: int | None, text: str) -> int:
+def count_cut(tokens: int | None, text: str) -> int:
     """How many tokens of a text are beyond what the image model reads."""
     if tokens is None:
         return 0

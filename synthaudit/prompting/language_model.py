@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import Field
 
@@ -138,6 +138,13 @@ class PromptRequest:
         return [{"role": "system", "content": _TASK}, {"role": "user", "content": "\n".join(lines)}]
 
 
+class Request(Protocol):
+    """What a language model is asked for."""
+
+    def messages(self, count: int, before: Sequence[str]) -> list[dict[str, str]]:
+        """What is sent; see ``PromptRequest``."""
+
+
 class AnswerError(GeneratorError):
     """What came is no answer; the next one may be."""
 
@@ -170,7 +177,7 @@ class LanguageModel:
             )
         self._options, self._key = options, options.read_key()
 
-    def write(self, request: PromptRequest, count: int, seed: int, before: Sequence[str]) -> Answer:
+    def write(self, request: Request, count: int, seed: int, before: Sequence[str]) -> Answer:
         """Texts as the model writes them, at most fifty at once.
 
         An answer that is cut off or is no JSON is asked for again, as often as a request is.
@@ -186,7 +193,7 @@ class LanguageModel:
                     raise
         raise AssertionError("counting does not end")
 
-    def _ask(self, request: PromptRequest, count: int, seed: int, before: Sequence[str]) -> Answer:
+    def _ask(self, request: Request, count: int, seed: int, before: Sequence[str]) -> Answer:
         import openai
 
         own, start = self._options, time.monotonic()

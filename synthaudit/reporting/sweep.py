@@ -21,6 +21,7 @@ from synthaudit.sweeping.result import Sweep
 
 _ARMS = 30
 _EFFECTS = 20
+_TRIED = 8
 
 
 def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
@@ -34,6 +35,7 @@ def print_sweep(found: Sweep, console: Console, *, written: Path) -> None:
     if found.effects:
         console.print(Text("\nWhat the axis values change (against the first of each)", "bold"))
         console.print(_effects_table([*found.effects, *found.interactions]))
+    _print_search(found, console)
     _print_words(found, console)
     _print_costs(found, console)
     for note in found.notes:
@@ -88,6 +90,25 @@ def _effects_table(effects: list[Effect]) -> Table:
             style=style,
         )
     return table
+
+
+def _print_search(found: Sweep, console: Console) -> None:
+    """The best of the arms that a search has tried, by the images that chose them."""
+    if found.search is None:
+        return
+    own = found.search
+    head = f"\nThe search: {own.tried:,} arms tried on {own.images:,} images, the best of them"
+    console.print(Text(head, style="bold"), soft_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in own.arms[0].axes:
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=40)
+    for name in (found.goal, "smoothed", "images", "round"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in sorted(own.arms, key=lambda arm: arm.smoothed)[:_TRIED]:
+        cells = [Text(value or "(empty)") for value in arm.axes.values()]
+        figures = (f"{arm.value:.3f}", f"{arm.smoothed:.3f}", str(arm.images), str(arm.round))
+        table.add_row(*cells, *figures)
+    console.print(table)
 
 
 def _print_words(found: Sweep, console: Console) -> None:

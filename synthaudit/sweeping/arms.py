@@ -16,7 +16,7 @@ from synthaudit.generation.jobs import Job, seed_of
 from synthaudit.measures.randomness import stream
 from synthaudit.prompting.sources import PromptBook, is_source, source_of
 from synthaudit.registry import nearest_name
-from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, AxisValue, Plan
+from synthaudit.sweeping.plan import ARTICLE, PROMPT, SEARCHES, SUBJECT, AxisValue, Plan
 from synthaudit.sweeping.templates import PLACEHOLDER, compose, fill
 
 _MOST_ARMS: Final = 2000
@@ -98,7 +98,8 @@ def arms_of(
 def _combinations(plan: Plan) -> list[dict[str, int]]:
     sizes = {name: len(plan.values_of(name)) for name in plan.axes}
     first = dict.fromkeys(sizes, 0)
-    if plan.design == "one-factor":
+    # What a search may try is checked value by value; its arms are proposed on the way.
+    if plan.design in ("one-factor", *SEARCHES):
         others = [{**first, name: n} for name, size in sizes.items() for n in range(1, size)]
         return [first, *others]
     count = int(np.prod([float(size) for size in sizes.values()])) if sizes else 1

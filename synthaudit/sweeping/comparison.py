@@ -179,18 +179,34 @@ def _matched(arms: Sequence[Arm], axis: str, number: int) -> list[tuple[int, int
 
 
 def rank_arms(
-    evidence: ArmEvidence, *, goal: str, confidence: float, seed: int, level: float = 0.05
+    evidence: ArmEvidence,
+    *,
+    goal: str,
+    confidence: float,
+    seed: int,
+    level: float = 0.05,
+    best: int | None = None,
 ) -> Ranking:
     """Order the arms by the goal, and test the best against each other one.
 
     The best was chosen by the data, so that p-values are corrected for all pairs of arms, not only
     for those with it, and for the four measures; by what arms teach alone where that is the goal.
+
+    Args:
+        evidence: of the arms.
+        goal: what decides.
+        confidence: of the intervals.
+        seed: of the exchanges.
+        level: of all tests together.
+        best: which arm is the best, where other images than these have decided it; then p-values
+            are corrected for the pairs with it alone.
     """
     count = evidence.shape[0]
     values = [evidence.values(arm) for arm in range(count)]
-    order = sorted(range(count), key=lambda arm: (values[arm][goal], arm))
+    order = sorted(range(count), key=lambda arm: (arm != best, values[arm][goal], arm))
+    # Chosen by these images it could have been any pair; chosen by others it is one against each.
+    comparisons = max(count * (count - 1) // 2 if best is None else count - 1, 1)
     best = order[0]
-    comparisons = max(count * (count - 1) // 2, 1)
     against, better = {}, []
     for other in order[1:]:
         found = compare_arms(evidence, [(best, other)], confidence=confidence, seed=seed)

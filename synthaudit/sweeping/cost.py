@@ -11,9 +11,12 @@ from pathlib import Path
 from synthaudit.generation.jobs import traits_of
 from synthaudit.leftovers import scratch_folder
 from synthaudit.progress import NoProgress
-from synthaudit.sweeping.plan import Budget
+from synthaudit.sweeping.evolving import starting_plan
+from synthaudit.sweeping.plan import SEARCHES, Budget
 from synthaudit.sweeping.preparation import Prepared
 from synthaudit.sweeping.production import Production, Shard
+from synthaudit.sweeping.search_space import SearchSpace
+from synthaudit.sweeping.searching import images_allowed
 from synthaudit.sweeping.store import Store
 
 
@@ -95,6 +98,11 @@ def estimate(prepared: Prepared, folder: Path, *, calibrate: bool = True) -> Cos
             for arm in prepared.arms
         ]
         missing, sample, spent = sum(state.wanted for state in states), None, 0.0
+    if prepared.plan.design in SEARCHES:
+        # Its arms are not known yet; those here are there to be checked.
+        plan = prepared.plan
+        space = SearchSpace(plan=starting_plan(plan, has_subjects=bool(prepared.subjects)))
+        missing = images_allowed(space)
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     prompts = list(dict.fromkeys(job.prompt for arm in prepared.arms for job in arm.jobs))
     counted = [(prompt, prepared.generator.count_cut_words(prompt)) for prompt in prompts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from synthaudit.images.generation_record import GenerationRecord
 from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.production import Production, lay_out
+from synthaudit.sweeping.store import Stored
 
 LEAST_SLOTS: Final = 8
 """Fewer images of an arm cannot be compared."""
@@ -68,6 +69,23 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
     """Link what the store has of an arm into the folder of the sweep."""
     done = production.done(arm.name)
     root = folder / "arms" / arm.name / "images"
+    return _laid(arm, root, lay_out(root, arm, done), done, production.generator.name)
+
+
+def stored_arm(arm: Arm, production: Production, images: int) -> LaidOutArm:
+    """The first images of an arm as they lie in the store, for nobody to look at."""
+    done = {slot: own for slot, own in production.done(arm.name).items() if slot < images}
+    files = [(own.file, slot) for slot, own in sorted(done.items()) if own.file is not None]
+    return _laid(arm, production.store.folder, files, done, production.generator.name)
+
+
+def _laid(
+    arm: Arm,
+    root: Path,
+    files: Sequence[tuple[Path, int]],
+    done: Mapping[int, Stored],
+    generator: str,
+) -> LaidOutArm:
     entries = {
         slot: ImageEntry(
             path=str(place.relative_to(root)),
@@ -76,10 +94,10 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
             record=GenerationRecord(
                 prompt=arm.jobs[slot].prompt or None,
                 seed=arm.jobs[slot].seed,
-                generator=production.generator.name,
+                generator=generator,
             ),
         )
-        for place, slot in lay_out(root, arm, done)
+        for place, slot in files
     }
     times = [stored.seconds for stored in done.values() if stored.seconds > 0.0]
     peaks = [stored.memory for stored in done.values() if stored.memory]

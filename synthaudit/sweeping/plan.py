@@ -250,6 +250,8 @@ class Plan(_Part):
 
     @model_validator(mode="after")
     def _has_one_prompt(self) -> Plan:
+        if self.design == "evolve":
+            return self  # the axis has the first templates, the source writes the next ones
         is_used = is_source(self.prompt) or (self.prompt and f"{{{PROMPT}}}" not in self.prompt)
         if is_used and PROMPT in self.axes:
             raise ValueError(

@@ -22,7 +22,8 @@ from synthaudit.measures.randomness import stream
 from synthaudit.prompting.sources import PromptBook, Surroundings
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand, shown_subjects
-from synthaudit.sweeping.plan import Plan
+from synthaudit.sweeping.evolving import starting_plan
+from synthaudit.sweeping.plan import SEARCHES, Plan
 from synthaudit.sweeping.store import Codec
 
 _LOOKED_AT = 100
@@ -99,8 +100,14 @@ def prepare(
     generator = make_generator(
         plan.generator.name, references, device=None if devices is None else devices[0]
     )
-    prompts = PromptBook.of(plan.sources, surroundings_of(plan, opened, subjects))
-    arms = expand(plan, subjects, generator.known_options, prompts)
+    if plan.design in SEARCHES and plan.generator.name == "folder":
+        raise PlanError(
+            f"design: {plan.design} makes images on the way, which the generator folder cannot: "
+            "use a grid of what is there."
+        )
+    shown = starting_plan(plan, has_subjects=bool(subjects))
+    prompts = PromptBook.of(shown.sources, surroundings_of(plan, opened, subjects))
+    arms = expand(shown, subjects, generator.known_options, prompts)
     for arm in arms if asks_generator else ():
         checked: set[str] = set()
         for job in arm.jobs:

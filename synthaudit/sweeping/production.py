@@ -74,18 +74,21 @@ class Production:
         self.engine = engine or ThisProcess(generator)
         self.generator, self.store, self.codec = generator, store, codec
         self.budget, self.shard, self.progress = budget, shard, progress
-        facts = codec_facts(codec)
-        self.slots: dict[str, list[ImageSlot]] = {
-            arm.name: [
-                ImageSlot(job=job, digest=recipe_digest(recipe_of(job, generator, facts)))
-                for job in arm.jobs
-            ]
-            for arm in arms
-        }
+        self.slots: dict[str, list[ImageSlot]] = {}
+        for arm in arms:
+            self.add(arm)
         self._started = time.monotonic()
         self.made = 0
         self.spent = store.money()
         self.is_spent = False
+
+    def add(self, arm: Arm) -> None:
+        """Take in an arm more."""
+        facts = codec_facts(self.codec)
+        self.slots[arm.name] = [
+            ImageSlot(job=job, digest=recipe_digest(recipe_of(job, self.generator, facts)))
+            for job in arm.jobs
+        ]
 
     def done(self, arm: str) -> Mapping[int, Stored]:
         """What the store has of an arm, by slot."""

@@ -12,7 +12,7 @@ from synthaudit.measures.comparison.permutation import pareto_front
 from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparison import Effect, Ranking
-from synthaudit.sweeping.result import ArmResult, Recommendation
+from synthaudit.sweeping.result import ArmResult, Recommendation, SearchResult
 
 _WORDS = {
     "unrealistic": "looks more real",
@@ -27,7 +27,12 @@ _TRADE = "better by some measures, worse by others"
 
 
 def recommend(
-    arms: Sequence[Arm], ranking: Ranking, effects: Sequence[Effect], *, goal: str
+    arms: Sequence[Arm],
+    ranking: Ranking,
+    effects: Sequence[Effect],
+    *,
+    goal: str,
+    search: SearchResult | None = None,
 ) -> Recommendation:
     """The best arm, and in sentences why, or that nothing is better beyond noise."""
     best = ranking.arms[0]
@@ -41,7 +46,7 @@ def recommend(
         runner_up=None if runner_up is None else arms[runner_up].name,
         is_beyond_noise=sure,
         better_than=names,
-        reasons=_reasons(arms, ranking, effects, goal=goal),
+        reasons=_reasons(arms, ranking, effects, goal=goal, search=search),
     )
 
 
@@ -75,19 +80,39 @@ def _how_sure(ranking: Ranking, other: int) -> str:
     return _TRADE if gap.high < 0.0 else _NOISE
 
 
+def _lead(goal: str, value: float, listed: str, search: SearchResult | None) -> list[str]:
+    """What speaks for the best arm, and of a search how much its choice had flattered it."""
+    if search is None:
+        return [f"It has the lowest {goal} of all arms, {value:.3f}: {listed}."]
+    flattery = search.confirmed_value - search.searched_value
+    how = "better" if flattery > 0 else "worse"
+    rounds = f"{search.rounds} round{'s' if search.rounds != 1 else ''}"
+    return [
+        f"The search has chosen it among {search.tried:,} arms in {rounds}.",
+        f"On fresh seeds, which no choice has seen, its {goal} is {value:.3f}: {listed}.",
+        f"On the images that have chosen it it looked {abs(flattery):.3f} {how}.",
+    ]
+
+
 def _reasons(
-    arms: Sequence[Arm], ranking: Ranking, effects: Sequence[Effect], *, goal: str
+    arms: Sequence[Arm],
+    ranking: Ranking,
+    effects: Sequence[Effect],
+    *,
+    goal: str,
+    search: SearchResult | None,
 ) -> list[str]:
     best = ranking.arms[0]
     values = ranking.values[best]
     listed = ", ".join(f"{name} {values[name]:.3f}" for name in MEASURES if name != goal)
-    reasons = [f"It has the lowest {goal} of all arms, {values[goal]:.3f}: {listed}."]
+    reasons = _lead(goal, values[goal], listed, search)
     if len(ranking.arms) > 1:
         runner_up = ranking.arms[1]
         gap = ranking.against[runner_up]
         reasons.append(
-            f"The runner-up {arms[runner_up].name} is {-gap.value:.3f} worse "
-            f"({-gap.high:.3f} to {-gap.low:.3f}): {_how_sure(ranking, runner_up)}."
+            f"The runner-up {arms[runner_up].name} is {abs(gap.value):.3f} "
+            f"{'better' if gap.value > 0.0 else 'worse'} "
+            f"({-gap.high:z.3f} to {-gap.low:z.3f}): {_how_sure(ranking, runner_up)}."
         )
         others = len(ranking.arms) - 1
         if ranking.better_than:

@@ -98,6 +98,49 @@ class Recommendation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TriedArm:
+    """An arm that a search has tried.
+
+    Attributes:
+        axes: its values.
+        value: by the goal, on the images that it was chosen or left by.
+        smoothed: the same with the luck of few images taken out as far as other arms tell.
+        images: how many it had.
+        round: in which it was proposed.
+    """
+
+    axes: Mapping[str, str]
+    value: float
+    smoothed: float
+    images: int
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """How the arms of a sweep were found.
+
+    Attributes:
+        tried: how many arms were tried.
+        rounds: of proposals.
+        images: that the search took, without the confirmation.
+        is_cut: whether the budget ended it early.
+        searched_value: of the winner by the goal, on the images that have chosen it: it flatters,
+            for the luckiest of many was taken (the winner's curse).
+        confirmed_value: the same on fresh seeds, which the published scores are by.
+        arms: all that were tried, in their order.
+    """
+
+    tried: int
+    rounds: int
+    images: int
+    is_cut: bool
+    searched_value: float
+    confirmed_value: float
+    arms: Sequence[TriedArm]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """What a sweep found.
 
@@ -121,6 +164,8 @@ class Sweep:
         real: some real images to look at besides, of every subject.
         notes: what a reader must know, in sentences.
         provenance: how to reproduce it.
+        search: how the arms were found, where they were searched for: then ``arms`` are the
+            finalists, on seeds that no choice has seen.
     """
 
     arms: Sequence[ArmResult]
@@ -138,6 +183,7 @@ class Sweep:
     real: Sequence[ImageEntry] = field(repr=False)
     notes: Sequence[str]
     provenance: Mapping[str, Any]
+    search: SearchResult | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The contents of ``sweep.json``."""
@@ -154,6 +200,7 @@ class Sweep:
             "effects": [asdict(effect) for effect in self.effects],
             "interactions": [asdict(effect) for effect in self.interactions],
             "words": [asdict(effect) for effect in self.words],
+            **({} if self.search is None else {"search": asdict(self.search)}),
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }

@@ -30,11 +30,12 @@ from synthaudit.sweeping.layout import (
     measure_together,
     remove_other_arms,
 )
-from synthaudit.sweeping.plan import Plan, read_plan
+from synthaudit.sweeping.plan import SEARCHES, Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, default_out, prepare
 from synthaudit.sweeping.production import Production, Shard
 from synthaudit.sweeping.reading import has_other_plan
 from synthaudit.sweeping.result import SWEEP_FILES, Sweep, remove_results
+from synthaudit.sweeping.search_running import SearchRunner
 from synthaudit.sweeping.store import Store
 from synthaudit.sweeping.summary import MeasuredArms, Summary
 
@@ -182,6 +183,17 @@ class _Runner:
                 "from the images that both plans share and new ones.",
                 self.folder,
             )
+        if self.plan.design in SEARCHES:
+            if self.shard.count > 1:
+                raise UsageError(
+                    f"design: {self.plan.design} chooses its arms on the way and is made by one "
+                    "process: leave out --shard."
+                )
+            if has_other_plan(self.folder, self.plan):
+                remove_results(self.folder)
+            return SearchRunner(
+                self.prepared, self.folder, self.reader, self.production, self.audited
+            ).run()
         self._produce()
         if has_other_plan(self.folder, self.plan):
             # What told of the former arms is void once those go.

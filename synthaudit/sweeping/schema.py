@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synthaudit.measures.prompts.word_effects import WordEffect
 from synthaudit.sweeping.comparison import Effect
-from synthaudit.sweeping.result import ArmResult, Recommendation
+from synthaudit.sweeping.result import ArmResult, Recommendation, SearchResult
 
 
 class SweepCounts(BaseModel):
@@ -60,5 +60,6 @@ class SweepFile(BaseModel):
     effects: list[Effect]
     interactions: list[Effect]
     words: list[WordEffect] = Field(default_factory=list)
+    search: SearchResult | None = None
     notes: list[str]
     provenance: SweepProvenance

@@ -27,7 +27,7 @@ from synthaudit.sweeping.likeness import lacking, perceptual_diversity, referenc
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.preparation import Prepared
 from synthaudit.sweeping.recommendation import best_by_subject, mark_pareto, recommend
-from synthaudit.sweeping.result import ArmResult, Sweep
+from synthaudit.sweeping.result import ArmResult, SearchResult, Sweep
 from synthaudit.sweeping.words import blame_words
 
 _TOLD: Final = 5
@@ -49,6 +49,7 @@ class MeasuredArms:
         ranking: of the arms that the race left.
         made: images of this run.
         left_out: by name of the other arms, why.
+        search: how the arms were found; None where the plan lists them.
     """
 
     laid: Sequence[LaidOutArm]
@@ -60,6 +61,7 @@ class MeasuredArms:
     ranking: Ranking
     made: int
     left_out: Mapping[str, str]
+    search: SearchResult | None = None
 
     @property
     def survivors(self) -> list[LaidOutArm]:
@@ -76,6 +78,7 @@ class Summary:
         reader: embeds the images.
         measured: how far the sweep has measured.
         audited: called with the audit of each arm and its folder, once it is written there.
+        asked: the plan as it was given, where a search has made another of it.
     """
 
     def __init__(
@@ -85,7 +88,10 @@ class Summary:
         reader: ImageReader,
         measured: MeasuredArms,
         audited: Callable[[Audit, Path], None] | None = None,
+        *,
+        asked: Plan | None = None,
     ) -> None:
+        self.asked = prepared.plan if asked is None else asked
         self.prepared, self.plan, self.folder = prepared, prepared.plan, folder
         self.reader, self.measured, self.audited = reader, measured, audited
         self._audited: dict[str, pd.DataFrame] = {}
@@ -95,7 +101,7 @@ class Summary:
         result = self._assemble()
         beside = {"contact-sheet.jpg": self._contact_sheet(result)}
         frozen = self.plan.folder / FROZEN_FILE
-        if frozen.is_file() and any("llm" in source for source in self.plan.sources):
+        if frozen.is_file() and any("llm" in source for source in self.asked.sources):
             beside[FROZEN_FILE] = frozen.read_bytes()  # of the winner, which is a plan as well
         result.write(self.folder, beside=beside)
         return result
@@ -130,7 +136,11 @@ class Summary:
             pareto=[arm.arm for arm in results if arm.is_pareto],
             best_by_subject=best_by_subject(results),
             recommended=recommend(
-                [item.arm for item in survivors], measured.ranking, effects, goal=plan.decides
+                [item.arm for item in survivors],
+                measured.ranking,
+                effects,
+                goal=plan.decides,
+                search=measured.search,
             ),
             winner=plan_of(plan, survivors[measured.ranking.arms[0]].arm),
             goal=plan.goal,
@@ -144,9 +154,10 @@ class Summary:
             is_complete=is_complete,
             images=self._images(),
             real=_some_of_each(self.prepared.real.entries),
+            search=measured.search,
             notes=self._notes(refused, is_complete=is_complete),
             provenance={
-                "plan": plan.model_dump(mode="json", by_alias=True),
+                "plan": self.asked.model_dump(mode="json", by_alias=True),
                 "embedder": self.reader.embedder.name,
                 "settings": settings.deciding(),
                 "codec": vars(self.prepared.codec),
