@@ -79,6 +79,7 @@ def first_batch(folder: Path, seed: int) -> Path:
         {
             "real": str(DATA),
             "seed": seed + 1000,
+            "images_per_arm": GIVEN * 10,
             "generator": {"name": "gaussian", "spread": 1.2},
             "build": {"images_per_class": GIVEN},
         }

@@ -60,9 +60,11 @@ class Aimer:
         prepared: the plan, its generator looking at the steering half alone.
         arm: the recommended one.
         seed: of all images, unlike that of any sweep.
+        references: how many real images the generator may start from at most.
     """
 
-    def __init__(self, prepared: Prepared, arm: Arm, seed: int) -> None:
+    def __init__(self, prepared: Prepared, arm: Arm, seed: int, *, references: int) -> None:
+        self._reference_count = references
         self.prepared, self.generator = prepared, prepared.generator
         self._plan = prepared.plan.model_copy(update={"seed": seed})
         self._arm, self._seed = arm, seed
@@ -155,7 +157,7 @@ class Aimer:
             self._residues[subject] = references_by_number(
                 self.generator,
                 lambda number: self.job(subject, number),
-                len(self.prepared.real.entries),
+                self._reference_count,
             )
         return self._residues[subject]
 

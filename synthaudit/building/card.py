@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import yaml
 
+from synthaudit.building.ledger import Candidate
 from synthaudit.building.result import Build
 from synthaudit.names import write_name
-from synthaudit.sweeping.preparation import Prepared
 
 _SIZES: Final = (
     (1_000, "n<1K"),
@@ -21,20 +22,19 @@ _STATES: Final = {
     "passes": "It passes.",
     "rejected": "**It does not pass.**",
     "incomplete": "**It is not complete.**",
-    "spent": "**It is not complete: the budget is spent.**",
+    "spent": "**The budget was spent before it passed.**",
 }
 _PROMPTS: Final = 10
 
 
-def card(built: Build, contents: Mapping[str, Any], prepared: Prepared | None) -> str:
+def card(built: Build, contents: Mapping[str, Any], chosen: Sequence[Candidate]) -> str:
     """The text of ``README.md``.
 
     Args:
         built: the set.
         contents: of its ``scores.json``; empty with too few images.
-        prepared: how it was made.
+        chosen: its images.
     """
-    assert prepared is not None
     parts = [
         _front_matter(built),
         f"# {built.folder.name}",
@@ -42,7 +42,7 @@ def card(built: Build, contents: Mapping[str, Any], prepared: Prepared | None) -
         "## How good it is",
         _scores(built, contents),
         "## How it was made",
-        _how(built, prepared),
+        _how(built, chosen),
         "## What was dropped",
         _dropped(built),
         "## Licences",
@@ -94,9 +94,10 @@ def _scores(built: Build, contents: Mapping[str, Any]) -> str:
     lines = [
         (
             f"The real images were parted once. {counts['real_steering']:,} of them steered what "
-            f"was made, dropped and kept; the other {counts['real_judging']:,} had no part in it, "
-            "and all of the following is by these alone. The half that steered flatters: the last "
-            "column shows by how much. All scores are between 0 and 1; higher is worse."
+            f"was made, dropped and kept; the other {counts['real_judging']:,} had no part in "
+            f"it{_but(built)}, and all of the following is by these alone. The half that steered "
+            "flatters: the last column shows by how much. All scores are between 0 and 1; higher "
+            "is worse."
         ),
         "",
         "| score | value | interval | by the half that steered |",
@@ -131,13 +132,18 @@ def _scores(built: Build, contents: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _how(built: Build, prepared: Prepared) -> str:
+def _but(built: Build) -> str:
+    return f" (but for this: {_line('; '.join(built.leaks))})" if built.leaks else ""
+
+
+def _how(built: Build, chosen: Sequence[Candidate]) -> str:
     plan = built.provenance["plan"]
-    prompts = list(dict.fromkeys(job.prompt for job in prepared.arms[0].jobs if job.prompt))
-    options = {k: v for k, v in plan["generator"].items() if k != "name"}
+    # As each image was made: the plan may have been another one in earlier rounds.
+    prompts = list(dict.fromkeys(own.prompt for own in chosen if own.prompt))
+    makers = Counter(_maker(own) for own in chosen)
     lines = [
-        f"Generator: `{_generator(built)}`"
-        + (f", {', '.join(f'{k} `{_line(v)}`' for k, v in options.items())}" if options else "")
+        "Generator: "
+        + "; ".join(f"{maker} ({count:,} images)" for maker, count in makers.most_common(5))
         + f". Real images: `{_line(_last(plan['real']))}`. Seed {plan['seed']}.",
     ]
     if prompts:
@@ -152,6 +158,14 @@ def _how(built: Build, prepared: Prepared) -> str:
     money = f", {spent['money']:g} of money" if spent["money"] else ""
     lines += ["", f"Spent: {spent['images']:,} images, {spent['seconds']:,.0f} seconds{money}."]
     return "\n".join(lines)
+
+
+def _maker(candidate: Candidate) -> str:
+    """The generator of an image with its options."""
+    if candidate.generator is None:
+        return "unknown"
+    options = [f"{name} `{_line(own)}`" for name, own in candidate.options.items()]
+    return ", ".join([f"`{_line(candidate.generator)}`", *options])
 
 
 def _last(place: str) -> str:

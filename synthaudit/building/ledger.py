@@ -74,6 +74,8 @@ class Round:
         excess: by how much the gate's limits are missed, 0 where it passes; None before quotas are
             full.
         by_class: how many images of it were made and dropped, by class and reason.
+        basis: digest of the plan, the policy and the decisions that it was made by: rounds by
+            others tell nothing of what the present ones bring.
     """
 
     round: int
@@ -88,6 +90,7 @@ class Round:
     uncovered: float | None
     excess: float | None
     by_class: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    basis: str = ""
 
 
 @dataclass(kw_only=True)
@@ -99,12 +102,14 @@ class Ledger:
         candidates: by path.
         drops: by path.
         rounds: in order.
+        basis: of the rounds to come.
     """
 
     folder: Path
     candidates: dict[str, Candidate] = field(default_factory=dict)
     drops: dict[str, Drop] = field(default_factory=dict)
     rounds: list[Round] = field(default_factory=list)
+    basis: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Ledger:
@@ -194,9 +199,19 @@ class Ledger:
         own = (c.number for c in self.candidates.values() if c.subject == subject)
         return {number for number in own if number is not None}
 
+    @property
+    def present(self) -> list[Round]:
+        """The rounds by the plan as it is now."""
+        return [own for own in self.rounds if own.basis == self.basis]
+
+    @property
+    def last(self) -> int:
+        """Number of the last round; 0 before any."""
+        return max((own.round for own in self.rounds), default=0)
+
     def record(self, subject: str | None, rounds: int = 2) -> Counter[str]:
         """How many images of a subject the last rounds made, under ``made``, and why not kept."""
         total: Counter[str] = Counter()
-        for own in self.rounds[-rounds:]:
+        for own in self.present[-rounds:]:
             total.update(own.by_class.get(subject or "", {}))
         return total

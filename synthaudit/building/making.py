@@ -21,6 +21,7 @@ from synthaudit.sweeping.store import Store, Stored
 
 # Attempts in a row of which no image came.
 _FRUITLESS: Final = 3
+_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ def make_round(
     store: Store,
     engine: Engine | None,
     hours: float | None,
+    money: float | None,
     progress: Progress,
 ) -> MadeRound:
     """Make the images of a round, or what is missing of them.
@@ -63,6 +65,7 @@ def make_round(
         store: keeps the images.
         engine: who makes them; None for this process.
         hours: what is left of the budget; None without.
+        money: that the images of this set may have cost in all; None without.
         progress: told of every image.
 
     Raises:
@@ -75,14 +78,20 @@ def make_round(
         generator=prepared.generator,
         store=store,
         codec=prepared.codec,
-        budget=Budget(hours=hours, money=prepared.plan.budget.money),
+        budget=Budget(hours=hours, money=money),
         shard=Shard(),
         progress=progress,
         engine=engine,
     )
     progress.start(f"round {number}: making images", len(jobs))
     failure = _make(production, name, len(jobs)) if jobs else None
-    done = production.done(name)
+    done = dict(production.done(name))
+    if done and failure is None:
+        done |= {
+            slot: Stored(file=None, seconds=0.0, refused=production.failing[own.digest])
+            for slot, own in enumerate(production.slots[name])
+            if own.digest in production.aside and slot not in done
+        }
     candidates, refused = [], {}
     for slot, stored in sorted(done.items()):
         digest = production.slots[name][slot].digest
@@ -94,7 +103,7 @@ def make_round(
         candidates.append(candidate)
         if stored.file is None:
             refused[candidate.path] = Drop(
-                reason=f"the generator refused it: {stored.refused}", round=number
+                reason=f"the generator made none ({stored.refused})", round=number
             )
     return MadeRound(
         candidates=candidates,
@@ -106,20 +115,29 @@ def make_round(
 
 
 def _make(production: Production, name: str, count: int) -> GeneratorError | None:
-    """Ask again for what is missing while more comes; what it fails with in the end, if it does."""
+    """Ask again for what is missing while more comes, and in the end without what always fails.
+
+    Returns:
+        What the generator fails with, where it makes nothing at all.
+    """
     fruitless = 0
     while True:
-        before = production.made
+        before, aside = production.made, len(production.aside)
         try:
             production.make([name], count)
             return None
         except GeneratorError as error:
             fruitless = 0 if production.made > before else fruitless + 1
             if fruitless >= _FRUITLESS:
-                return error
+                if not production.made and not production.done(name):
+                    return error
+                production.aside |= production.failing.keys()
+                if len(production.aside) == aside:
+                    return error
+                fruitless = 0
             LOGGER.info("the generator failed (%s): what is missing is asked for again.", error)
             # A server that is overburdened needs some time.
-            time.sleep(0.1 * fruitless)
+            time.sleep(_PAUSE_SECONDS * fruitless)
 
 
 def _candidate(aimed: Aimed, digest: str, stored: Stored, store: Store) -> Candidate:

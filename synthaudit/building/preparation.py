@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.building.halves import Halves, part
@@ -19,18 +19,22 @@ from synthaudit.folder_lock import FolderLock
 from synthaudit.gating.numbers import refuse_unknown
 from synthaudit.gating.policy import Policy, read_policy
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
+from synthaudit.images.generation_record import GenerationRecord
 from synthaudit.images.opening import open_source
+from synthaudit.images.places import is_url
 from synthaudit.images.web import WebAccess
 from synthaudit.leftovers import clear
+from synthaudit.names import write_name
 from synthaudit.progress import LOGGER
 from synthaudit.result.decisions import DECISIONS_FILE, Decisions, read_decisions_file
 from synthaudit.result.writing import json_text, refuse_file, refuse_folders, write_files
 from synthaudit.settings import Settings
-from synthaudit.sweeping.plan import Plan, read_plan
+from synthaudit.sweeping.plan import SEARCHES, Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, open_real, prepare
+from synthaudit.sweeping.reading import has_other_plan
 from synthaudit.sweeping.running import refuse_among_the_real
 from synthaudit.sweeping.running import sweep as run_sweep
-from synthaudit.sweeping.store import Store
+from synthaudit.sweeping.store import Spent, Store
 
 BUILD_FILES: Final = (
     *("metadata.jsonl", "README.md", "dropped.csv", "croissant.json"),
@@ -44,7 +48,7 @@ class Ground:
     """What a build stands on.
 
     Attributes:
-        plan: with ``build``; of one arm, once the build has been opened.
+        plan: with ``build``.
         folder: of the set.
         settings: of the audits.
         policy: what the set must fulfil; None for the audit's own verdict.
@@ -59,14 +63,40 @@ class Ground:
     settings: Settings
     policy: Policy | None
     decisions: Decisions
-    sweep: str | None = None
-    prepared: Prepared | None = None
-    quotas: Mapping[str | None, int] = field(default_factory=dict)
 
     @property
     def hidden(self) -> Path:
         """The folder of what the set is made from."""
         return self.folder / HIDDEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A build at work.
+
+    Attributes:
+        ground: what it stands on, its plan now of one arm.
+        halves: of the real images.
+        prepared: the plan on the steering half.
+        quotas: images by class; by None for a set without classes.
+        ledger: what is done.
+        store: the images.
+        given: images that were given and are not judged yet.
+        swept: what the sweep took that has chosen the arm, if this build has made it.
+        sweep: which sweep that was; None where there was but one arm.
+        leaks: by what the judging half has had a part in the set after all, in sentences.
+    """
+
+    ground: Ground
+    halves: Halves
+    prepared: Prepared
+    quotas: Mapping[str | None, int]
+    ledger: Ledger
+    store: Store
+    given: Sequence[Candidate]
+    swept: Spent
+    sweep: str | None
+    leaks: Sequence[str]
 
 
 def read_ground(
@@ -122,7 +152,7 @@ def _refuse_others(folder: Path) -> None:
 @contextmanager
 def open_build(
     ground: Ground, reader: ImageReader, *, sweep: str | Path | None, add_to: str | Path | None
-) -> Iterator[tuple[Ground, Halves, Ledger, Store]]:
+) -> Iterator[Opened]:
     """Open the real images, part them, choose the arm, and read what is done.
 
     Raises:
@@ -145,26 +175,85 @@ def open_build(
     try:
         halves = part(real, reader, ground.plan.seed)
         _remember(ground, halves, reader)
-        ground = _of_one_arm(ground, halves, reader, sweep)
+        chosen = _choose_arm(ground, halves, reader, sweep)
+        ground = replace(ground, plan=chosen.plan)
         prepared = prepare(ground.plan, ground.settings, real=halves.steering)
         assert ground.plan.build is not None
         _refuse_odd_subjects(prepared)
+        _refuse_leaks(ground.plan)
         quotas = quotas_of(ground.plan.build, prepared.subjects)
         ledger = Ledger.read(ground.hidden)
-        if add_to is not None and not ledger.rounds:
-            ledger.candidates = {own.path: own for own in _given(add_to, ground)}
+        ledger.basis = _basis(ground)
+        given = [] if add_to is None else _given(add_to, ground, ledger)
         store = Store(ground.hidden / "store")
         try:
-            yield replace(ground, prepared=prepared, quotas=quotas), halves, ledger, store
+            yield Opened(
+                ground=ground,
+                halves=halves,
+                prepared=prepared,
+                quotas=quotas,
+                ledger=ledger,
+                store=store,
+                given=given,
+                swept=chosen.spent,
+                sweep=chosen.told,
+                leaks=[*chosen.leaks, *_leaks_of(ground)],
+            )
         finally:
             store.close()
     finally:
         lock.release()
 
 
+def _basis(ground: Ground) -> str:
+    """Digest of what decides what a round brings: plan, policy, settings, decisions."""
+    plan = ground.plan.model_dump(mode="json", by_alias=True)
+    for name in ("budget", "images_per_arm", "real_images"):
+        plan.pop(name, None)
+    plan["build"] = {key: own for key, own in plan["build"].items() if key != "rounds"}
+    told = [
+        plan,
+        None if ground.policy is None else ground.policy.model_dump(mode="json"),
+        ground.settings.deciding(),
+        ground.decisions.digest,
+    ]
+    text = json.dumps(told, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _leaks_of(ground: Ground) -> list[str]:
+    """What a person may have learnt from the judging half."""
+    decisions = ground.decisions
+    if not decisions.dropped and not decisions.kept:
+        return []
+    count = len(decisions.dropped) + len(decisions.kept)
+    return [f"a person decided on {count:,} images, whose report is by that half"]
+
+
+def _refuse_leaks(plan: Plan) -> None:
+    """Refuse a generator that is given the folder of all real images, those that judge among them.
+
+    Raises:
+        PlanError: it is.
+    """
+    if is_url(plan.real) or not Path(plan.real).is_dir():
+        return
+    real = Path(plan.real).resolve()
+    values = [*plan.generator.options.items()]
+    values += [(name, value) for name in plan.axes for value in plan.values_of(name)]
+    for name, value in values:
+        if not isinstance(value, str) or not value or not Path(value).is_dir():
+            continue
+        if Path(value).resolve().is_relative_to(real) and name != "real":
+            raise PlanError(
+                f"{name}: {value} leads to the real images themselves, half of which judge the set "
+                "and must not be seen: write references: real, which gives the other half alone."
+            )
+
+
 def _refuse_odd_subjects(prepared: Prepared) -> None:
     """Refuse subjects that are no names of folders."""
-    odd = next((n for n in prepared.subjects if "/" in n or n.startswith(".") or "\0" in n), None)
+    odd = next((n for n in prepared.subjects if "/" in n or n[:1] in ("", ".") or "\\" in n), None)
     if odd is not None:
         raise PlanError(
             f"each subject becomes a folder of the set, which {odd!r} cannot be: call it otherwise."
@@ -196,80 +285,117 @@ def _remember(ground: Ground, halves: Halves, reader: ImageReader) -> None:
             )
 
 
-def _of_one_arm(
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """The plan of one arm, and how it was chosen."""
+
+    plan: Plan
+    spent: Spent = field(default_factory=Spent)
+    told: str | None = None
+    leaks: Sequence[str] = ()
+
+
+def _choose_arm(
     ground: Ground, halves: Halves, reader: ImageReader, sweep: str | Path | None
-) -> Ground:
+) -> _Chosen:
     """The plan of the arm that a sweep recommends; swept now, where nobody has."""
-    if sweep is None and ground.plan.design not in ("search", "evolve"):
-        sizes = [len(ground.plan.values_of(name)) for name in ground.plan.axes]
-        if all(size == 1 for size in sizes):
-            return ground
+    plan = ground.plan
+    is_one = all(len(plan.values_of(name)) == 1 for name in plan.axes)
+    if sweep is None and is_one and plan.design not in SEARCHES:
+        return _Chosen(plan=plan)
     if sweep is not None:
-        folder, told = Path(sweep), f"{sweep}, by real images of both halves"
+        folder = Path(sweep)
         if not (folder / "winner.yaml").is_file():
             raise UsageError(
                 f"--from should be the folder of a sweep, but {folder} holds no winner.yaml: give "
                 "the --out of one that is done."
             )
-    else:
-        folder = ground.folder.with_name(f"{ground.folder.name}-sweep")
-        told = f"{folder}, by the steering half alone"
+        leak = f"the sweep {write_name(folder.name)} chose the prompt by real images of both halves"
+        return _Chosen(plan=_winner(folder, plan), told=write_name(folder.name), leaks=[leak])
+    folder = ground.folder.with_name(f"{ground.folder.name}-sweep")
+    if has_other_plan(folder, plan) or not (folder / "winner.yaml").is_file():
         LOGGER.info("the plan has several arms: sweeping them in %s first.", folder)
         run_sweep(
-            ground.plan,
+            plan,
             out=folder,
             progress=reader.progress,
             settings=ground.settings,
             real=halves.steering,
             embedder=reader.embedder,
         )
+    store = Store(folder / "store")
+    spent = store.spent()
+    store.close()
+    return _Chosen(plan=_winner(folder, plan), spent=spent, told=write_name(folder.name))
+
+
+def _winner(folder: Path, plan: Plan) -> Plan:
+    """The plan of the recommended arm, with what the plan says of the build.
+
+    Raises:
+        PlanError: the sweep was of something else.
+    """
     winner = read_plan(folder / "winner.yaml")
-    if winner.generator.name != ground.plan.generator.name:
+    if winner.generator.name != plan.generator.name:
         raise PlanError(
             f"the sweep in {folder} was of the generator {winner.generator.name}, the plan is of "
-            f"{ground.plan.generator.name}: give the plan of that sweep."
+            f"{plan.generator.name}: give the plan of that sweep."
         )
-    update = {
-        "real": ground.plan.real,
-        "seed": ground.plan.seed,
-        "budget": ground.plan.budget,
-        "build": ground.plan.build,
-        "real_images": ground.plan.real_images,
-    }
-    return replace(ground, plan=winner.model_copy(update=update), sweep=told)
+    kept = ("real", "seed", "budget", "build", "real_images")
+    return winner.model_copy(update={name: getattr(plan, name) for name in kept})
 
 
-def _given(source: str | Path, ground: Ground) -> list[Candidate]:
-    """The images of a folder, as candidates; nothing in it is changed."""
-    opened = open_source(source, WebAccess.of(ground.settings))
-    if not isinstance(opened, Collection):
-        raise DataError(f"--add-to should be images, but {source} holds vectors.")
+def _given(source: str | Path, ground: Ground, ledger: Ledger) -> list[Candidate]:
+    """The images of a folder that are not judged yet, as candidates; nothing in it is changed."""
     if ground.folder.resolve() == Path(source).resolve():
         raise UsageError("--add-to and --out are one folder: give another --out.")
-    for lost in opened.unreadable:
-        LOGGER.warning("%s of %s cannot be used: %s.", lost.path, source, lost.reason)
-    return [_candidate(entry, ground) for entry in opened.entries]
+    opened = open_given(source, ground.settings)
+    found = [_candidate(entry, ground) for entry in opened.entries]
+    # What cannot be opened is listed with what is bad.
+    found += [
+        _candidate(
+            ImageEntry(path=lost.path, label=_class_of(lost.path), location=FileLocation("")),
+            ground,
+        )
+        for lost in opened.unreadable
+    ]
+    return [own for own in found if own.path not in ledger.candidates]
+
+
+def open_given(source: str | Path, settings: Settings) -> Collection:
+    """The images that are to be filled up.
+
+    Raises:
+        DataError, UsageError: they are not there, or are no images.
+    """
+    opened = open_source(source, WebAccess.of(settings))
+    if not isinstance(opened, Collection):
+        raise DataError(f"--add-to should be images, but {source} holds vectors.")
+    return opened
+
+
+def _class_of(path: str) -> str | None:
+    return path.split("/", 1)[0] if "/" in path else None
 
 
 def _candidate(entry: ImageEntry, ground: Ground) -> Candidate:
-    digest = hashlib.sha256(entry.path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    suffix = Path(entry.path).suffix
-    name = f"given-{digest}{suffix}"
+    digest = hashlib.sha256(entry.path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    name = f"given-{digest}{Path(entry.path).suffix.lower()}"
     if isinstance(entry.location, FileLocation):
-        file = str(Path(entry.location.file).absolute())
+        file = entry.location.file and str(Path(entry.location.file).absolute())
     else:
         place = ground.hidden / "given" / name
         place.parent.mkdir(exist_ok=True)
         if not place.is_file():
             place.write_bytes(entry.location.read())
         file = f"given/{name}"
-    record: Any = entry.record
+    record = entry.record or GenerationRecord()
     return Candidate(
         path=name if entry.label is None else f"{entry.label}/{name}",
         file=file,
         subject=entry.label,
-        prompt=None if record is None else record.prompt,
-        seed=None if record is None else record.seed,
-        generator=None if record is None else record.generator,
+        prompt=record.prompt,
+        seed=record.seed,
+        generator=record.generator,
         origin=entry.path,
     )

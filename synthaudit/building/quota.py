@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from synthaudit.building.assessment import LEAST
+from synthaudit.errors import PlanError
 from synthaudit.sweeping.plan import BuildPlan
 
 
@@ -12,13 +14,19 @@ def quotas_of(plan: BuildPlan, subjects: Sequence[str]) -> dict[str | None, int]
 
     Of a total each class has as many, the first ones one more where it does not divide.
 
+    Raises:
+        PlanError: they are too few to be judged.
+
     >>> quotas_of(BuildPlan(images=11), ["cat", "dog"])
     {'cat': 6, 'dog': 5}
     """
     names: list[str | None] = [*subjects] or [None]
-    if plan.images_per_class is not None:
-        return dict.fromkeys(names, plan.images_per_class)
-    total = plan.images or 0
+    total = plan.images or (plan.images_per_class or 0) * len(names)
+    if total < max(LEAST, len(names)):
+        raise PlanError(
+            f"build asks for {total} images, but a set is judged from {LEAST} on, with one of each "
+            "class: ask for more."
+        )
     return {
         name: total // len(names) + (number < total % len(names))
         for number, name in enumerate(names)

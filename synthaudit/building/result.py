@@ -32,7 +32,8 @@ class Build:
         judged_on: digest of the judging half.
         judgements: how many different sets it has judged so far.
         checks: of the policy.
-        sweep: which sweep chose the arm, and by what; None where there was but one arm.
+        sweep: which sweep chose the arm; None where there was but one arm.
+        leaks: by what the judging half has had a part in the set after all.
         audit: against the judging half; None with too few images.
         provenance: how to make it again.
     """
@@ -50,6 +51,7 @@ class Build:
     judgements: int
     checks: Sequence[Mapping[str, Any]]
     sweep: str | None
+    leaks: Sequence[str] = ()
     audit: Audit | None = field(repr=False, default=None)
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -73,6 +75,7 @@ class Build:
             "judged_on": self.judged_on,
             "judgements": self.judgements,
             "sweep": self.sweep,
+            "leaks": list(self.leaks),
             "rounds": [_told(own) for own in self.rounds],
             "provenance": dict(self.provenance),
         }
@@ -109,8 +112,9 @@ class BuildSection(Section):
                 f" It has judged {self.build.judgements} different sets of this folder: who goes "
                 "on until it agrees is steered by it after all."
             )
+        but = f", but for this: {'; '.join(self.build.leaks)}" if self.build.leaks else ""
         note = (
-            f"These scores are by the {judging:,} real images that had no part in making the set; "
-            f"the other half steered what was made, dropped and kept.{also}"
+            f"These scores are by the {judging:,} real images that had no part in making the set"
+            f"{but}. The other half steered what was made, dropped and kept.{also}"
         )
         return (note,)

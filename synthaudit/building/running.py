@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Final, Unpack
 
 from synthaudit.auditing.image_reader import ImageReader, open_reader
 from synthaudit.auditing.route import STEERING
 from synthaudit.building.aiming import Aim, Aimer, build_seed
 from synthaudit.building.assessment import BY_A_PERSON, Assessment, audit_chosen, choose, sort_out
-from synthaudit.building.halves import Halves
-from synthaudit.building.ledger import Candidate, Drop, Ledger, Round
+from synthaudit.building.ledger import Candidate, Drop, Round
 from synthaudit.building.making import MadeRound, make_round
-from synthaudit.building.preparation import Ground, open_build, read_ground
+from synthaudit.building.preparation import Opened, open_build, read_ground
 from synthaudit.building.quota import told
 from synthaudit.building.result import Build
 from synthaudit.building.verdict import Judgement, Outcome, is_stalled, judge_set, lacking
@@ -26,7 +26,8 @@ from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.running import engine_of
-from synthaudit.sweeping.store import Store
+
+_ROUNDING: Final = 1e-9
 
 
 def build(
@@ -71,34 +72,37 @@ def build(
     with (
         listening(progress) as listener,
         open_reader(ground.settings, listener, embedder) as reader,
-        open_build(ground, reader, sweep=sweep, add_to=add_to) as (ground, halves, ledger, store),
+        open_build(ground, reader, sweep=sweep, add_to=add_to) as opened,
     ):
-        return _Builder(ground, halves, ledger, store, reader).run()
+        return _Builder(opened, reader).run()
 
 
 class _Builder:
     """One run of a build."""
 
-    def __init__(
-        self, ground: Ground, halves: Halves, ledger: Ledger, store: Store, reader: ImageReader
-    ) -> None:
-        self.ground, self.halves, self.ledger = ground, halves, ledger
-        self.store, self.reader, self.progress = store, reader, reader.progress
-        assert ground.prepared is not None
-        self.prepared, self.quotas = ground.prepared, ground.quotas
-        self.aimer = Aimer(self.prepared, self.prepared.arms[0], build_seed(ground.plan.seed))
+    def __init__(self, opened: Opened, reader: ImageReader) -> None:
+        self.opened, ground = opened, opened.ground
+        self.ground, self.halves, self.ledger = ground, opened.halves, opened.ledger
+        self.store, self.given, self.swept = opened.store, opened.given, opened.swept
+        self.reader, self.progress = reader, reader.progress
+        self.prepared, self.quotas = opened.prepared, opened.quotas
+        self.aimer = Aimer(
+            self.prepared,
+            self.prepared.arms[0],
+            build_seed(ground.plan.seed),
+            references=len(self.halves.steering.entries),
+        )
         self.engine = engine_of(self.prepared)
         own = ground.decisions
         self.decisions = own if own.dropped or own.kept else None
         self.failure: str | None = None
         self.began = time.monotonic()
-        self.before = ledger.seconds
+        self.before = self.ledger.seconds + self.swept.seconds
 
     def run(self) -> Build:
         """Rounds until it is enough, or no use; then the judging."""
-        ledger = self.ledger
         self._heed_decisions()
-        if ledger.candidates and not ledger.rounds:
+        if self.given:
             self._judge_given()
         assessed = self._assess()
         judgement = self._judge(assessed)
@@ -117,16 +121,16 @@ class _Builder:
                 ledger.drops[path] = Drop(reason=reason or BY_A_PERSON, round=last)
 
     def _judge_given(self) -> None:
-        """Sort out what was given, as round 0."""
-        start = time.monotonic()
-        given = list(self.ledger.candidates.values())
-        drops = self._drops(given, 0)
-        self.ledger.candidates = {}
-        names = {own.path for own in given}
-        assessed = self._assess([own for own in given if own.path not in drops])
-        aim = Aim(jobs=[], told=[f"Judging the {len(names):,} images that are there."])
+        """Sort out what was given: as round 0, or later as a round that makes nothing."""
+        start, ledger = time.monotonic(), self.ledger
+        number = ledger.last + 1 if ledger.rounds else 0
+        given = [replace(own, round=number) for own in self.given]
+        everyone = [*ledger.left(), *given]
+        drops = self._drops(everyone, number)
+        assessed = self._assess([own for own in everyone if own.path not in drops])
+        aim = Aim(jobs=[], told=[f"Judging the {len(given):,} images that were given."])
         made = MadeRound(candidates=given)
-        self._record(0, aim, made, drops, assessed=assessed, judgement=None, start=start)
+        self._record(number, aim, made, drops, assessed=assessed, judgement=None, start=start)
 
     def _drops(self, candidates: Sequence[Candidate], number: int) -> dict[str, Drop]:
         self.progress.start(f"round {number}: judging images", 0)
@@ -183,12 +187,12 @@ class _Builder:
         reasons = lacking(quota, ledger) if judgement is None else list(judgement.why)
         if (spent := self._spent()) is not None:
             return Outcome(state="spent", why=[spent, *reasons])
-        last = max((own.round for own in ledger.rounds), default=0)
+        done = sum(own.made > 0 for own in ledger.present)
         state = "incomplete" if judgement is None else "rejected"
-        if last >= plan.build.rounds:
+        if done >= plan.build.rounds:
             lead = f"All {plan.build.rounds} rounds are done."
             return Outcome(state=state, why=[lead, *reasons])  # type: ignore[arg-type]
-        if is_stalled(ledger.rounds):
+        if is_stalled(ledger.present):
             lead = "Further rounds no longer help."
             return Outcome(state=state, why=[lead, *reasons])  # type: ignore[arg-type]
         return None
@@ -198,24 +202,26 @@ class _Builder:
         budget, ledger = self.ground.plan.budget, self.ledger
         if self.failure is not None:
             return f"The generator fails: {self.failure}"
-        if budget.images is not None and ledger.made >= budget.images:
+        if budget.images is not None and ledger.made + self.swept.images >= budget.images:
             return f"The budget of {budget.images:,} images is spent."
         if budget.hours is not None and self._hours() >= budget.hours:
             return f"The budget of {budget.hours:g} hours is spent."
         price = self.prepared.price or 0.0
-        if budget.money is not None and self.store.money() > budget.money - price:
+        spent = self.store.money() + self.swept.money
+        if budget.money is not None and spent > budget.money - price + _ROUNDING:
             return f"The budget of {budget.money:g} is spent."
         return None
 
     def _hours(self) -> float:
         """What this set has taken, in all its runs."""
-        return (self.before + time.monotonic() - self.began) / 3600.0
+        return float(self.before + time.monotonic() - self.began) / 3600.0
 
     def _round(self, assessed: Assessment) -> tuple[Assessment, Judgement | None]:
         """Make, drop, take stock."""
         ledger, budget, start = self.ledger, self.ground.plan.budget, time.monotonic()
-        number = max((own.round for own in ledger.rounds), default=0) + 1
-        most = None if budget.images is None else budget.images - ledger.made
+        number = ledger.last + 1
+        made_before = ledger.made + self.swept.images
+        most = None if budget.images is None else budget.images - made_before
         aim = self.aimer.aim(assessed, ledger, self.quotas, most=most)
         made = make_round(
             aim.jobs,
@@ -224,6 +230,7 @@ class _Builder:
             store=self.store,
             engine=self.engine,
             hours=None if budget.hours is None else max(budget.hours - self._hours(), 1e-6),
+            money=None if budget.money is None else budget.money - self.swept.money,
             progress=self.progress,
         )
         if made.failure is not None:
@@ -253,12 +260,12 @@ class _Builder:
         everyone = {**self.ledger.candidates, **{own.path: own for own in made.candidates}}
         by_class: dict[str, Counter[str]] = {}
         for own in made.candidates:
-            by_class.setdefault(own.subject or "", Counter())["made"] += 1
+            by_class.setdefault(own.subject or "", Counter())["made"] += own.origin is None
         for path, drop in drops.items():
             by_class.setdefault(everyone[path].subject or "", Counter())[drop.reason] += 1
         done = Round(
             round=number,
-            made=len(made.candidates) if number else 0,
+            made=sum(own.origin is None and own.file != "" for own in made.candidates),
             kept=len(assessed.chosen),
             dropped=dict(Counter(own.reason for own in drops.values())),
             aimed_at=list(aim.told),
@@ -269,6 +276,7 @@ class _Builder:
             uncovered=None if assessed.uncovered is None else round(assessed.uncovered, 6),
             excess=None if judgement is None else round(judgement.excess, 6),
             by_class={name: dict(own) for name, own in by_class.items()},
+            basis=self.ledger.basis,
         )
         self.ledger.add(done, made.candidates, drops)
 
@@ -296,17 +304,23 @@ class _Builder:
         judgement = None
         if audit is not None:
             judgement = judge_set(audit.to_dict(), self.ground.policy)
-            if outcome.state in ("passes", "rejected"):
-                state = "passes" if judgement.passes else "rejected"
-                lead = [] if judgement.passes else outcome.why[:1] if outcome.state == state else []
-                outcome = Outcome(state=state, why=[*lead, *judgement.why])  # type: ignore[arg-type]
+            if self._is_full(assessed.chosen):
+                outcome = _judged(outcome, judgement)
         return write_set(
-            self.ground,
-            self.halves,
-            self.ledger,
-            self.store,
+            self.opened,
             assessed,
             audit=audit,
             outcome=outcome,
             judgement=judgement,
         )
+
+
+def _judged(outcome: Outcome, judgement: Judgement) -> Outcome:
+    """How the building of a complete set has ended, now that the judging half has spoken."""
+    if judgement.passes:
+        return Outcome(state="passes", why=[])
+    if outcome.state == "spent":
+        return Outcome(state="spent", why=[*outcome.why[:1], *judgement.why])
+    # Why no more was made, where the steering half was not content either.
+    lead = outcome.why[:1] if outcome.state == "rejected" else []
+    return Outcome(state="rejected", why=[*lead, *judgement.why])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthaudit.building.ledger import HIDDEN, Ledger, Round
-from synthaudit.building.preparation import Ground
+from synthaudit.building.preparation import Ground, open_given
 from synthaudit.building.quota import quotas_of
 from synthaudit.errors import UsageError
 from synthaudit.sweeping.cost import CostEstimate, estimate
@@ -77,13 +78,16 @@ def state_of_build(folder: Path) -> BuildState:
     )
 
 
-def estimate_build(ground: Ground, *, is_swept: bool, calibrate: bool) -> BuildEstimate:
+def estimate_build(
+    ground: Ground, *, is_swept: bool, calibrate: bool, add_to: str | Path | None = None
+) -> BuildEstimate:
     """What is lacking, and what it would cost; nothing is written.
 
     Args:
         ground: the plan, checked.
         is_swept: whether a sweep has chosen the arm already.
         calibrate: make two images to learn how long one takes.
+        add_to: images that count, if they are good, which is not looked at here.
 
     Raises:
         PlanError, DataError, GeneratorError: it cannot be built.
@@ -94,6 +98,9 @@ def estimate_build(ground: Ground, *, is_swept: bool, calibrate: bool) -> BuildE
     there: Mapping[str, Sequence[int]] = {}
     if ground.hidden.is_dir():
         there = state_of_build(ground.folder).quota
+    elif add_to is not None:
+        given = Counter(entry.label for entry in open_given(add_to, ground.settings).entries)
+        there = {name or "": [min(given[name], own)] for name, own in quotas.items()}
     quota = {name or "": [there.get(name or "", [0])[0], own] for name, own in quotas.items()}
     lacking = sum(max(own[1] - own[0], 0) for own in quota.values())
     cost = estimate(prepared, ground.hidden, calibrate=calibrate)

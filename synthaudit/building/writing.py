@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from synthaudit.building.assessment import Assessment
 from synthaudit.building.card import card
 from synthaudit.building.croissant import croissant
-from synthaudit.building.halves import Halves
 from synthaudit.building.ledger import Candidate, Ledger
-from synthaudit.building.preparation import Ground
+from synthaudit.building.preparation import Opened
 from synthaudit.building.quota import told
 from synthaudit.building.result import Build, BuildSection
 from synthaudit.building.verdict import Judgement, Outcome
@@ -27,8 +26,8 @@ from synthaudit.names import write_name
 from synthaudit.result.audit import REPORT_FILES, Audit
 from synthaudit.result.decisions import as_csv
 from synthaudit.result.writing import json_line, json_text, write_files
+from synthaudit.sweeping.preparation import Prepared
 from synthaudit.sweeping.production import link
-from synthaudit.sweeping.store import Store
 from synthaudit.version import installed_version
 
 if TYPE_CHECKING:
@@ -44,10 +43,7 @@ _AUDIT_FILES: Final = (
 
 
 def write_set(
-    ground: Ground,
-    halves: Halves,
-    ledger: Ledger,
-    store: Store,
+    opened: Opened,
     assessed: Assessment,
     *,
     audit: Audit | None,
@@ -59,18 +55,9 @@ def write_set(
     Raises:
         StorageError: there is no room, or no permission; what is made stays.
     """
-    chosen = assessed.chosen
+    chosen, ground, ledger = assessed.chosen, opened.ground, opened.ledger
     _lay_out(ground.folder / IMAGES, ledger, chosen)
-    built = _result(
-        ground,
-        halves,
-        ledger,
-        store,
-        assessed=assessed,
-        audit=audit,
-        outcome=outcome,
-        judgement=judgement,
-    )
+    built = _result(opened, assessed, audit=audit, outcome=outcome, judgement=judgement)
     if audit is not None:
         section = BuildSection(build=built)
         audit = replace(
@@ -84,7 +71,7 @@ def write_set(
     files: dict[str, str | bytes | pd.DataFrame] = {
         "metadata.jsonl": "".join(json_line(row) for row in rows),
         "dropped.csv": _dropped(ledger),
-        "README.md": card(built, contents, ground.prepared),
+        "README.md": card(built, contents, chosen),
         "croissant.json": json_text(croissant(built, ground.folder.name, rows)),
     }
     if audit is not None:
@@ -95,25 +82,24 @@ def write_set(
 
 
 def _result(
-    ground: Ground,
-    halves: Halves,
-    ledger: Ledger,
-    store: Store,
-    *,
+    opened: Opened,
     assessed: Assessment,
+    *,
     audit: Audit | None,
     outcome: Outcome,
     judgement: Judgement | None,
 ) -> Build:
+    ground, ledger, halves = opened.ground, opened.ledger, opened.halves
     checks = []
     if judgement is not None and judgement.verdict is not None:
         checks = judgement.verdict.to_dict()["checks"]
-    given = sum(own.round == 0 for own in ledger.candidates.values())
+    given = sum(own.origin is not None for own in ledger.candidates.values())
+    swept = opened.swept
     return Build(
         folder=ground.folder,
         outcome=outcome,
         rounds=ledger.rounds,
-        quota={write_name(k): v for k, v in told(assessed.there, ground.quotas).items()},
+        quota=told(assessed.there, opened.quotas),
         dropped=dict(Counter(own.reason for own in ledger.drops.values()).most_common()),
         counts={
             "kept": len(assessed.chosen),
@@ -123,9 +109,9 @@ def _result(
             "real_judging": len(halves.judging.entries),
         },
         spent={
-            "images": ledger.made,
-            "seconds": round(ledger.seconds, 3),
-            "money": round(store.money(), 6),
+            "images": ledger.made + swept.images,
+            "seconds": round(ledger.seconds + swept.seconds, 3),
+            "money": round(opened.store.money() + swept.money, 6),
         },
         scores={}
         if audit is None
@@ -137,22 +123,21 @@ def _result(
         judged_on=halves.digest,
         judgements=_count_judgement(ground.hidden, assessed.chosen),
         checks=checks,
-        sweep=ground.sweep,
+        sweep=opened.sweep,
+        leaks=opened.leaks,
         provenance={
             "synthaudit": installed_version(),
             "plan": ground.plan.model_dump(mode="json", by_alias=True),
             "settings": ground.settings.deciding(),
-            "generator": _identity(ground),
+            "generator": _identity(opened.prepared),
         },
     )
 
 
-def _identity(ground: Ground) -> dict[str, Any]:
+def _identity(prepared: Prepared) -> dict[str, Any]:
     """What decides the images besides the plan: versions, digests of models."""
-    assert ground.prepared is not None
-    first = ground.prepared.arms[0].jobs[0]
-    own = dict(ground.prepared.generator.identity(first))
-    return {"name": ground.prepared.generator.name, **own}
+    own = dict(prepared.generator.identity(prepared.arms[0].jobs[0]))
+    return {"name": prepared.generator.name, **own}
 
 
 def _count_judgement(hidden: Path, chosen: Sequence[Candidate]) -> int:
@@ -205,19 +190,20 @@ def _rows(chosen: Sequence[Candidate], audit: Audit | None) -> list[dict[str, An
         table = own[[name for name in _COLUMNS if name in own]]
     rows = []
     for each in sorted(chosen, key=lambda own: own.path):
-        path = write_name(each.path)
-        told = {} if table is None or path not in table.index else table.loc[path].to_dict()
+        told = {}
+        if table is not None and each.path in table.index:
+            told = table.loc[each.path].to_dict()
         rows.append(
             {
-                "file_name": f"{IMAGES}/{each.path}" if path == each.path else f"{IMAGES}/{path}",
-                "class": None if each.subject is None else write_name(each.subject),
+                "file_name": f"{IMAGES}/{each.path}",
+                "class": each.subject,
                 "prompt": each.prompt,
                 "seed": each.seed,
                 "generator": each.generator,
                 "options": json.dumps(dict(each.options), sort_keys=True, default=str),
                 "round": each.round,
                 "aim": each.aim,
-                "origin": None if each.origin is None else write_name(each.origin),
+                "origin": each.origin,
                 **{name: _plain(told.get(name)) for name in _COLUMNS},
             }
         )
@@ -239,11 +225,12 @@ def _dropped(ledger: Ledger) -> str:
         file = own.file and os.path.relpath(ledger.place(own), ledger.folder.parent)
         rows.append(
             (
-                write_name(path),
-                write_name(own.subject or ""),
+                path,
+                own.subject or "",
                 drop.reason,
                 str(drop.round),
-                write_name(own.origin or file),
+                # Names that were given are written ones already.
+                own.origin or write_name(file),
                 own.prompt or "",
                 "" if own.seed is None else str(own.seed),
             )

@@ -79,7 +79,9 @@ def build(
     with Listener(quiet=quiet) as listener:
         if dry_run:
             ground = read_ground(plan, folder, decisions, make_settings(settings))
-            cost = estimate_build(ground, is_swept=sweep is not None, calibrate=calibrate)
+            cost = estimate_build(
+                ground, is_swept=sweep is not None, calibrate=calibrate, add_to=add_to
+            )
             print_build_estimate(cost, ground.plan, console)
             return
         found = run(

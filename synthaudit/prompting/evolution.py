@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ _BEST_SHOWN: Final = 10
 _WORST_SHOWN: Final = 5
 _DIGITS: Final = 3
 _IDLE: Final = 3
+# The article of the word that follows it.
+_ARTICLE: Final = re.compile(r"\{a\}(?=\s+(\w|\{subject\}))")
 _TASK: Final = (
     "You write templates of prompts for a text-to-image model. Pictures of many classes are made "
     "by each and held against real photos; a score from 0 to 1 says how bad they are. You are "
@@ -150,7 +153,7 @@ def write_templates(request: EvolutionRequest, count: int, *, folder: Path, seed
 
 def _is_template(text: str, request: EvolutionRequest) -> bool:
     """Whether its braces are those that are filled in."""
-    bare = text.replace("{a}", "")
+    bare = _ARTICLE.sub("", text)
     if request.has_subjects:
         if "{subject}" not in bare:
             return False

@@ -23,7 +23,7 @@ _LEADS: Final = {
     "passes": ("The set passes.", "bold green4"),
     "rejected": ("The set is complete, but rejected.", "bold red3"),
     "incomplete": ("The set is not complete.", "bold red3"),
-    "spent": ("The set is not complete: the budget is spent.", "bold dark_orange3"),
+    "spent": ("The budget was spent before the set passed.", "bold dark_orange3"),
 }
 
 
@@ -61,7 +61,8 @@ def _print_scores(found: Build, console: Console) -> None:
         return
     console.print(
         Text(
-            f"\nBy the {found.counts['real_judging']:,} real images that had no part in making it",
+            f"\nBy the {found.counts['real_judging']:,} real images that had no part in making it"
+            + (f", but for this: {'; '.join(found.leaks)}" if found.leaks else ""),
             style="bold",
         ),
         soft_wrap=True,

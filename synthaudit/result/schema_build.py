@@ -47,6 +47,7 @@ class BuildPart(Part):
     judged_on: str
     judgements: int = Field(ge=1)
     sweep: str | None
+    leaks: list[str]
     rounds: list[RoundPart]
 
 

@@ -85,14 +85,25 @@ def arms_of(
     combinations: Sequence[Mapping[str, int]],
     subjects: Sequence[str],
     prompts: PromptBook | None = None,
+    *,
+    first: int = 0,
 ) -> list[Arm]:
     """The arms of some combinations of a plan's axis values.
+
+    Args:
+        plan: whose axes they are.
+        combinations: by axis, the position of the value.
+        subjects: what is shown.
+        prompts: the sources of prompts, opened.
+        first: number of the first image of each subject.
 
     Raises:
         PlanError: a rule leaves a subject no value, or a prompt is too long.
     """
     book = prompts or PromptBook()
-    return [_arm(plan, number, c, subjects, book) for number, c in enumerate(combinations)]
+    return [
+        _arm(plan, number, c, subjects, book, first=first) for number, c in enumerate(combinations)
+    ]
 
 
 def _combinations(plan: Plan) -> list[dict[str, int]]:
@@ -166,6 +177,8 @@ def _arm(
     values: Mapping[str, int],
     subjects: Sequence[str],
     prompts: PromptBook,
+    *,
+    first: int,
 ) -> Arm:
     labels = {name: _label(plan.values_of(name)[n]) for name, n in values.items()}
     slug = "-".join(_slug(label) for label in labels.values() if label)
@@ -178,7 +191,7 @@ def _arm(
                 plan,
                 values,
                 subjects[slot % len(subjects)] if subjects else None,
-                slot // max(len(subjects), 1),
+                first + slot // max(len(subjects), 1),
                 prompts,
             )
             for slot in range(plan.images_per_arm)
@@ -287,13 +300,34 @@ def _for_subject(
     chosen: dict[str, Any] = {}
     for name, number in numbers.items():
         value = plan.values_of(name)[number]
-        if isinstance(value, Mapping) and not is_source(value):
+        while isinstance(value, Mapping) and not is_source(value):
             owners = value.get(SUBJECT, [])
             owners = owners if isinstance(owners, list) else [owners]
             first = _plain(plan.values_of(name)[0])
             value = value["value"] if subject in owners else value.get("otherwise", first)
         chosen[name] = value
     return chosen
+
+
+def axes_of_arm(plan: Plan, arm: Arm) -> dict[str, list[AxisValue]]:
+    """The axes of a plan of one arm alone, in which each subject has what it has in the arm."""
+    subjects = list(dict.fromkeys(job.subject for job in arm.jobs))
+    chosen = {subject: _for_subject(plan, arm.values, subject) for subject in subjects}
+    axes: dict[str, list[AxisValue]] = {}
+    for name in plan.axes:
+        groups: list[tuple[Any, list[str]]] = []
+        for subject in subjects:
+            value = chosen[subject][name]
+            own = next((names for other, names in groups if other == value), None)
+            if own is None:
+                groups.append((value, [str(subject)]))
+            else:
+                own.append(str(subject))
+        own_value: Any = groups[-1][0]
+        for other, names in reversed(groups[:-1]):
+            own_value = {"value": other, SUBJECT: names, "otherwise": own_value}
+        axes[name] = [own_value]
+    return axes
 
 
 def _placeholders(plan: Plan) -> set[str]:

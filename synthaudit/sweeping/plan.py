@@ -82,8 +82,8 @@ class Range(_Part):
         log: whether ratios count, not differences.
     """
 
-    low: int | float
-    high: int | float
+    low: int | float = Field(allow_inf_nan=False)
+    high: int | float = Field(allow_inf_nan=False)
     log: bool = False
 
     @model_validator(mode="after")
@@ -262,6 +262,8 @@ class Plan(_Part):
 
     @model_validator(mode="after")
     def _has_a_search_for_its_ranges(self) -> Plan:
+        if self.design == "search" and not self.axes:
+            raise ValueError("design: search needs axes to search over: add some, or drop it")
         ranges = [name for name, own in self.axes.items() if isinstance(own, Range)]
         if ranges and self.design != "search":
             raise ValueError(

@@ -57,6 +57,13 @@ class Production:
         budget: when to stop.
         shard: which part is to be made here.
         progress: told of every image.
+
+    Attributes:
+        made: images of this run.
+        spent: money, of all runs.
+        is_spent: whether the budget has ended it.
+        failing: by digest of what could not be made, what was said.
+        aside: digests that are not asked for any more.
     """
 
     def __init__(
@@ -81,6 +88,8 @@ class Production:
         self.made = 0
         self.spent = store.money()
         self.is_spent = False
+        self.failing: dict[str, str] = {}
+        self.aside: set[str] = set()
 
     def add(self, arm: Arm) -> None:
         """Take in an arm more."""
@@ -113,6 +122,7 @@ class Production:
             for number, place, made in run:
                 batch = batches[number]
                 if made.error is not None:
+                    self.failing[batch.slots[place].digest] = str(made.error)
                     failed = failed or (batch.arm, made.error)
                     continue
                 slot = batch.slots[place]
@@ -149,9 +159,10 @@ class Production:
                 for start in range(0, len(alone), _CHUNK_OF_SERVERS)
             ]
         for chunk in chunks:
-            wanted = frozenset(slot.digest for slot in chunk if slot.digest not in found)
+            asked = [slot for slot in chunk if slot.digest not in self.aside]
+            wanted = frozenset(slot.digest for slot in asked if slot.digest not in found)
             if wanted:
-                yield _Batch(arm=arm, slots=chunk, wanted=wanted)
+                yield _Batch(arm=arm, slots=asked, wanted=wanted)
 
     def _within_budget(self, batches: Sequence[_Batch]) -> tuple[list[_Batch], bool]:
         """What of some batches can be paid for, and whether that is less than all.

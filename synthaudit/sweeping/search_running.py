@@ -10,7 +10,7 @@ from typing import Final
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.route import STEERING
 from synthaudit.auditing.scoring import score_collections
-from synthaudit.errors import GeneratorError, Unfinished
+from synthaudit.errors import GeneratorError, PlanError, Unfinished
 from synthaudit.generation.jobs import seed_of
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.progress import LOGGER
@@ -33,7 +33,13 @@ from synthaudit.sweeping.production import Production
 from synthaudit.sweeping.proposals import OptunaProposer, Proposer
 from synthaudit.sweeping.result import SearchResult, Sweep, TriedArm
 from synthaudit.sweeping.search_space import Point, SearchSpace, key
-from synthaudit.sweeping.searching import OutOfBudget, Searched, images_allowed, search
+from synthaudit.sweeping.searching import (
+    OutOfBudget,
+    Searched,
+    images_allowed,
+    least_images,
+    search,
+)
 from synthaudit.sweeping.summary import MeasuredArms, Summary
 
 _FRESH: Final = "confirmation"
@@ -88,15 +94,35 @@ class SearchRunner:
             self._proposer(),
             goal=plan.decides,
             images=plan.images_per_arm,
-            allowed=images_allowed(space),
+            allowed=self._allowed(space),
             seed=plan.seed,
         )
         if not found.trials:
             raise Unfinished(
-                "the budget ended before the first arms could be compared: raise it, and start "
-                "again with --resume; what is made stays."
+                "the budget ended before the first arms could be compared: give the same command "
+                "again, or raise it; what is made stays."
             )
         return self._confirm(found)
+
+    def _allowed(self, space: SearchSpace) -> int:
+        """How many images the plan and its budget allow.
+
+        Raises:
+            PlanError: too few to search and to confirm.
+        """
+        images, budget, price = self.plan.images_per_arm, self.plan.budget, self.prepared.price
+        allowed, least = images_allowed(space), least_images(images)
+        if budget.images is not None:
+            allowed = min(allowed, budget.images)
+        if budget.money is not None and price:
+            allowed = min(allowed, int(budget.money / price))
+        if allowed < least:
+            raise PlanError(
+                f"a search of arms of {images} images needs {least:,} images at least, to try "
+                f"some and to confirm the best on fresh seeds, but {allowed:,} are allowed: raise "
+                "arms or the budget, or lower images_per_arm."
+            )
+        return allowed
 
     def _proposer(self) -> Proposer:
         if self.plan.design == "evolve":
@@ -170,7 +196,14 @@ class SearchRunner:
         points = [found.trials[number].point for number in numbers]
         plan, combinations = found.space.realise(points)
         fresh = plan.model_copy(update={"seed": seed_of(plan.seed, _FRESH, 0)})
-        arms = arms_of(fresh, combinations, self.prepared.subjects, self.prepared.prompts)
+        # Prompts and references go by the number of an image: others than those that chose.
+        arms = arms_of(
+            fresh,
+            combinations,
+            self.prepared.subjects,
+            self.prepared.prompts,
+            first=plan.images_per_arm,
+        )
         return _Final(plan=plan, arms=arms, best=numbers.index(found.finalists[0]))
 
     def _confirm(self, found: Searched) -> Sweep:
@@ -188,8 +221,8 @@ class SearchRunner:
         if len(slots) < LEAST_SLOTS:
             raise Unfinished(
                 f"the search is done, but only {len(slots)} fresh images are there of every "
-                "finalist, too few to confirm anything: raise the budget, and start again with "
-                "--resume; what is made stays."
+                "finalist, too few to confirm anything: give the same command again, or raise the "
+                "budget; what is made stays."
             )
         progress.start("comparing arms", 0)
         evidence = self._measured(laid, slots)

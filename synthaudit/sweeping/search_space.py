@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Floats
+from synthaudit.errors import PlanError
 from synthaudit.measures.randomness import stream
 from synthaudit.sweeping.arms import is_excluded
 from synthaudit.sweeping.plan import Plan, Range
@@ -19,6 +21,7 @@ Point = Mapping[str, int | float]
 
 _DIGITS: Final = 3
 _TRIES: Final = 200
+_LOOKED_AT: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +49,22 @@ class SearchSpace:
 
     @property
     def first(self) -> Point:
-        """The first value of each axis, the lower end of ranges: what is compared against."""
-        return {
-            name: own.low if isinstance(own, Range) else 0 for name, own in self.plan.axes.items()
+        """The first value of each axis, the lower end of ranges: what is compared against.
+
+        Where a rule is against that, the first combination that none is against.
+
+        Raises:
+            PlanError: rules exclude everything that was looked at.
+        """
+        columns = {
+            name: [own.low, own.high] if isinstance(own, Range) else range(len(own))
+            for name, own in self.plan.axes.items()
         }
+        for values in itertools.islice(itertools.product(*columns.values()), _LOOKED_AT):
+            point = dict(zip(columns, values, strict=True))
+            if self.is_allowed(point):
+                return point
+        raise PlanError("the rules under not: exclude every arm that was tried: drop one of them.")
 
     def is_allowed(self, point: Point) -> bool:
         """Whether no rule of the plan is against it."""

@@ -23,6 +23,7 @@ USUAL_ARMS: Final = 48
 
 _SHARE_OF_GRID: Final = 3
 _LEAST_ARMS: Final = 6
+_LEAST_WHOLE: Final = 8
 _SCOUTING: Final = 8
 _FIRST: Final = 16
 _AT_ONCE: Final = 8
@@ -66,13 +67,22 @@ def images_allowed(space: SearchSpace) -> int:
     """How many images a search may make, the confirmation among them.
 
     As many as the whole arms that the plan names, 48 without; then at most a third of the whole
-    grid, where that is more than six arms and the arms are not written on the way.
+    grid, where that is more than eight arms and the arms are not written on the way.
     """
     plan = space.plan
     most = plan.arms or USUAL_ARMS
     if space.count is not None and plan.arms is None and plan.design == "search":
-        most = min(most, max(math.ceil(space.count / _SHARE_OF_GRID), _LEAST_ARMS))
-    return most * plan.images_per_arm
+        most = min(most, max(math.ceil(space.count / _SHARE_OF_GRID), _LEAST_WHOLE))
+    allowed = most * plan.images_per_arm
+    return max(allowed, least_images(plan.images_per_arm)) if plan.arms is None else allowed
+
+
+def least_images(images: int) -> int:
+    """How many images a search needs at least, for some arms of so many and the confirmation."""
+    few = min(max(images // _SCOUTING, LEAST_SLOTS), images)
+    half = max(images // 2, few)
+    finals = _FINALISTS * (half - few) + 2 * (images - half)
+    return _LEAST_ARMS * few + finals + (_FINALISTS + 1) * images
 
 
 def search(
@@ -163,7 +173,7 @@ class _Search:
     def _scout(self) -> None:
         """Rounds of proposals, each arm on few images, until those that are left are used."""
         first = self.space.first
-        points = [first] if self.space.is_allowed(first) else []
+        points = [first]
         count = min(_FIRST, max(self.left // self.few // 2, _LEAST_ARMS)) - len(points)
         points += self.space.draw(count, self.seed, {key(own) for own in points})
         while points:
@@ -223,7 +233,11 @@ class _Search:
 
 
 def variances_of(evidence: ArmEvidence, goal: str) -> Floats:
-    """(A,) variance of what was measured of each arm, by its own images."""
+    """(A,) variance of what was measured of each arm.
+
+    Half by its own images, half by those of all arms: of few images that are all alike the own
+    part is 0, which would be taken for certainty.
+    """
     found = []
     for arm in range(evidence.shape[0]):
         values = evidence.values(arm)
@@ -232,4 +246,6 @@ def variances_of(evidence: ArmEvidence, goal: str) -> Floats:
             found.append(values[goal] * (1.0 - values[goal]) / evidence.shape[1])
         else:
             found.append(((ends[1] - ends[0]) / 2.0 / normal_width(_ENDS)) ** 2)
-    return np.array(found, np.float64)
+    own_part = np.array(found, np.float64)
+    variances: Floats = (own_part + own_part.mean()) / 2.0
+    return variances

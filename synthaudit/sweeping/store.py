@@ -66,6 +66,15 @@ class Stored:
     money: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What images took: how many there are, seconds, money."""
+
+    images: int = 0
+    seconds: float = 0.0
+    money: float = 0.0
+
+
 class Store:
     """Images by the digest of their recipe, with a manifest beside them.
 
@@ -117,6 +126,16 @@ class Store:
                         file=file, seconds=seconds, refused=refused, memory=memory, money=money
                     )
         return found | self._adopt([digest for digest in wanted if digest not in noted])
+
+    def spent(self) -> Spent:
+        """What all its images took."""
+        rows = self._ask(
+            "SELECT COUNT(file), COALESCE(SUM(seconds), 0.0), "
+            "COALESCE(SUM(json_extract(facts, '$.money')), 0.0) FROM images",
+            (),
+        )
+        images, seconds, money = rows[0]
+        return Spent(images=int(images), seconds=float(seconds), money=float(money))
 
     def money(self) -> float:
         """What all its images have cost together."""

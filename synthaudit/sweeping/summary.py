@@ -19,7 +19,7 @@ from synthaudit.images.collection import ImageEntry
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.prompting.frozen import FROZEN_FILE
 from synthaudit.result.audit import Audit
-from synthaudit.sweeping.arms import Arm
+from synthaudit.sweeping.arms import Arm, axes_of_arm
 from synthaudit.sweeping.comparison import Ranking, effects_of, interactions_of
 from synthaudit.sweeping.contact_sheet import contact_sheet
 from synthaudit.sweeping.layout import LaidOutArm, identical_arms
@@ -369,7 +369,7 @@ def _columns(arm: Arm, slots: Sequence[int]) -> tuple[list[str], dict[int, str]]
 def plan_of(plan: Plan, arm: Arm) -> dict[str, Any]:
     """A plan that makes one arm and nothing else."""
     contents = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    contents["axes"] = {name: [plan.values_of(name)[number]] for name, number in arm.values.items()}
-    for key in ("not", "design", "arms", "race", "budget", "build"):
+    contents["axes"] = axes_of_arm(plan, arm)
+    for key in ("not", "design", "arms", "race", "budget"):
         contents.pop(key, None)
     return contents
