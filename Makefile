@@ -46,6 +46,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	$(BIN)/python benchmarks/selftest.py
 	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/building.py
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/usefulness.py
 	$(UV) $(BIN)/python --group study
@@ -64,7 +65,7 @@ bench: .venv/installed-checks .venv-oracles/installed .venv-peers/installed
 	touch $@
 
 .venv/installed-checks: .venv/installed
-	$(UV) $(BIN)/python --group check --group test --group docs --editable .[fast,generate,mlflow,openai,ray,s3,tensorboard,wandb]
+	$(UV) $(BIN)/python --group check --group test --group docs --editable .[fast,generate,mlflow,openai,ray,s3,search,tensorboard,wandb]
 	touch $@
 
 .venv-oracles/installed: .venv/bin/uv pyproject.toml
