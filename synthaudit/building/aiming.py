@@ -259,7 +259,8 @@ def _sentence(
     if starts:
         why += f"; {starts:,} start from real images that nothing covers"
     if is_repetitive:
-        why += "; it repeats itself: other seeds and, with prompts, other words"
+        has_prompts = any(own.job.prompt for own in jobs)
+        why += f"; it repeats itself: other seeds{' and other words' if has_prompts else ''}"
     return f"{what}: {why}."
 
 

@@ -180,7 +180,7 @@ def open_build(
         prepared = prepare(ground.plan, ground.settings, real=halves.steering)
         assert ground.plan.build is not None
         _refuse_odd_subjects(prepared)
-        _refuse_leaks(ground.plan)
+        refuse_leaks(ground.plan)
         quotas = quotas_of(ground.plan.build, prepared.subjects)
         ledger = Ledger.read(ground.hidden)
         ledger.basis = _basis(ground)
@@ -230,7 +230,7 @@ def _leaks_of(ground: Ground) -> list[str]:
     return [f"a person decided on {count:,} images, whose report is by that half"]
 
 
-def _refuse_leaks(plan: Plan) -> None:
+def refuse_leaks(plan: Plan) -> None:
     """Refuse a generator that is given the folder of all real images, those that judge among them.
 
     Raises:
