@@ -73,7 +73,7 @@ class Made:
             of = "" if job.subject is None else f" of {job.subject!r}"
             raise GeneratorError(
                 f"{whose} made a broken image (number {job.number}{of}, seed {job.seed}: "
-                f"{error}), which was not kept: mend it and start again with --resume."
+                f"{error}), which was not kept: mend it and give the same command again."
             ) from error
 
 

@@ -230,7 +230,7 @@ def lay_out(folder: Path, arm: Arm, done: Mapping[int, Stored]) -> list[tuple[Pa
         reason = (error.strerror or str(error)).lower()
         raise StorageError(
             f"the images of arm {arm.name} cannot be laid out in {folder} ({reason}): free some "
-            "space and start again with --resume; what is made stays."
+            "space and give the same command again; what is made stays."
         ) from error
 
 

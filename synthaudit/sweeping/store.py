@@ -206,7 +206,7 @@ class Store:
             reason = (error.strerror or str(error)).lower()
             raise StorageError(
                 f"an image cannot be written to {file.parent} ({reason}): free some space and "
-                "start again with --resume; what is made stays."
+                "give the same command again; what is made stays."
             ) from error
 
     def _note(self, values: Iterable[Any]) -> None:
@@ -225,7 +225,7 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             raise StorageError(
                 f"the manifest in {self.folder} cannot be used ({error}): free some space and "
-                "start again with --resume."
+                "give the same command again."
             ) from error
 
     def _open(self) -> sqlite3.Connection:

@@ -68,18 +68,20 @@ def choose_covering(covering: Flags, cost: Floats, count: int) -> Integers:
     if len(covering) <= count:
         return np.arange(len(covering))
     order = np.lexsort((np.arange(len(cost)), cost))
-    left, gains = covering[order].astype(np.int64), np.zeros(0)
+    left = covering[order]
+    gains = left.sum(axis=1)
+    is_open = np.ones(covering.shape[1], bool)
     chosen: list[int] = []
-    is_taken = np.zeros(len(order), bool)
-    open_ones = np.ones(covering.shape[1], bool)
     while len(chosen) < count:
-        gains = np.where(is_taken, -1, left[:, open_ones].sum(axis=1))
         best = int(np.argmax(gains))
         if gains[best] <= 0:
             break
         chosen.append(best)
-        is_taken[best] = True
-        open_ones &= ~covering[order[best]]
-    chosen += np.flatnonzero(~is_taken)[: count - len(chosen)].tolist()
+        # Only what is newly covered changes anything, so that all of it is looked at once.
+        newly = left[best] & is_open
+        is_open &= ~newly
+        gains = gains - left[:, newly].sum(axis=1)
+    others = np.setdiff1d(np.arange(len(order)), chosen)
+    chosen += others[: count - len(chosen)].tolist()
     rows: Integers = np.sort(order[chosen])
     return rows
