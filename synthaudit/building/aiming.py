@@ -255,7 +255,7 @@ def _sentence(
     lacking = quotas[subject] - assessed.there[subject]
     starts = sum(own.aim == _MISSED for own in jobs)
     what = f"{len(jobs):,} images" + (f" of {subject}" if subject is not None else "")
-    why = f"{lacking:,} are lacking" if lacking > 0 else "to take the place of others"
+    why = f"{lacking:,} lacking" if lacking > 0 else "to take the place of others"
     if starts:
         why += f"; {starts:,} start from real images that nothing covers"
     if is_repetitive:

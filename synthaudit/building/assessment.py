@@ -89,7 +89,7 @@ def sort_out(
     }
     entries = [entry for entry in candidates.entries if entry.path not in drops]
     readable = reader.extract(replace(candidates, entries=entries))
-    drops |= {own.path: f"{_UNREADABLE}: {own.reason}" for own in readable.unreadable}
+    drops |= {own.path: _unreadable(own.reason) for own in readable.unreadable}
     entries = [entries[position] for position in readable.kept]
     if len(entries) < LEAST:
         return drops
@@ -106,6 +106,10 @@ def sort_out(
     drops |= dict(zip(lost["path"], lost["reason"], strict=True))
     dropped = table[~table["is_kept"].astype(bool)]
     return drops | dict(zip(dropped["path"], dropped["reason"], strict=True))
+
+
+def _unreadable(reason: str) -> str:
+    return reason if reason.startswith(_UNREADABLE) else f"{_UNREADABLE}: {reason}"
 
 
 def choose(
@@ -132,8 +136,25 @@ def choose(
     likelier = _likeness(directions, len(known))
     chosen: list[int] = []
     for subject, quota in quotas.items():
-        rows = np.array([n for n, c in enumerate(shown) if c.subject == subject], np.int64)
-        chosen += rows[choose_covering(covering[rows], -likelier[rows], quota)].tolist()
+        # What was given comes before what was made: it is filled up, not replaced.
+        parts = [
+            np.array(
+                [
+                    n
+                    for n, c in enumerate(shown)
+                    if c.subject == subject and (c.origin is not None) is is_given
+                ],
+                np.int64,
+            )
+            for is_given in (True, False)
+        ]
+        is_open = np.ones(len(known), bool)
+        left = quota
+        for rows in parts:
+            own_rows = choose_covering(covering[rows][:, is_open], -likelier[rows], left)
+            chosen += rows[own_rows].tolist()
+            is_open &= ~covering[rows[own_rows]].any(axis=0)
+            left -= len(own_rows)
     chosen.sort()
     is_missed = np.asarray(~covering[chosen].any(axis=0), bool)
     return (

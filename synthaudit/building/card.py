@@ -25,6 +25,7 @@ _STATES: Final = {
     "spent": "**The budget was spent before it passed.**",
 }
 _PROMPTS: Final = 10
+_AIMS: Final = 3
 
 
 def card(built: Build, contents: Mapping[str, Any], chosen: Sequence[Candidate]) -> str:
@@ -82,7 +83,8 @@ def _what(built: Build) -> str:
     given = f", {counts['given']:,} were there before" if counts["given"] else ""
     lead = (
         f"{counts['kept']:,} synthetic images{of_classes}: {counts['made']:,} were made{given}, "
-        f"and {sum(built.dropped.values()):,} were dropped. {_STATES[built.outcome.state]}"
+        f"{sum(built.dropped.values()):,} were dropped, {counts['spare']:,} are more than is "
+        f"needed. {_STATES[built.outcome.state]}"
     )
     return "\n".join([lead, *(f"- {why}" for why in map(_line, built.outcome.why))])
 
@@ -96,7 +98,7 @@ def _scores(built: Build, contents: Mapping[str, Any]) -> str:
             f"The real images were parted once. {counts['real_steering']:,} of them steered what "
             f"was made, dropped and kept; the other {counts['real_judging']:,} had no part in "
             f"it{_but(built)}, and all of the following is by these alone. The half that steered "
-            "flatters: the last column shows by how much. All scores are between 0 and 1; higher "
+            "may flatter: the last column shows how much. All scores are between 0 and 1; higher "
             "is worse."
         ),
         "",
@@ -108,7 +110,10 @@ def _scores(built: Build, contents: Mapping[str, Any]) -> str:
         steering = built.steering_scores.get(name)
         other = "" if steering is None else f"{steering:.3f}"
         lines.append(f"| {name} | {own['value']:.3f} | {ends} | {other} |")
-    lines += ["", _line(contents["verdict"]["text"])]
+    lines += [
+        "",
+        f"The audit's own verdict, whatever the policy: {_line(contents['verdict']['text'])}",
+    ]
     useful = (contents.get("usefulness") or {}).get("gain")
     if useful:
         low = "" if useful["low"] is None else f" ({useful['low']:+.3f} to {useful['high']:+.3f})"
@@ -143,7 +148,7 @@ def _how(built: Build, chosen: Sequence[Candidate]) -> str:
     makers = Counter(_maker(own) for own in chosen)
     lines = [
         "Generator: "
-        + "; ".join(f"{maker} ({count:,} images)" for maker, count in makers.most_common(5))
+        + ("; ".join(f"{own} ({count:,} images)" for own, count in makers.most_common(5)) or "none")
         + f". Real images: `{_line(_last(plan['real']))}`. Seed {plan['seed']}.",
     ]
     if prompts:
@@ -151,7 +156,9 @@ def _how(built: Build, chosen: Sequence[Candidate]) -> str:
         lines += ["", f"Prompts{more}:", "", *(f"- {_line(own)}" for own in prompts[:_PROMPTS])]
     lines += ["", "| round | made | kept so far | dropped | made for |", "|---|---|---|---|---|"]
     for own in built.rounds:
-        aims = "; ".join(_line(text).rstrip(".") for text in own.aimed_at[:3])
+        aims = "; ".join(_line(text).rstrip(".") for text in own.aimed_at[:_AIMS])
+        if len(own.aimed_at) > _AIMS:
+            aims += f"; and {len(own.aimed_at) - _AIMS} more"
         dropped = sum(own.dropped.values())
         lines.append(f"| {own.round} | {own.made:,} | {own.kept:,} | {dropped:,} | {aims} |")
     spent = built.spent

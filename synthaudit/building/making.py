@@ -129,6 +129,8 @@ def _make(production: Production, name: str, count: int) -> GeneratorError | Non
         except GeneratorError as error:
             fruitless = 0 if production.made > before else fruitless + 1
             if fruitless >= _FRUITLESS:
+                # What production calls an arm is a round here.
+                error = GeneratorError(str(error).removeprefix("arm "))
                 if not production.made and not production.done(name):
                     return error
                 production.aside |= production.failing.keys()

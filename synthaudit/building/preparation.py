@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from synthaudit.auditing.image_reader import ImageReader
+from synthaudit.building.arm import choose_arm
+from synthaudit.building.given import given_candidates, open_to_fill
 from synthaudit.building.halves import Halves, part
 from synthaudit.building.ledger import HIDDEN, Candidate, Ledger
 from synthaudit.building.quota import quotas_of
-from synthaudit.errors import DataError, PlanError, StorageError, UsageError
+from synthaudit.errors import PlanError, StorageError, UsageError
 from synthaudit.folder_lock import FolderLock
 from synthaudit.gating.numbers import refuse_unknown
 from synthaudit.gating.policy import Policy, read_policy
-from synthaudit.images.collection import Collection, FileLocation, ImageEntry
-from synthaudit.images.generation_record import GenerationRecord
-from synthaudit.images.opening import open_source
+from synthaudit.images.collection import Collection
 from synthaudit.images.places import is_url
-from synthaudit.images.web import WebAccess
 from synthaudit.leftovers import clear
-from synthaudit.names import write_name
-from synthaudit.progress import LOGGER
+from synthaudit.registry import nearest_name
 from synthaudit.result.decisions import DECISIONS_FILE, Decisions, read_decisions_file
 from synthaudit.result.writing import json_text, refuse_file, refuse_folders, write_files
 from synthaudit.settings import Settings
-from synthaudit.sweeping.plan import SEARCHES, Plan, read_plan
+from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, open_real, prepare
-from synthaudit.sweeping.reading import has_other_plan
 from synthaudit.sweeping.running import refuse_among_the_real
-from synthaudit.sweeping.running import sweep as run_sweep
 from synthaudit.sweeping.store import Spent, Store
 
 BUILD_FILES: Final = (
@@ -108,12 +105,19 @@ def read_ground(
         PlanError, PolicyError, UsageError: something is wrong with it.
         StorageError: the set cannot be written there.
     """
-    read = plan if isinstance(plan, Plan) else read_plan(plan)
+    nothing = (
+        "the plan should say what to build, but has no build: add, for instance, build: "
+        "{images_per_class: 500, policy: synthaudit.toml}."
+    )
+    try:
+        read = plan if isinstance(plan, Plan) else read_plan(plan)
+    except PlanError as error:
+        # Without build a plan lacks what only a sweep needs.
+        if "images_per_arm is missing" in str(error):
+            raise PlanError(nothing) from error
+        raise
     if read.build is None:
-        raise PlanError(
-            "the plan should say what to build, but has no build: add, for instance, build: "
-            "{images_per_class: 500, policy: synthaudit.toml}."
-        )
+        raise PlanError(nothing)
     refuse_file(folder)
     _refuse_others(folder)
     refuse_folders(folder, BUILD_FILES)
@@ -160,6 +164,7 @@ def open_build(
         StorageError: the folder cannot be written.
     """
     real = open_real(ground.plan, ground.settings)
+    is_new = not ground.hidden.exists()
     try:
         ground.hidden.mkdir(parents=True, exist_ok=True)
         clear(ground.hidden)
@@ -173,36 +178,56 @@ def open_build(
     if not lock.is_held:
         raise UsageError(f"another build is at work in {ground.folder}: wait for it to end.")
     try:
-        halves = part(real, reader, ground.plan.seed)
-        _remember(ground, halves, reader)
-        chosen = _choose_arm(ground, halves, reader, sweep)
-        ground = replace(ground, plan=chosen.plan)
-        prepared = prepare(ground.plan, ground.settings, real=halves.steering)
-        assert ground.plan.build is not None
-        _refuse_odd_subjects(prepared)
-        refuse_leaks(ground.plan)
-        quotas = quotas_of(ground.plan.build, prepared.subjects)
-        ledger = Ledger.read(ground.hidden)
-        ledger.basis = _basis(ground)
-        given = [] if add_to is None else _given(add_to, ground, ledger)
-        store = Store(ground.hidden / "store")
-        try:
-            yield Opened(
-                ground=ground,
-                halves=halves,
-                prepared=prepared,
-                quotas=quotas,
-                ledger=ledger,
-                store=store,
-                given=given,
-                swept=chosen.spent,
-                sweep=chosen.told,
-                leaks=[*chosen.leaks, *_leaks_of(ground)],
-            )
-        finally:
-            store.close()
-    finally:
+        opened = _opened(ground, real, reader, sweep=sweep, add_to=add_to)
+    except BaseException:
         lock.release()
+        if is_new:
+            # What was refused leaves nothing behind.
+            shutil.rmtree(ground.hidden, ignore_errors=True)
+            with suppress(OSError):
+                ground.folder.rmdir()
+        raise
+    try:
+        yield opened
+    finally:
+        opened.store.close()
+        lock.release()
+
+
+def _opened(
+    ground: Ground,
+    real: Collection,
+    reader: ImageReader,
+    *,
+    sweep: str | Path | None,
+    add_to: str | Path | None,
+) -> Opened:
+    halves = part(real, reader, ground.plan.seed)
+    # Before a sweep that may take hours.
+    there = None if add_to is None else open_to_fill(add_to, ground.folder, ground.settings)
+    _remember(ground, halves, reader)
+    chosen = choose_arm(ground.plan, halves, reader, out=ground.folder, sweep=sweep)
+    ground = replace(ground, plan=chosen.plan)
+    prepared = prepare(ground.plan, ground.settings, real=halves.steering)
+    assert ground.plan.build is not None
+    _refuse_odd_subjects(prepared)
+    _refuse_unknown_subjects(prepared, halves)
+    refuse_leaks(ground.plan)
+    quotas = quotas_of(ground.plan.build, prepared.subjects)
+    ledger = Ledger.read(ground.hidden)
+    ledger.basis = _basis(ground)
+    return Opened(
+        ground=ground,
+        halves=halves,
+        prepared=prepared,
+        quotas=quotas,
+        ledger=ledger,
+        given=[] if there is None else given_candidates(there, ledger),
+        store=Store(ground.hidden / "store"),
+        swept=chosen.spent,
+        sweep=chosen.told,
+        leaks=[*chosen.leaks, *_leaks_of(ground)],
+    )
 
 
 def _basis(ground: Ground) -> str:
@@ -260,6 +285,26 @@ def _refuse_odd_subjects(prepared: Prepared) -> None:
         )
 
 
+def _refuse_unknown_subjects(prepared: Prepared, halves: Halves) -> None:
+    """Refuse subjects that no real image shows, where the real images have classes.
+
+    Raises:
+        PlanError: nothing could tell whether their images are good, and a generator that starts
+            from real images would start from those of others.
+    """
+    known = [
+        {entry.label for entry in half.entries} - {None}
+        for half in (halves.steering, halves.judging)
+    ]
+    for name in prepared.subjects if all(known) else ():
+        if not all(name in labels for labels in known):
+            hint = nearest_name(name, sorted(map(str, known[0] & known[1])))
+            raise PlanError(
+                f"build judges each subject by real images of it in both halves, of which there "
+                f"are none of {name!r}; {hint}"
+            )
+
+
 def _remember(ground: Ground, halves: Halves, reader: ImageReader) -> None:
     """Note what the set was begun with, and refuse to go on with anything else."""
     file = ground.hidden / _BEGUN
@@ -283,119 +328,3 @@ def _remember(ground: Ground, halves: Halves, reader: ImageReader) -> None:
                 "the real images would not stay as they were: bring that back, or give another "
                 "--out."
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Chosen:
-    """The plan of one arm, and how it was chosen."""
-
-    plan: Plan
-    spent: Spent = field(default_factory=Spent)
-    told: str | None = None
-    leaks: Sequence[str] = ()
-
-
-def _choose_arm(
-    ground: Ground, halves: Halves, reader: ImageReader, sweep: str | Path | None
-) -> _Chosen:
-    """The plan of the arm that a sweep recommends; swept now, where nobody has."""
-    plan = ground.plan
-    is_one = all(len(plan.values_of(name)) == 1 for name in plan.axes)
-    if sweep is None and is_one and plan.design not in SEARCHES:
-        return _Chosen(plan=plan)
-    if sweep is not None:
-        folder = Path(sweep)
-        if not (folder / "winner.yaml").is_file():
-            raise UsageError(
-                f"--from should be the folder of a sweep, but {folder} holds no winner.yaml: give "
-                "the --out of one that is done."
-            )
-        leak = f"the sweep {write_name(folder.name)} chose the prompt by real images of both halves"
-        return _Chosen(plan=_winner(folder, plan), told=write_name(folder.name), leaks=[leak])
-    folder = ground.folder.with_name(f"{ground.folder.name}-sweep")
-    if has_other_plan(folder, plan) or not (folder / "winner.yaml").is_file():
-        LOGGER.info("the plan has several arms: sweeping them in %s first.", folder)
-        run_sweep(
-            plan,
-            out=folder,
-            progress=reader.progress,
-            settings=ground.settings,
-            real=halves.steering,
-            embedder=reader.embedder,
-        )
-    store = Store(folder / "store")
-    spent = store.spent()
-    store.close()
-    return _Chosen(plan=_winner(folder, plan), spent=spent, told=write_name(folder.name))
-
-
-def _winner(folder: Path, plan: Plan) -> Plan:
-    """The plan of the recommended arm, with what the plan says of the build.
-
-    Raises:
-        PlanError: the sweep was of something else.
-    """
-    winner = read_plan(folder / "winner.yaml")
-    if winner.generator.name != plan.generator.name:
-        raise PlanError(
-            f"the sweep in {folder} was of the generator {winner.generator.name}, the plan is of "
-            f"{plan.generator.name}: give the plan of that sweep."
-        )
-    kept = ("real", "seed", "budget", "build", "real_images")
-    return winner.model_copy(update={name: getattr(plan, name) for name in kept})
-
-
-def _given(source: str | Path, ground: Ground, ledger: Ledger) -> list[Candidate]:
-    """The images of a folder that are not judged yet, as candidates; nothing in it is changed."""
-    if ground.folder.resolve() == Path(source).resolve():
-        raise UsageError("--add-to and --out are one folder: give another --out.")
-    opened = open_given(source, ground.settings)
-    found = [_candidate(entry, ground) for entry in opened.entries]
-    # What cannot be opened is listed with what is bad.
-    found += [
-        _candidate(
-            ImageEntry(path=lost.path, label=_class_of(lost.path), location=FileLocation("")),
-            ground,
-        )
-        for lost in opened.unreadable
-    ]
-    return [own for own in found if own.path not in ledger.candidates]
-
-
-def open_given(source: str | Path, settings: Settings) -> Collection:
-    """The images that are to be filled up.
-
-    Raises:
-        DataError, UsageError: they are not there, or are no images.
-    """
-    opened = open_source(source, WebAccess.of(settings))
-    if not isinstance(opened, Collection):
-        raise DataError(f"--add-to should be images, but {source} holds vectors.")
-    return opened
-
-
-def _class_of(path: str) -> str | None:
-    return path.split("/", 1)[0] if "/" in path else None
-
-
-def _candidate(entry: ImageEntry, ground: Ground) -> Candidate:
-    digest = hashlib.sha256(entry.path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    name = f"given-{digest}{Path(entry.path).suffix.lower()}"
-    if isinstance(entry.location, FileLocation):
-        file = entry.location.file and str(Path(entry.location.file).absolute())
-    else:
-        place = ground.hidden / "given" / name
-        place.parent.mkdir(exist_ok=True)
-        if not place.is_file():
-            place.write_bytes(entry.location.read())
-        file = f"given/{name}"
-    record = entry.record or GenerationRecord()
-    return Candidate(
-        path=name if entry.label is None else f"{entry.label}/{name}",
-        file=file,
-        subject=entry.label,
-        prompt=record.prompt,
-        seed=record.seed,
-        generator=record.generator,
-        origin=entry.path,
-    )

@@ -25,7 +25,8 @@ class Build:
         rounds: one after the other.
         quota: by class, how many images are there and how many are wanted.
         dropped: how many were dropped, by reason.
-        counts: ``kept``, ``made``, ``given``, ``real_steering``, ``real_judging``.
+        counts: ``kept``, ``made``, ``given``, ``spare`` (good, but more than the quotas need),
+            ``real_steering``, ``real_judging``.
         spent: ``images``, ``seconds``, ``money``.
         scores: of the set by the half that judges, with their intervals; empty with too few images.
         steering_scores: by the half that has steered, which flatters.

@@ -23,6 +23,7 @@ from synthaudit.building.writing import write_set
 from synthaudit.embedding.choice import take_embedder
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, Progress, listening
+from synthaudit.registry import nearest_name
 from synthaudit.settings import Settings, make_settings
 from synthaudit.sweeping.plan import Plan
 from synthaudit.sweeping.running import engine_of
@@ -141,11 +142,18 @@ class _Builder:
             self.decisions,
         )
         unwanted = {
-            own.path: f"its class is none of the plan's ({own.subject})"
+            own.path: self._no_class(own.subject)
             for own in candidates
             if own.subject not in self.quotas
         }
         return {path: Drop(reason=why, round=number) for path, why in (found | unwanted).items()}
+
+    def _no_class(self, subject: str | None) -> str:
+        """Why an image of no class of the plan is none of the set."""
+        if subject is None:
+            return "it lies in no class folder"
+        known = [name for name in self.quotas if name is not None]
+        return f"its class {subject!r} is none of the plan's; {nearest_name(subject, known)}"
 
     def _assess(self, candidates: Sequence[Candidate] | None = None) -> Assessment:
         """What is there, and what it lacks."""
@@ -190,7 +198,7 @@ class _Builder:
         done = sum(own.made > 0 for own in ledger.present)
         state = "incomplete" if judgement is None else "rejected"
         if done >= plan.build.rounds:
-            lead = f"All {plan.build.rounds} rounds are done."
+            lead = f"All rounds are done, of which the plan allows {plan.build.rounds}."
             return Outcome(state=state, why=[lead, *reasons])  # type: ignore[arg-type]
         if is_stalled(ledger.present):
             lead = "Further rounds no longer help."

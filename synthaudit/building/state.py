@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthaudit.building.given import open_given
 from synthaudit.building.ledger import HIDDEN, Ledger, Round
-from synthaudit.building.preparation import Ground, open_given
+from synthaudit.building.preparation import Ground
 from synthaudit.building.quota import quotas_of
 from synthaudit.errors import UsageError
 from synthaudit.sweeping.cost import CostEstimate, estimate
@@ -45,6 +46,7 @@ class BuildEstimate:
         seconds: that the lacking images take; None where none was made to learn it.
         money: that they cost; None where nobody has said what one costs.
         sweep: what the sweep would cost, where there is one.
+        given: images that count as if they were good; they are not judged yet.
     """
 
     quota: Mapping[str, Sequence[int]]
@@ -53,6 +55,7 @@ class BuildEstimate:
     seconds: float | None
     money: float | None
     sweep: CostEstimate | None
+    given: int = 0
 
 
 def state_of_build(folder: Path) -> BuildState:
@@ -96,11 +99,14 @@ def estimate_build(
     assert ground.plan.build is not None
     quotas = quotas_of(ground.plan.build, prepared.subjects)
     there: Mapping[str, Sequence[int]] = {}
+    given = [] if add_to is None else open_given(add_to, ground.settings).entries
     if ground.hidden.is_dir():
         there = state_of_build(ground.folder).quota
-    elif add_to is not None:
-        given = Counter(entry.label for entry in open_given(add_to, ground.settings).entries)
-        there = {name or "": [min(given[name], own)] for name, own in quotas.items()}
+    if not there and given:
+        counts = Counter(entry.label for entry in given)
+        there = {name or "": [min(counts[name], own)] for name, own in quotas.items()}
+    else:
+        given = []
     quota = {name or "": [there.get(name or "", [0])[0], own] for name, own in quotas.items()}
     lacking = sum(max(own[1] - own[0], 0) for own in quota.values())
     cost = estimate(prepared, ground.hidden, calibrate=calibrate)
@@ -112,4 +118,5 @@ def estimate_build(
         seconds=None if a_piece is None else a_piece * lacking,
         money=None if prepared.price is None else prepared.price * lacking,
         sweep=cost if len(prepared.arms) > 1 and not is_swept else None,
+        given=len(given),
     )

@@ -22,8 +22,9 @@ EXIT_CODES: Final[Mapping[State, int]] = {"passes": 0, "rejected": 1, "incomplet
 
 _PATIENCE: Final = 2
 _LEAST_GAIN: Final = 0.01
+_MANY: Final = 0.3
 _REMEDIES: Final = {
-    COPIES: ("copies a real image", "lower what ties the images to their references"),
+    COPIES: ("copies a real image", "lower what ties the images to real ones"),
     OTHER_CLASS: ("shows another class", "mend the prompt"),
     UNFAITHFUL: ("does not show its prompt", "mend the prompt, or raise the guidance"),
     OBVIOUS: (
@@ -136,6 +137,8 @@ def lacking(quota: Mapping[str, Sequence[int]], ledger: Ledger) -> list[str]:
         if made and record:
             reason, count = max(record.items(), key=lambda own: (own[1], own[0]))
             text, remedy = _REMEDIES.get(reason, (f"is dropped ({reason})", _OTHERWISE))
-            sentence = f"{lead}{100 * count / made:.0f} % of what is made {text}: {remedy}"
+            # What befalls a few is not why a class is short.
+            if count >= _MANY * made:
+                sentence = f"{lead}{100 * count / made:.0f} % of what is made {text}: {remedy}"
         told.append(f"{sentence}.")
     return told

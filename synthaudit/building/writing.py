@@ -105,6 +105,7 @@ def _result(
             "kept": len(assessed.chosen),
             "made": ledger.made,
             "given": given,
+            "spare": sum(1 for _ in ledger.left()) - len(assessed.chosen),
             "real_steering": len(halves.steering.entries),
             "real_judging": len(halves.judging.entries),
         },

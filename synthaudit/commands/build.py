@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,7 +50,8 @@ def build(
         float, typer.Option(min=2.0, help="Budget of report.html in megabytes.")
     ] = 15.0,
     output_format: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="json prints build.json.")
+        Literal["table", "json"],
+        typer.Option("--format", help="json prints build.json, or what else is asked."),
     ] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings on stderr.")] = False,
     settings: dict[str, Any],
@@ -73,8 +75,13 @@ def build(
 
     folder = out or Path(f"{plan.stem}-set")
     console = Console()
+    as_json = output_format == "json"
     if status:
-        print_build_state(state_of_build(folder), console)
+        state = state_of_build(folder)
+        if as_json:
+            sys.stdout.write(json_text(asdict(state)))
+        else:
+            print_build_state(state, console)
         return
     with Listener(quiet=quiet) as listener:
         if dry_run:
@@ -82,7 +89,10 @@ def build(
             cost = estimate_build(
                 ground, is_swept=sweep is not None, calibrate=calibrate, add_to=add_to
             )
-            print_build_estimate(cost, ground.plan, console)
+            if as_json:
+                sys.stdout.write(json_text(asdict(cost)))
+            else:
+                print_build_estimate(cost, ground.plan, console)
             return
         found = run(
             plan,
@@ -96,7 +106,7 @@ def build(
         if found.audit is not None:
             write_report(found.audit, folder, megabytes=report_mb)
         shards = None if export is None else write_shards(folder, export)
-    if output_format == "json":
+    if as_json:
         sys.stdout.write(json_text(found.to_dict()))
     else:
         print_build(found, console, shards=shards)

@@ -31,7 +31,8 @@ def print_build(found: Build, console: Console, *, shards: Path | None) -> None:
     """Print a build that has ended."""
     counts = found.counts
     given = f", {counts['given']:,} given" if counts["given"] else ""
-    head = f"{counts['kept']:,} images in the set; {counts['made']:,} made{given}"
+    spare = f", {counts['spare']:,} more than is needed" if counts["spare"] else ""
+    head = f"{counts['kept']:,} images in the set; {counts['made']:,} made{given}{spare}"
     console.print(Text(head, style="bold"), soft_wrap=True)
     _print_quota(found.quota, console)
     _print_rounds(found.rounds, console)
@@ -118,7 +119,8 @@ def print_build_state(found: BuildState, console: Console) -> None:
     """Print how far a build is."""
     money = f", {found.money:,.2f} of money" if found.money else ""
     head = (
-        f"{len(found.rounds):,} rounds, {found.made:,} images made in "
+        f"{len(found.rounds):,} round{'s' if len(found.rounds) != 1 else ''}, "
+        f"{found.made:,} images made in "
         f"{duration(found.seconds)}{money}"
     )
     console.print(Text(head, style="bold"), soft_wrap=True)
@@ -140,6 +142,9 @@ def print_build_estimate(found: BuildEstimate, plan: Plan, console: Console) -> 
         parts.append(f"{found.money:,.2f} of money, at the plan's price")
     if parts:
         console.print(Text(f"If nothing were dropped: {' and '.join(parts)}."), soft_wrap=True)
+    if found.given:
+        text = f"{found.given:,} images of --add-to count here as if all of them were good."
+        console.print(Text(text), soft_wrap=True)
     if found.sweep is not None:
         console.print(
             Text(

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from synthaudit.errors import PlanError
 from synthaudit.generation.jobs import Job, seed_of
-from synthaudit.measures.randomness import stream
 from synthaudit.prompting.sources import PromptBook, is_source, source_of
 from synthaudit.registry import nearest_name
-from synthaudit.sweeping.plan import ARTICLE, PROMPT, SEARCHES, SUBJECT, AxisValue, Plan
+from synthaudit.sweeping.designs import MOST_ARMS, combinations_of
+from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, AxisValue, Plan
 from synthaudit.sweeping.templates import PLACEHOLDER, compose, fill
 
-_MOST_ARMS: Final = 2000
 _VALUE_KEYS: Final = {"value", "subject", "otherwise"}
 
 
@@ -60,12 +56,12 @@ def expand(
     """
     subjects = shown_subjects(plan, subjects)
     check_names(plan, subjects, options)
-    combinations = [c for c in _combinations(plan) if not is_excluded(plan, c)]
+    combinations = [c for c in combinations_of(plan) if not is_excluded(plan, c)]
     if not combinations:
         raise PlanError("the rules under not: exclude every arm: drop one of them.")
-    if len(combinations) > _MOST_ARMS:
+    if len(combinations) > MOST_ARMS:
         raise PlanError(
-            f"the plan has {len(combinations):,} arms, more than {_MOST_ARMS:,}: use design: "
+            f"the plan has {len(combinations):,} arms, more than {MOST_ARMS:,}: use design: "
             "one-factor or fractional, or fewer values."
         )
     arms = arms_of(plan, combinations, subjects, prompts)
@@ -104,46 +100,6 @@ def arms_of(
     return [
         _arm(plan, number, c, subjects, book, first=first) for number, c in enumerate(combinations)
     ]
-
-
-def _combinations(plan: Plan) -> list[dict[str, int]]:
-    sizes = {name: len(plan.values_of(name)) for name in plan.axes}
-    first = dict.fromkeys(sizes, 0)
-    # What a search may try is checked value by value; its arms are proposed on the way.
-    if plan.design in ("one-factor", *SEARCHES):
-        others = [{**first, name: n} for name, size in sizes.items() for n in range(1, size)]
-        return [first, *others]
-    count = int(np.prod([float(size) for size in sizes.values()])) if sizes else 1
-    if plan.design == "fractional" and plan.arms is not None and plan.arms < count:
-        return _fraction(sizes, plan.arms, plan.seed)
-    if count > 50 * _MOST_ARMS:
-        raise PlanError(f"the plan has {count:,} combinations: use design: one-factor.")
-    return [
-        dict(zip(sizes, numbers, strict=True))
-        for numbers in itertools.product(*(range(size) for size in sizes.values()))
-    ]
-
-
-def _fraction(sizes: Mapping[str, int], arms: int, seed: int) -> list[dict[str, int]]:
-    """Balanced columns: every value of an axis about equally often, pairs of values spread."""
-    rng = stream(seed, "fractional design")
-    best: list[dict[str, int]] = []
-    fewest = np.inf
-    for _ in range(200):
-        columns = {
-            name: rng.permutation(np.resize(rng.permutation(size), arms))
-            for name, size in sizes.items()
-        }
-        rows = [{name: int(column[n]) for name, column in columns.items()} for n in range(arms)]
-        counts = [
-            np.unique(np.stack([columns[a], columns[b]]), axis=1, return_counts=True)[1]
-            for a, b in itertools.combinations(sizes, 2)
-        ]
-        repeated = arms - len({tuple(row.values()) for row in rows})
-        crowding = 1e6 * repeated + sum(float(np.square(c).sum()) for c in counts)
-        if crowding < fewest:
-            best, fewest = rows, crowding
-    return best
 
 
 def is_excluded(plan: Plan, values: Mapping[str, int]) -> bool:

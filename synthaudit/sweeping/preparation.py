@@ -24,6 +24,8 @@ from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand, shown_subjects
 from synthaudit.sweeping.evolving import starting_plan
 from synthaudit.sweeping.plan import SEARCHES, Plan
+from synthaudit.sweeping.search_space import SearchSpace
+from synthaudit.sweeping.searching import images_to_search
 from synthaudit.sweeping.store import Codec
 
 _LOOKED_AT = 100
@@ -118,6 +120,10 @@ def prepare(
                 generator.check(job)
     if plan.budget.money is not None:
         _refuse_without_price(generator, arms)
+    if plan.design in SEARCHES:
+        prices = [traits_of(generator, arm.jobs[0]).price for arm in arms]
+        known = [price for price in prices if price is not None]
+        images_to_search(SearchSpace(plan=shown), max(known, default=None))
     embedder = plan.embedder if settings.embedder == "auto" else settings.embedder
     return Prepared(
         plan=plan,

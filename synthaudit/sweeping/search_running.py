@@ -10,7 +10,7 @@ from typing import Final
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.route import STEERING
 from synthaudit.auditing.scoring import score_collections
-from synthaudit.errors import GeneratorError, PlanError, Unfinished
+from synthaudit.errors import GeneratorError, Unfinished
 from synthaudit.generation.jobs import seed_of
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.progress import LOGGER
@@ -33,13 +33,7 @@ from synthaudit.sweeping.production import Production
 from synthaudit.sweeping.proposals import OptunaProposer, Proposer
 from synthaudit.sweeping.result import SearchResult, Sweep, TriedArm
 from synthaudit.sweeping.search_space import Point, SearchSpace, key
-from synthaudit.sweeping.searching import (
-    OutOfBudget,
-    Searched,
-    images_allowed,
-    least_images,
-    search,
-)
+from synthaudit.sweeping.searching import OutOfBudget, Searched, images_to_search, search
 from synthaudit.sweeping.summary import MeasuredArms, Summary
 
 _FRESH: Final = "confirmation"
@@ -94,7 +88,7 @@ class SearchRunner:
             self._proposer(),
             goal=plan.decides,
             images=plan.images_per_arm,
-            allowed=self._allowed(space),
+            allowed=images_to_search(space, self.prepared.price),
             seed=plan.seed,
         )
         if not found.trials:
@@ -103,26 +97,6 @@ class SearchRunner:
                 "again, or raise it; what is made stays."
             )
         return self._confirm(found)
-
-    def _allowed(self, space: SearchSpace) -> int:
-        """How many images the plan and its budget allow.
-
-        Raises:
-            PlanError: too few to search and to confirm.
-        """
-        images, budget, price = self.plan.images_per_arm, self.plan.budget, self.prepared.price
-        allowed, least = images_allowed(space), least_images(images)
-        if budget.images is not None:
-            allowed = min(allowed, budget.images)
-        if budget.money is not None and price:
-            allowed = min(allowed, int(budget.money / price))
-        if allowed < least:
-            raise PlanError(
-                f"a search of arms of {images} images needs {least:,} images at least, to try "
-                f"some and to confirm the best on fresh seeds, but {allowed:,} are allowed: raise "
-                "arms or the budget, or lower images_per_arm."
-            )
-        return allowed
 
     def _proposer(self) -> Proposer:
         if self.plan.design == "evolve":

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from synthaudit.arrays import Floats
+from synthaudit.errors import PlanError
 from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.measures.comparison.smoothing import smooth_values
 from synthaudit.measures.intervals import normal_width
@@ -75,6 +76,31 @@ def images_allowed(space: SearchSpace) -> int:
         most = min(most, max(math.ceil(space.count / _SHARE_OF_GRID), _LEAST_WHOLE))
     allowed = most * plan.images_per_arm
     return max(allowed, least_images(plan.images_per_arm)) if plan.arms is None else allowed
+
+
+def images_to_search(space: SearchSpace, price: float | None) -> int:
+    """How many images a search makes at most, by its plan and budget.
+
+    Args:
+        space: what may be tried.
+        price: of an image; None where nobody has said.
+
+    Raises:
+        PlanError: too few to search and to confirm.
+    """
+    plan = space.plan
+    allowed, least = images_allowed(space), least_images(plan.images_per_arm)
+    if plan.budget.images is not None:
+        allowed = min(allowed, plan.budget.images)
+    if plan.budget.money is not None and price:
+        allowed = min(allowed, int(plan.budget.money / price))
+    if allowed < least:
+        raise PlanError(
+            f"a search of arms of {plan.images_per_arm} images needs {least:,} images at least, "
+            "to try some and to confirm the best on fresh seeds, but "
+            f"{allowed:,} are allowed: raise arms or the budget, or lower images_per_arm."
+        )
+    return allowed
 
 
 def least_images(images: int) -> int:

@@ -86,7 +86,7 @@ def test_the_judging_half_steers_nothing(built: tuple[Path, package.Build]) -> N
     assert scores["build"]["judged_on"] == found.judged_on
     assert any("had no part in making the set" in note for note in scores["notes"])
     card = (folder / "set" / "README.md").read_text()
-    assert "The half that steered flatters" in card
+    assert "The half that steered may flatter" in card
     assert card.startswith("---\nlicense: unknown\n")
 
 
@@ -223,14 +223,17 @@ def test_a_set_that_lacks_a_class_is_filled_up_and_never_changed(
     rows = metadata(tmp_path / "set")
     assert Counter(row["class"] for row in rows) == {"cat": 10, "frog": 10}
     taken = [row["origin"] for row in rows if row["origin"] is not None]
-    assert 6 <= len(taken) <= 8
+    # All that are good: what was given comes before what is made.
+    stems = [Path(own).stem.partition("-") for own in taken]
+    shown = [int(number) % 2 if again else int(number) for number, again, _ in stems]
+    assert sorted(shown) == list(range(8))
     reasons = {row["file"]: row["reason"] for row in table(tmp_path / "set" / "dropped.csv")}
-    assert "is none of the plan's (bird)" in reasons["bird/0.png"]
+    assert "its class 'bird' is none of the plan's" in reasons["bird/0.png"]
     assert "cannot be read" in reasons["frog/broken.png"]
     assert sum("repeats another image" in own for own in reasons.values()) >= 8
     first = json.loads((tmp_path / "set" / "build.json").read_text())["rounds"][1]
-    assert any("10 are lacking" in text for text in first["aimed_at"])
-    assert any("2 are lacking" in text for text in first["aimed_at"])
+    assert any("10 lacking" in text for text in first["aimed_at"])
+    assert any("2 lacking" in text for text in first["aimed_at"])
 
 
 def test_what_cannot_be_made_ends_with_the_reason(tmp_path: Path, synthaudit: Run) -> None:

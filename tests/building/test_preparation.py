@@ -81,6 +81,10 @@ def test_several_arms_are_swept_first_by_the_steering_half(tmp_path: Path, synth
     assert told["spent"]["images"] == made + 16
     again = synthaudit("build", plan, "--out", "other", "--from", "set-sweep", *HOW)
     assert again.returncode == 0, again.stderr
+    # It was by the steering half alone, which a sweep of anybody else's is not.
+    assert not json.loads((tmp_path / "other" / "build.json").read_text())["leaks"]
+    (tmp_path / "set-sweep" / "swept-for.json").unlink()
+    again = synthaudit("build", plan, "--out", "other", "--from", "set-sweep", *HOW)
     leaks = json.loads((tmp_path / "other" / "build.json").read_text())["leaks"]
     assert leaks == ["the sweep set-sweep chose the prompt by real images of both halves"]
     assert "but for this: the sweep set-sweep" in (tmp_path / "other" / "README.md").read_text()
@@ -106,6 +110,7 @@ def test_a_generator_may_not_be_given_the_judging_half(tmp_path: Path, place: st
         ({"build": {"images_per_class": 3}}, "a set is judged from 10 on"),
         ({"subjects": ["a/b", "c"], "prompt": "{subject}"}, "each subject becomes a folder"),
         ({"build": None}, "the plan should say what to build"),
+        ({"subjects": ["frog", "Cat"], "prompt": "{subject}"}, "none of 'Cat'; did you mean"),
     ],
 )
 def test_what_cannot_be_a_set_is_refused(
