@@ -61,14 +61,9 @@ class EvolutionRequest:
         """Of everything that decides what is asked for, whatever the number of templates."""
         own = self.options
         told = {
+            **own.asked,
             "version": _VERSION,
             "kind": "evolution",
-            "model": own.model,
-            "describe": own.describe,
-            "vary": list(own.vary),
-            "language": own.language,
-            "tokens": own.tokens,
-            "temperature": own.temperature,
             "tried": [(tried.text, round(tried.value, _DIGITS)) for tried in self.tried],
             "findings": list(self.findings),
             "has_subjects": self.has_subjects,
@@ -92,10 +87,7 @@ class EvolutionRequest:
         if own.describe:
             lines.append(f"The data set: {own.describe}")
         lines.append(f"They should differ in: {', '.join(own.vary)}.")
-        if own.language is not None:
-            lines.append(f"Write in {own.language}.")
-        if own.tokens is not None:
-            lines.append(f"At most {own.tokens // 2} words each.")
+        lines += own.manner
         if self.tried:
             order = sorted(self.tried, key=lambda tried: tried.value)
             best, worst = order[:_BEST_SHOWN], order[_BEST_SHOWN:][-_WORST_SHOWN:]

@@ -63,6 +63,20 @@ class LanguageModelOptions(Connection):
     tokens: int | None = Field(default=77, ge=8)
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
 
+    @property
+    def manner(self) -> list[str]:
+        """In which language and how long prompts should be, as a model is told."""
+        lines = [] if self.language is None else [f"Write in {self.language}."]
+        return lines if self.tokens is None else [*lines, f"At most {self.tokens // 2} words each."]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What of these options decides what a model writes, whoever serves it."""
+        told = self.model_dump(
+            include={"model", "describe", "vary", "language", "tokens", "temperature"}
+        )
+        return {**told, "vary": list(self.vary)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PromptRequest:
@@ -88,16 +102,11 @@ class PromptRequest:
         """
         own = self.options
         told = {
+            **own.asked,
             "version": _VERSION,
-            "model": own.model,
             "subject": self.subject,
-            "describe": own.describe,
-            "vary": list(own.vary),
             "examples": list(self.examples),
             "missing": list(self.missing),
-            "language": own.language,
-            "tokens": own.tokens,
-            "temperature": own.temperature,
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -119,10 +128,7 @@ class PromptRequest:
             "Each is one sentence that says the surroundings, what happens and the viewpoint. They "
             f"should differ in: {', '.join(own.vary)}."
         )
-        if own.language is not None:
-            lines.append(f"Write in {own.language}.")
-        if own.tokens is not None:
-            lines.append(f"At most {own.tokens // 2} words each.")
+        lines += own.manner
         if self.missing:
             lines.append(
                 "The real images show the following, which earlier prompts did not ask for; work "
