@@ -428,7 +428,7 @@ def test_a_full_disk_leaves_nothing_half_written(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_room)
-    with pytest.raises(StorageError, match=r"no space left on device.*--resume"):
+    with pytest.raises(StorageError, match=r"no space left on device.*the same command again"):
         store.keep("cd" * 32, made, {}, Codec())
     assert list(store.find(["ab" * 32, "cd" * 32])) == ["ab" * 32]
     assert not list((tmp_path / "store").rglob(".partial-*"))

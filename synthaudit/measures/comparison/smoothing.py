@@ -30,9 +30,10 @@ def smooth_values(features: Floats, values: Floats, variances: Floats) -> Floats
         (A,) values, of the same unit.
 
     Examples:
-        >>> features = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], float)
-        >>> smooth_values(features, np.array([0.2, 0.4, 0.8, 0.6]), np.full(4, 0.01)).round(1)
-        array([0.3, 0.3, 0.7, 0.7])
+        >>> features = np.repeat(np.eye(2), 3, axis=0)
+        >>> values = np.array([0.25, 0.3, 0.35, 0.65, 0.7, 0.75])
+        >>> smooth_values(features, values, np.full(6, 0.01)).round(1)
+        array([0.3, 0.3, 0.3, 0.7, 0.7, 0.7])
     """
     noise = np.maximum(variances, _LEAST_VARIANCE)
     mean = float(np.average(values, weights=1.0 / noise))
