@@ -29,14 +29,13 @@ from synthaudit.building.aiming import Aim, Aimed, Aimer
 from synthaudit.building.assessment import Assessment
 from synthaudit.building.ledger import Ledger
 from synthaudit.measures.scores import SCORE_NAMES
-from synthaudit.sweeping.comparison import rank_arms
-from synthaudit.sweeping.proposals import OptunaProposer
-from synthaudit.sweeping.searching import Searched, images_allowed, search
+from synthaudit.sweeping.searching import Searched
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT)]
 
 from tests.sweeping.planted_surface import PlantedSurface  # noqa: E402
+from tests.sweeping.test_search import IMAGES, confirmed, searched  # noqa: E402
 
 REPORT: Final = PROJECT / "reports" / "building.md"
 DATA: Final = PROJECT.parent / "shared" / "data" / "cifake" / "real"
@@ -48,7 +47,6 @@ unvaried = {max = 0.08}
 """
 LACKING: Final = ("ship", "truck")
 GIVEN: Final = 24
-IMAGES: Final = 96
 WORKERS: Final = 2
 
 
@@ -245,25 +243,12 @@ def _optimism(aimed: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def searched(surface: PlantedSurface, seed: int) -> tuple[Searched, float, float, bool]:
+def confirm(surface: PlantedSurface, seed: int) -> tuple[Searched, float, float, bool]:
     """A search, its winner's value when chosen and on fresh seeds, and whether anything differs."""
-    space = surface.space
-    found = search(
-        space,
-        surface.measure,
-        OptunaProposer(seed),
-        goal="unrealistic",
-        images=IMAGES,
-        allowed=images_allowed(space),
-        seed=seed,
-    )
-    numbers = sorted(found.finalists, key=lambda number: (number != 0, number))
-    points = [found.trials[number].point for number in numbers]
-    evidence = surface.measure(space, points, IMAGES, fresh=True)
-    best = numbers.index(found.finalists[0])
-    ranking = rank_arms(evidence, goal="unrealistic", confidence=0.95, seed=seed, best=best)
-    confirmed = evidence.values(best)["unrealistic"]
-    return found, found.trials[found.finalists[0]].value, confirmed, bool(ranking.better_than)
+    found = searched(surface, seed)
+    ranking = confirmed(surface, found, seed)
+    fresh = ranking.values[ranking.arms[0]]["unrealistic"]
+    return found, found.trials[found.finalists[0]].value, fresh, bool(ranking.better_than)
 
 
 def search_part(seeds: Sequence[int]) -> list[str]:
@@ -271,11 +256,11 @@ def search_part(seeds: Sequence[int]) -> list[str]:
     rows, gaps, before, after = [], [], [], []
     for seed in seeds:
         surface = PlantedSurface(seed)
-        found, chosen, confirmed, _ = searched(surface, seed)
+        found, chosen, fresh, _ = confirm(surface, seed)
         truth = surface.true_value(found.trials[found.finalists[0]].point)
         gaps.append(truth - surface.best)
         before.append(chosen - truth)
-        after.append(confirmed - truth)
+        after.append(fresh - truth)
         share = surface.images / (surface.count * IMAGES)
         rows.append(
             f"| {seed} | {len(surface.sizes)} | {surface.count:,} | {len(found.trials)} | "
@@ -309,10 +294,10 @@ def equal_part(runs: int) -> list[str]:
     called, before, after = 0, [], []
     for seed in range(runs):
         surface = PlantedSurface(seed, sizes=[5], spread=0.0)
-        _, chosen, confirmed, differs = searched(surface, seed)
+        _, chosen, fresh, differs = confirm(surface, seed)
         called += differs
         before.append(chosen - 0.5)
-        after.append(confirmed - 0.5)
+        after.append(fresh - 0.5)
     errors = [statistics.stdev(own) / math.sqrt(len(own)) for own in (before, after)]
     what = (
         f"The winner is called better than another arm in **{called} of {runs}** runs. Its value "

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from synthaudit.arrays import Flags, Floats
 from synthaudit.auditing.image_reader import ImageReader
+from synthaudit.auditing.route import SORTING
 from synthaudit.auditing.scoring import score_collections
 from synthaudit.auditing.step import Step
 from synthaudit.building.ledger import Candidate, Ledger
@@ -35,10 +37,9 @@ BY_A_PERSON: Final = "a person dropped it"
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """A round's candidates, sorted out.
+    """What is left of the candidates, and what it lacks.
 
     Attributes:
-        drops: why, by path.
         chosen: what makes the set now, no class above its quota.
         missed: by class, real images of the steering half that nothing chosen covers, the most
             important first: those that most others of the missed ones are like.
@@ -46,7 +47,6 @@ class Assessment:
         audit: of the chosen ones against the steering half; None with too few.
     """
 
-    drops: Mapping[str, str]
     chosen: Sequence[Candidate]
     missed: Mapping[str | None, Sequence[ImageEntry]] = field(default_factory=dict)
     uncovered: float | None = None
@@ -64,7 +64,7 @@ class Assessment:
             return {}
         return {name: round(self.audit.scores[name].value, 9) for name in SCORE_NAMES}
 
-    @property
+    @cached_property
     def contents(self) -> dict[str, Any]:
         """What the audit says; empty with too few."""
         return {} if self.audit is None else self.audit.to_dict()
@@ -99,6 +99,7 @@ def sort_out(
         replace(candidates, entries=entries),
         replace(reader, settings=settings),
         decisions,
+        steps=SORTING,
     )
     assert audit.kept is not None
     table = audit.kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from synthaudit.building.aiming import Aimed
@@ -32,14 +32,12 @@ class MadeRound:
         candidates: the images.
         refused: by path, why the generator made none.
         money: what they cost.
-        is_spent: whether the budget ended it.
         failure: what the generator fails with, again and again; None where it does not.
     """
 
     candidates: Sequence[Candidate]
     refused: Mapping[str, Drop] = field(default_factory=dict)
     money: float = 0.0
-    is_spent: bool = False
     failure: GeneratorError | None = None
 
 
@@ -95,11 +93,7 @@ def make_round(
     candidates, refused = [], {}
     for slot, stored in sorted(done.items()):
         digest = production.slots[name][slot].digest
-        candidate = replace(
-            _candidate(jobs[slot], digest, stored, store),
-            generator=prepared.generator.name,
-            round=number,
-        )
+        candidate = _candidate(jobs[slot], digest, stored, production, number)
         candidates.append(candidate)
         if stored.file is None:
             refused[candidate.path] = Drop(
@@ -109,7 +103,6 @@ def make_round(
         candidates=candidates,
         refused=refused,
         money=sum(stored.money or 0.0 for stored in done.values()),
-        is_spent=production.is_spent,
         failure=failure,
     )
 
@@ -142,11 +135,14 @@ def _make(production: Production, name: str, count: int) -> GeneratorError | Non
             time.sleep(_PAUSE_SECONDS * fruitless)
 
 
-def _candidate(aimed: Aimed, digest: str, stored: Stored, store: Store) -> Candidate:
+def _candidate(
+    aimed: Aimed, digest: str, stored: Stored, production: Production, number: int
+) -> Candidate:
     job: Job = aimed.job
     suffix = "" if stored.file is None else stored.file.suffix
     name = f"{job.number:06d}-{digest[:8]}{suffix}"
-    file = "" if stored.file is None else stored.file.relative_to(store.folder.parent).as_posix()
+    hidden = production.store.folder.parent
+    file = "" if stored.file is None else stored.file.relative_to(hidden).as_posix()
     return Candidate(
         path=name if job.subject is None else f"{job.subject}/{name}",
         file=file,
@@ -154,6 +150,8 @@ def _candidate(aimed: Aimed, digest: str, stored: Stored, store: Store) -> Candi
         prompt=job.prompt,
         seed=job.seed,
         number=job.number,
+        generator=production.generator.name,
         options=dict(job.options),
+        round=number,
         aim=aimed.aim,
     )

@@ -77,14 +77,9 @@ class Build:
             "judgements": self.judgements,
             "sweep": self.sweep,
             "leaks": list(self.leaks),
-            "rounds": [_told(own) for own in self.rounds],
+            "rounds": [asdict(own) for own in self.rounds],
             "provenance": dict(self.provenance),
         }
-
-
-def _told(done: Round) -> dict[str, Any]:
-    """A round as ``build.json`` has it."""
-    return asdict(done)
 
 
 @dataclass(frozen=True, kw_only=True)

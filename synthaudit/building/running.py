@@ -114,12 +114,11 @@ class _Builder:
     def _heed_decisions(self) -> None:
         """What a person drops is out; what a person keeps is in, whatever was found."""
         decisions, ledger = self.ground.decisions, self.ledger
-        last = len(ledger.rounds)
         for path in decisions.kept & ledger.drops.keys():
             del ledger.drops[path]
         for path, reason in decisions.dropped.items():
             if path in ledger.candidates:
-                ledger.drops[path] = Drop(reason=reason or BY_A_PERSON, round=last)
+                ledger.drops[path] = Drop(reason=reason or BY_A_PERSON, round=ledger.last)
 
     def _judge_given(self) -> None:
         """Sort out what was given: as round 0, or later as a round that makes nothing."""
@@ -159,7 +158,7 @@ class _Builder:
         """What is there, and what it lacks."""
         left = list(self.ledger.left()) if candidates is None else list(candidates)
         if not left:
-            return Assessment(drops={}, chosen=[])
+            return Assessment(chosen=[])
         chosen, missed, uncovered = choose(
             left, self.ledger, self.prepared.real, self.reader, self.quotas
         )
@@ -173,7 +172,7 @@ class _Builder:
             # The gate, which needs all of it, is asked once the quotas are full.
             steps=None if full else STEERING,
         )
-        return Assessment(drops={}, chosen=chosen, missed=missed, uncovered=uncovered, audit=audit)
+        return Assessment(chosen=chosen, missed=missed, uncovered=uncovered, audit=audit)
 
     def _is_full(self, chosen: Sequence[Candidate]) -> bool:
         there = Counter(own.subject for own in chosen)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache, partial
-from pathlib import Path
 from typing import Final
 
 from synthaudit.arrays import Singles
 from synthaudit.generation.jobs import seed_of
 from synthaudit.generation.models.prompt_length import PromptReader
 from synthaudit.prompting.filters import Sieve
-from synthaudit.prompting.frozen import FrozenPrompt, read_frozen, write_frozen
+from synthaudit.prompting.frozen import freeze, read_frozen
 from synthaudit.prompting.language_model import LanguageModel, PromptRequest
 from synthaudit.prompting.sources import LanguageModelSource, Surroundings
 from synthaudit.threads import Advance, ignore
@@ -128,7 +126,14 @@ def author(
             dropped.update(sifted.dropped)
             kept = list(sifted.kept)[:lacking]
             idle = 0 if kept else idle + 1
-            _keep(around.folder, own.request, kept, seed)
+            freeze(
+                around.folder,
+                kept,
+                of_class=own.request.subject,
+                model=own.request.options.model,
+                request=own.request.digest,
+                seed=seed,
+            )
             there += kept
             made += len(kept)
             advance(len(kept))
@@ -136,26 +141,6 @@ def author(
     return Authored(
         prompts=counts, wanted=source.llm.per_subject, made=made, dropped=dropped, asked=asked
     )
-
-
-def _keep(folder: Path, request: PromptRequest, texts: Sequence[str], seed: int) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    fresh = [
-        FrozenPrompt.model_validate(
-            {
-                "text": text,
-                "class": request.subject,
-                "source": "llm",
-                "model": request.options.model,
-                "request": request.digest,
-                "seed": seed,
-                "time": now,
-            }
-        )
-        for text in texts
-    ]
-    if fresh:
-        write_frozen(folder, [*read_frozen(folder), *fresh])
 
 
 def count_cut(tokens: int | None, text: str) -> int:

@@ -7,14 +7,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from synthaudit.prompting.authoring import count_cut
 from synthaudit.prompting.filters import Sieve
-from synthaudit.prompting.frozen import FrozenPrompt, read_frozen, write_frozen
+from synthaudit.prompting.frozen import freeze, read_frozen
 from synthaudit.prompting.language_model import LanguageModel, LanguageModelOptions
 
 _VERSION: Final = 1
@@ -139,7 +138,14 @@ def write_templates(request: EvolutionRequest, count: int, *, folder: Path, seed
         found += list(sieve.sift(texts, [*tried, *found]).kept)[:wanted]
         if len(found) >= count:
             break
-    _keep(folder, request, found, seed)
+    freeze(
+        folder,
+        found,
+        of_class=None,
+        model=request.options.model,
+        request=request.digest,
+        seed=seed,
+    )
     return found
 
 
@@ -151,20 +157,3 @@ def _is_template(text: str, request: EvolutionRequest) -> bool:
             return False
         bare = bare.replace("{subject}", "")
     return "{" not in bare and "}" not in bare
-
-
-def _keep(folder: Path, request: EvolutionRequest, texts: Sequence[str], seed: int) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    fresh = [
-        FrozenPrompt(
-            text=text,
-            source="llm",
-            model=request.options.model,
-            request=request.digest,
-            seed=seed,
-            time=now,
-        )
-        for text in texts
-    ]
-    if fresh:
-        write_frozen(folder, [*read_frozen(folder), *fresh])

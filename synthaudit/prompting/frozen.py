@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -106,6 +107,42 @@ def write_frozen(folder: Path, prompts: Sequence[FrozenPrompt]) -> None:
     """
     text = "".join(json_line(own.model_dump(by_alias=True)) for own in prompts)
     write_files(folder, {FROZEN_FILE: text}, advice="make the folder of the plan writable")
+
+
+def freeze(
+    folder: Path, texts: Sequence[str], *, of_class: str | None, model: str, request: str, seed: int
+) -> None:
+    """Add what a language model has just written to the prompts of a folder.
+
+    Args:
+        folder: of the plan.
+        texts: as they are kept.
+        of_class: what they are for; None for any.
+        model: who wrote them.
+        request: digest of what was asked for.
+        seed: that was asked with.
+
+    Raises:
+        PlanError: what lies there cannot be read.
+        StorageError: it cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    fresh = [
+        FrozenPrompt.model_validate(
+            {
+                "text": text,
+                "class": of_class,
+                "source": "llm",
+                "model": model,
+                "request": request,
+                "seed": seed,
+                "time": now,
+            }
+        )
+        for text in texts
+    ]
+    if fresh:
+        write_frozen(folder, [*read_frozen(folder), *fresh])
 
 
 def by_subject(

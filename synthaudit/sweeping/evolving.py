@@ -11,7 +11,7 @@ from synthaudit.prompting.evolution import EvolutionRequest, TriedTemplate, writ
 from synthaudit.prompting.language_model import LanguageModelOptions
 from synthaudit.prompting.sources import LanguageModelSource, is_source, source_of
 from synthaudit.result.audit import Audit
-from synthaudit.sweeping.plan import PROMPT, SUBJECT, Plan
+from synthaudit.sweeping.plan import PROMPT, Plan
 from synthaudit.sweeping.proposals import Trial
 from synthaudit.sweeping.search_space import Point, SearchSpace
 
@@ -110,8 +110,3 @@ def findings_of(audit: Audit) -> list[str]:
     words = (contents.get("words") or {}).get("effects", [])
     told += [f"Pictures with {own['word']!r} are worse." for own in words if own["low"] > 0.0]
     return told[:_FINDINGS]
-
-
-def has_subject(template: str) -> bool:
-    """Whether a template names the class."""
-    return f"{{{SUBJECT}}}" in template

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.production import Production, lay_out
 from synthaudit.sweeping.store import Stored
+
+if TYPE_CHECKING:
+    from synthaudit.sweeping.preparation import Prepared
 
 LEAST_SLOTS: Final = 8
 """Fewer images of an arm cannot be compared."""
@@ -152,27 +155,20 @@ def identical_arms(laid: Sequence[LaidOutArm], slots: Sequence[int]) -> list[tup
 
 
 def measure_together(
-    real: Collection,
-    laid: Sequence[LaidOutArm],
-    slots: Sequence[int],
-    reader: ImageReader,
-    *,
-    is_paired: bool,
-    has_lessons: bool = False,
+    prepared: Prepared, laid: Sequence[LaidOutArm], slots: Sequence[int], reader: ImageReader
 ) -> ArmEvidence:
     """The evidence of some slots of several arms.
 
     Args:
-        real: what they are compared with.
+        prepared: the plan, with the real images that they are compared with.
         laid: the arms.
         slots: of which all arms have an image.
         reader: embeds them.
-        is_paired: whether the images of a slot share their seed, and not only their subject.
-        has_lessons: whether it is asked what the arms teach.
 
     Raises:
         DataError: too few images of them, or of the real ones, can be read.
     """
+    real = prepared.real
     found = [reader.extract(item.collection(slots)) for item in laid]
     # A slot whose image cannot be read in some arm is left out of all.
     kept = sorted(set.intersection(*(set(extraction.kept) for extraction in found)))
@@ -195,8 +191,8 @@ def measure_together(
         own.vectors,
         [extraction.vectors[np.searchsorted(extraction.kept, kept)] for extraction in found],
         patterns=None if look is None else look.patterns,
-        strata=None if is_paired else _subjects(jobs),
-        classes=_classes(shown[0], jobs) if has_lessons else None,
+        strata=None if prepared.is_paired else _subjects(jobs),
+        classes=_classes(shown[0], jobs) if prepared.plan.goal == "useful" else None,
         false_alarms=settings.false_alarms,
         false_discoveries=settings.false_discoveries,
         folds=settings.folds,

@@ -120,12 +120,8 @@ def prepare(
                 generator.check(job)
     if plan.budget.money is not None:
         _refuse_without_price(generator, arms)
-    if plan.design in SEARCHES:
-        prices = [traits_of(generator, arm.jobs[0]).price for arm in arms]
-        known = [price for price in prices if price is not None]
-        images_to_search(SearchSpace(plan=shown), max(known, default=None))
     embedder = plan.embedder if settings.embedder == "auto" else settings.embedder
-    return Prepared(
+    prepared = Prepared(
         plan=plan,
         real=_sample(opened, plan.real_images, plan.seed),
         arms=arms,
@@ -144,6 +140,9 @@ def prepare(
         subjects=shown_subjects(plan, subjects),
         prompts=prompts,
     )
+    if plan.design in SEARCHES:
+        images_to_search(SearchSpace(plan=shown), prepared.price)
+    return prepared
 
 
 def open_real(plan: Plan, settings: Settings) -> Collection:

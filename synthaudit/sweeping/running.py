@@ -12,7 +12,6 @@ from synthaudit.embedding.choice import take_embedder
 from synthaudit.errors import GeneratorError, Unfinished, UsageError
 from synthaudit.images.collection import Collection
 from synthaudit.images.places import is_url
-from synthaudit.measures.comparison.evidence import ArmEvidence
 from synthaudit.options import Options
 from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
@@ -212,12 +211,12 @@ class _Runner:
         if len(slots) < LEAST_SLOTS:
             self._refuse_too_few(racing, len(slots))
         self.progress.start("comparing arms", 0)
-        evidence = self._measure(racing, slots)
+        evidence = measure_together(self.prepared, racing, slots, self.reader)
         whole = None
         if len(everywhere) >= LEAST_SLOTS:
             whole = evidence
             if self.dropped_at:
-                whole = self._measure(laid, everywhere)
+                whole = measure_together(self.prepared, laid, everywhere, self.reader)
         measured = MeasuredArms(
             laid=laid,
             everywhere=everywhere,
@@ -235,16 +234,6 @@ class _Runner:
             left_out=left_out,
         )
         return Summary(self.prepared, self.folder, self.reader, measured, self.audited).write()
-
-    def _measure(self, laid: Sequence[LaidOutArm], slots: Sequence[int]) -> ArmEvidence:
-        return measure_together(
-            self.prepared.real,
-            laid,
-            slots,
-            self.reader,
-            is_paired=self.prepared.is_paired,
-            has_lessons=self.plan.goal == "useful",
-        )
 
     def _without_refused(
         self, laid: Sequence[LaidOutArm]
@@ -308,7 +297,7 @@ class _Runner:
         if len(laid) < 2 or len(slots) < LEAST_SLOTS:
             return
         lost = excluded_by_race(
-            self._measure(laid, slots),
+            measure_together(self.prepared, laid, slots, self.reader),
             goal=self.plan.decides,
             comparisons=rounds * max(len(self.arms) - 1, 1),
             seed=self.plan.seed,

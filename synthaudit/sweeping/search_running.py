@@ -132,17 +132,7 @@ class SearchRunner:
                 "values out, or mend it."
             )
         progress.start(f"comparing {len(arms)} arms", 0)
-        return self._measured(self._laid, slots)
-
-    def _measured(self, laid: Sequence[LaidOutArm], slots: Sequence[int]) -> ArmEvidence:
-        return measure_together(
-            self.prepared.real,
-            laid,
-            slots,
-            self.reader,
-            is_paired=self.prepared.is_paired,
-            has_lessons=self.plan.goal == "useful",
-        )
+        return measure_together(self.prepared, self._laid, slots, self.reader)
 
     def _arm(self, space: SearchSpace, point: Point) -> Arm:
         """The arm of a point, whose name and images stay the same in all rounds."""
@@ -199,7 +189,7 @@ class SearchRunner:
                 "budget; what is made stays."
             )
         progress.start("comparing arms", 0)
-        evidence = self._measured(laid, slots)
+        evidence = measure_together(self.prepared, laid, slots, self.reader)
         measured = MeasuredArms(
             laid=laid,
             everywhere=slots,

@@ -139,10 +139,7 @@ class Store:
 
     def money(self) -> float:
         """What all its images have cost together."""
-        rows = self._ask(
-            "SELECT COALESCE(SUM(json_extract(facts, '$.money')), 0.0) FROM images", ()
-        )
-        return float(rows[0][0])
+        return self.spent().money
 
     def keep(self, digest: str, made: Made, recipe: Mapping[str, Any], codec: Codec) -> Stored:
         """Write an image and note it; the note comes last.

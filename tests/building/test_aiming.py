@@ -59,7 +59,7 @@ def entry(path: str) -> ImageEntry:
 
 
 def test_more_is_made_of_what_lacks_more_and_of_what_is_kept_less() -> None:
-    assessed = Assessment(drops={}, chosen=[*candidates("cat", 10), *candidates("frog", 9)])
+    assessed = Assessment(chosen=[*candidates("cat", 10), *candidates("frog", 9)])
     half = {"frog": {"made": 10, REPEATED: 5}}
     found = wanted(assessed, ledger_with(done(1, by_class=half)), QUOTAS)
     assert found["cat"] == 2
@@ -68,20 +68,20 @@ def test_more_is_made_of_what_lacks_more_and_of_what_is_kept_less() -> None:
 
 
 def test_a_round_makes_no_more_than_a_part_of_the_quota() -> None:
-    found = wanted(Assessment(drops={}, chosen=[]), ledger_with(), {"cat": 90})
+    found = wanted(Assessment(chosen=[]), ledger_with(), {"cat": 90})
     assert found == {"cat": 30}
 
 
 def test_full_classes_are_replaced_where_real_images_are_missed() -> None:
     chosen = [*candidates("cat", 12), *candidates("frog", 12)]
-    assessed = Assessment(drops={}, chosen=chosen, missed={"frog": [entry("frog/01.png")]})
+    assessed = Assessment(chosen=chosen, missed={"frog": [entry("frog/01.png")]})
     assert wanted(assessed, ledger_with(), QUOTAS) == {"frog": 3}
 
 
 def test_missed_real_images_are_started_from(tmp_path: Path) -> None:
     own = aimer(tmp_path)
     missed = [entry("frog/08.png"), entry("frog/02.png")]
-    assessed = Assessment(drops={}, chosen=candidates("cat", 12), missed={"frog": missed})
+    assessed = Assessment(chosen=candidates("cat", 12), missed={"frog": missed})
     aim = own.aim(assessed, ledger_with(), QUOTAS, most=None)
     starts = Counter(
         own.generator.traits(each.job).reference.path  # type: ignore[attr-defined]
@@ -94,7 +94,7 @@ def test_missed_real_images_are_started_from(tmp_path: Path) -> None:
 
 def test_numbers_that_were_used_are_not_used_again(tmp_path: Path) -> None:
     own, ledger = aimer(tmp_path), ledger_with()
-    assessed = Assessment(drops={}, chosen=[])
+    assessed = Assessment(chosen=[])
     first = own.aim(assessed, ledger, QUOTAS, most=None)
     for each in first.jobs:
         path = f"{each.job.subject}/{each.job.number}"
@@ -108,7 +108,7 @@ def test_numbers_that_were_used_are_not_used_again(tmp_path: Path) -> None:
 
 
 def test_a_budget_leaves_out_of_all_classes_alike(tmp_path: Path) -> None:
-    aim = aimer(tmp_path).aim(Assessment(drops={}, chosen=[]), ledger_with(), QUOTAS, most=6)
+    aim = aimer(tmp_path).aim(Assessment(chosen=[]), ledger_with(), QUOTAS, most=6)
     assert Counter(each.job.subject for each in aim.jobs) == {"cat": 3, "frog": 3}
 
 
@@ -117,7 +117,7 @@ def test_a_class_that_repeats_itself_gets_other_words(tmp_path: Path) -> None:
     own = aimer(tmp_path, generator=command, prompt="A photo of {a} {subject}")
     record = {"cat": {"made": 10, REPEATED: 6}, "frog": {"made": 10}}
     ledger = ledger_with(done(1, by_class=record))
-    aim = own.aim(Assessment(drops={}, chosen=[]), ledger, QUOTAS, most=None)
+    aim = own.aim(Assessment(chosen=[]), ledger, QUOTAS, most=None)
     cats = {each.job.prompt for each in aim.jobs if each.job.subject == "cat"}
     frogs = {each.job.prompt for each in aim.jobs if each.job.subject == "frog"}
     assert frogs == {"A photo of a frog"}
