@@ -42,7 +42,7 @@ class AugmentationGenerator:
         """Version of torchvision, and the image."""
         return {
             "torchvision": version("torchvision"),
-            "reference": self._references.digest("real", job, None),
+            "reference": self._references.digest("real", job),
         }
 
     def traits(self, job: Job) -> Traits:

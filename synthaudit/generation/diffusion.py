@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -16,19 +17,23 @@ from synthaudit.errors import GeneratorError, PlanError
 from synthaudit.generation.adaptive_scale import AdaptiveScales
 from synthaudit.generation.diffusion_options import DiffusionOptions
 from synthaudit.generation.jobs import Job, Made, Traits, parse_options
+from synthaudit.generation.masks.finding import FoundObject, ObjectFinder
+from synthaudit.generation.masks.options import MaskOptions
+from synthaudit.generation.masks.repainting import MaskedReferences, Repaint
 from synthaudit.generation.memory_peak import MemoryPeak
 from synthaudit.generation.models.families import Family
 from synthaudit.generation.models.ineffective import refuse_without_effect
 from synthaudit.generation.models.model_files import ModelFiles
 from synthaudit.generation.models.pipelines import Pipeline, load_pipeline
 from synthaudit.generation.references import References
+from synthaudit.images.collection import ImageEntry
 from synthaudit.progress import LOGGER
 
 _LIBRARIES: Final = ("diffusers", "transformers", "torch")
 _BLACK: Final = 8
 _PER_IMAGE: Final = {
     *("steps", "guidance_scale", "true_cfg_scale", "negative_prompt", "size", "batch_size"),
-    *("references", "strength", "masks", "adapter_scale", "judge"),
+    *("references", "strength", "masks", "padding", "adapter_scale", "judge", "seed"),
 }
 _STEPS: Final = 30
 
@@ -51,6 +56,8 @@ class DiffusionGenerator:
         self._loaded: tuple[Any, Pipeline] | None = None
         self._batch: int | None = None
         self._scales: dict[tuple[str, bool], AdaptiveScales] = {}
+        self._masked: dict[str, MaskedReferences] = {}
+        self._finders: dict[str, ObjectFinder] = {}
 
     def use_device(self, device: str) -> None:
         """Compute there, whatever plans say."""
@@ -58,9 +65,14 @@ class DiffusionGenerator:
 
     def traits(self, job: Job) -> Traits:
         """Its reference; a model is the same wherever it was fetched from."""
-        source = self._options(job).references
-        reference = None if source is None else self._references.pick(source, job)
+        reference = self._reference(self._options(job), job)
         return Traits(passing=("local_files_only",), reference=reference)
+
+    def objects(self, job: Job) -> Sequence[FoundObject]:
+        """What of the image of a job is the object; empty where nobody knows."""
+        options = self._options(job)
+        repaint = self._repaint(options, job)
+        return () if repaint is None else repaint.objects
 
     def check(self, job: Job) -> None:
         """Refuse wrong options, missing packages, models, weights, references and masks."""
@@ -82,8 +94,7 @@ class DiffusionGenerator:
                 model.pipeline,
             )
         self._files.parts(options)
-        if options.references is not None:
-            self._references.pick(options.references, job, masks=options.masks)
+        self._reference(options, job)
         if options.control is not None:
             self._references.pick(options.control.images, job)
             classes = self._references.classes_of(options.control.images)
@@ -100,9 +111,15 @@ class DiffusionGenerator:
         found: dict[str, Any] = {**dict(_versions()), **self._files.digests(options)}
         found["sampling"] = _sampling(options, self._files.model(options).family)
         if options.references is not None:
-            found["reference"] = self._references.digest(options.references, job, options.masks)
+            repaint = self._repaint(options, job)
+            if repaint is None:
+                found["reference"] = self._references.digest(options.references, job)
+            else:
+                found["repainted"] = repaint.digest()
+            if isinstance(options.masks, MaskOptions) and options.masks.confirms:
+                found["confirmed_by"] = self._finder(options).identity()
         if options.control is not None:
-            found["control_image"] = self._references.digest(options.control.images, job, None)
+            found["control_image"] = self._references.digest(options.control.images, job)
         if options.adapter is not None:
             found["adapter_scale"] = self._scale(options, job)
         return found
@@ -133,10 +150,12 @@ class DiffusionGenerator:
         key: tuple[Any, ...] = (options.model_dump_json(),)
         if family is None or family.mixes_prompts:
             key += (job.prompt,)
+        if options.padding is not None:
+            key += (job.seed,)  # pipelines look at a part of one image at a time
         if options.adapter is not None and options.references is not None:
             # One pipeline has one scale, and mixes the image prompts of a batch (diffusers 9813).
-            entry = self._references.pick(options.references, job)
-            key += (entry.path, self._scale(options, job))
+            entry = self._reference(options, job)
+            key += (entry and entry.path, self._scale(options, job))
         return key
 
     def _scale(self, options: DiffusionOptions, job: Job) -> float | None:
@@ -151,6 +170,49 @@ class DiffusionGenerator:
                 self._references, options.judge, local_files_only=options.local_files_only
             )
         return self._scales[key].of_job(options.references, job)
+
+    def _reference(self, options: DiffusionOptions, job: Job) -> ImageEntry | None:
+        """The real image that a job starts from or follows."""
+        if options.references is None:
+            return None
+        if options.masks is None:
+            return self._references.pick(options.references, job)
+        masked, multiple = self._masks(options), self._multiple(options)
+        return masked.pick(options.references, job, options.sides, multiple)
+
+    def _repaint(self, options: DiffusionOptions, job: Job) -> Repaint | None:
+        """What of its reference a job paints anew; None where it has no masks."""
+        if options.references is None or options.masks is None:
+            return None
+        masked, multiple = self._masks(options), self._multiple(options)
+        return masked.open(options.references, job, options.sides, multiple)
+
+    def _masks(self, options: DiffusionOptions) -> MaskedReferences:
+        assert options.masks is not None
+        own = options.masks
+        key = own if isinstance(own, str) else own.model_dump_json()
+        if key not in self._masked:
+            finds = isinstance(own, MaskOptions) and own.folder is None
+            finder = self._finder(options) if finds else None
+            self._masked[key] = MaskedReferences(self._references, own, finder)
+        return self._masked[key]
+
+    def _finder(self, options: DiffusionOptions) -> ObjectFinder:
+        """One for all texts, for its models are large."""
+        assert isinstance(options.masks, MaskOptions)
+        key = options.masks.model_dump_json(exclude={"find", "paint", "margin", "feather"})
+        if key not in self._finders:
+            self._finders[key] = ObjectFinder(
+                options.masks,
+                device=self._device or options.device,
+                local_files_only=options.local_files_only,
+                kept=self._references.kept,
+            )
+        return self._finders[key]
+
+    def _multiple(self, options: DiffusionOptions) -> int:
+        family = self._files.model(options).family
+        return 8 if family is None else family.multiple
 
     def _make_alike(self, jobs: Sequence[Job]) -> Iterator[Made]:
         options = self._options(jobs[0])
@@ -187,14 +249,15 @@ class DiffusionGenerator:
         import torch
 
         # A generator of its own on the CPU makes an image independent of its batch and device.
-        seeds = [torch.Generator("cpu").manual_seed(job.seed) for job in jobs]
+        seeds = [torch.Generator("cpu").manual_seed(job.seed + options.seed) for job in jobs]
         call: dict[str, Any] = {"generator": seeds, **_sampling(options, pipeline.family)}
         # Texts and not embeddings: a text embedded by itself differs in its last bits from the same
         # text among others, and with it the image from what the pipeline gives.
         call["prompt"] = [job.prompt for job in jobs]
         if options.negative_prompt is not None:
             call["negative_prompt"] = [options.negative_prompt] * len(jobs)
-        call |= self._starting_points(pipeline, options, jobs)
+        repaints = [self._repaint(options, job) for job in jobs]
+        call |= self._starting_points(pipeline, options, jobs, repaints)
         call |= self._image_prompt(pipeline, options, jobs[0])
         with MemoryPeak(pipeline.device) as peak:
             start = time.perf_counter()
@@ -205,37 +268,57 @@ class DiffusionGenerator:
         facts: dict[str, Any] = {"seconds": round(seconds, 4), "memory": peak.bytes}
         if pipeline.watermark is not None:
             facts["watermark"] = pipeline.watermark
-        return [
+        made = [
             _judge(image, is_flagged=bool(is_flagged), facts=facts)
             for image, is_flagged in zip(found.images, flagged, strict=True)
         ]
+        return [
+            own if repaint is None else self._pasted(own, repaint, options)
+            for own, repaint in zip(made, repaints, strict=True)
+        ]
+
+    def _pasted(self, made: Made, repaint: Repaint, options: DiffusionOptions) -> Made:
+        """The new picture in its place in the old one, if it still shows the object."""
+        if made.image is None:
+            return made
+        image = repaint.paste(made.image)
+        is_asked = isinstance(options.masks, MaskOptions) and options.masks.confirms
+        if is_asked and not self._masks(options).is_there(image, repaint):
+            why = "the object is no longer found at its place"
+            return Made(image=None, facts={**made.facts, "refused": why})
+        return replace(made, image=image)
 
     def _starting_points(
-        self, pipeline: Pipeline, options: DiffusionOptions, jobs: Sequence[Job]
+        self,
+        pipeline: Pipeline,
+        options: DiffusionOptions,
+        jobs: Sequence[Job],
+        repaints: Sequence[Repaint | None],
     ) -> dict[str, Any]:
         """Size, references, masks and control images, by the names of the pipeline."""
         sides = options.sides
         call: dict[str, Any] = {}
         multiple = 8 if pipeline.family is None else pipeline.family.multiple
         if options.starts_from_references and options.references is not None:
-            source = options.references
-            pairs = [
-                self._references.open(
-                    source, job, masks=options.masks, sides=sides, multiple=multiple
-                )
-                for job in jobs
+            images = [
+                self._references.open(options.references, job, sides=sides, multiple=multiple)
+                if repaint is None
+                else repaint.image
+                for job, repaint in zip(jobs, repaints, strict=True)
             ]
-            call = {"image": [image for image, _ in pairs], "strength": options.strength}
-            sides = pairs[0][0].size
-            if options.masks is not None:
-                call["mask_image"] = [mask for _, mask in pairs]
+            call = {"image": images, "strength": options.strength}
+            sides = images[0].size
+            masks = [repaint.mask() for repaint in repaints if repaint is not None]
+            call |= {"mask_image": masks} if masks else {}
+            if options.padding is not None:
+                call |= {"image": images[0], "mask_image": masks[0]}
+                call["padding_mask_crop"] = options.padding
         if sides is not None and {"width", "height"} <= set(pipeline.arguments):
             call |= {"width": sides[0], "height": sides[1]}
         if options.control is not None:
             source = options.control.images
             images = [
-                self._references.open(source, job, masks=None, sides=sides, multiple=multiple)[0]
-                for job in jobs
+                self._references.open(source, job, sides=sides, multiple=multiple) for job in jobs
             ]
             name = "control_image" if "control_image" in pipeline.arguments else "image"
             call |= {name: images, "controlnet_conditioning_scale": options.control.scale}
@@ -248,8 +331,8 @@ class DiffusionGenerator:
         if scale is None or options.references is None:
             return {}
         pipeline.follow(scale)
-        entry = self._references.pick(options.references, job)
-        return {"ip_adapter_image": self._references.decode(entry)}
+        entry = self._reference(options, job)
+        return {} if entry is None else {"ip_adapter_image": self._references.decode(entry)}
 
     def _give_way(self, pipeline: Pipeline, size: int, error: Exception) -> None:
         """After running out of memory: slice first, then halve the batch for good."""

@@ -8,10 +8,12 @@ from typing import Any, Final, Literal
 from pydantic import Field, model_validator
 
 from synthaudit.generation.jobs import GeneratorOptions, SizedOptions
+from synthaudit.generation.masks.options import MaskOptions
 from synthaudit.generation.models.families import Task
 
 _POINTLESS_WITHOUT: Final = {
     "strength": "references",
+    "padding": "masks",
     "adapter_scale": "adapter",
     "judge": "adapter",
     "lora_scale": "lora",
@@ -73,7 +75,11 @@ class DiffusionOptions(SizedOptions):
         lora: LoRA weights, or a list of ``{file, scale}``; ``lora_scale`` the strength of one.
         references: ``real`` takes real images of the subject, a folder those in it;
             ``strength`` in (0, 1] is how much of them is repainted.
-        masks: folder of masks, white where to repaint, named like the references.
+        masks: folder of masks, white where to repaint, named like the references; or ``{find,
+            paint, ...}``, see ``MaskOptions``. What is not repainted stays as it is.
+        padding: pixels around what is repainted that the model looks at, at full size; None for the
+            whole image.
+        seed: added to the seed of each image: as an axis, other drawings of the same.
         adapter: an IP-Adapter, for which the references are image prompts; they are also repainted
             where ``strength`` or ``masks`` is given. ``adapter_scale`` is how far they are
             followed, or ``adaptive``.
@@ -105,7 +111,9 @@ class DiffusionOptions(SizedOptions):
     lora_scale: float = Field(default=1.0, ge=-10.0, le=10.0)
     references: str | None = None
     strength: float = Field(default=0.6, gt=0.0, le=1.0)
-    masks: str | None = None
+    masks: str | MaskOptions | None = None
+    padding: int | None = Field(default=None, ge=0, le=4096)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     adapter: ImageAdapter | None = None
     adapter_scale: float | Literal["adaptive"] = Field(default=0.5)
     judge: str = "clip"

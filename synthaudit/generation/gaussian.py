@@ -59,7 +59,7 @@ class GaussianGenerator:
         """How many images the model is fitted to, and a digest of the first."""
         entries = self._references.of_subject("real", job.subject)
         first = Job(prompt="", subject=job.subject, number=0, seed=0)
-        return {"fitted": len(entries), "first": self._references.digest("real", first, None)}
+        return {"fitted": len(entries), "first": self._references.digest("real", first)}
 
     def make(self, jobs: Sequence[Job]) -> Iterator[Made]:
         """Draw images, each with its own seed."""

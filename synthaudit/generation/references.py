@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image, ImageOps
 from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import Job
 from synthaudit.images.collection import Collection, ImageEntry
-from synthaudit.images.decoding import UnreadableImage, open_image, open_rgb
+from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.images.opening import open_source
 
 _EDGE = 512
@@ -24,10 +23,11 @@ class References:
     Args:
         real: the real set of the sweep.
         max_pixels: larger images are refused.
+        kept: folder in which what is found in images is kept; None to keep nothing.
     """
 
-    def __init__(self, real: Collection, *, max_pixels: int) -> None:
-        self.real, self.max_pixels = real, max_pixels
+    def __init__(self, real: Collection, *, max_pixels: int, kept: Path | None = None) -> None:
+        self.real, self.max_pixels, self.kept = real, max_pixels, kept
         self._folders: dict[str, Collection] = {}
 
     def of_subject(self, source: str, subject: str | None) -> Sequence[ImageEntry]:
@@ -48,54 +48,33 @@ class References:
         entries = self._open(source).entries
         return sorted({entry.label for entry in entries if entry.label is not None})
 
-    def pick(self, source: str, job: Job, *, masks: str | None = None) -> ImageEntry:
+    def pick(self, source: str, job: Job) -> ImageEntry:
         """The reference of a job.
 
         Raises:
-            GeneratorError: there is none, or its mask is missing.
+            GeneratorError: there is none.
         """
         entries = self.of_subject(source, job.subject)
-        entry = entries[job.number % len(entries)]
-        if masks is not None and not Path(masks).is_dir():
-            raise GeneratorError(f"there is no folder of masks at {masks}: mend masks.")
-        if masks is not None and self._mask(masks, entry) is None:
-            raise GeneratorError(f"there is no mask for {entry.path} in {masks}: add it.")
-        return entry
+        return entries[job.number % len(entries)]
 
-    def digest(self, source: str, job: Job, masks: str | None) -> str:
-        """A digest of reference and mask."""
-        entry = self.pick(source, job, masks=masks)
-        digest = hashlib.sha256(entry.location.read())
-        if masks is not None and (mask := self._mask(masks, entry)) is not None:
-            digest.update(mask.read_bytes())
-        return digest.hexdigest()
+    def digest(self, source: str, job: Job) -> str:
+        """A digest of the reference."""
+        return hashlib.sha256(self.pick(source, job).location.read()).hexdigest()
 
     def open(
-        self,
-        source: str,
-        job: Job,
-        *,
-        masks: str | None,
-        sides: tuple[int, int] | None,
-        multiple: int = 8,
-    ) -> tuple[Image.Image, Image.Image | None]:
-        """Reference and mask of a job, cut and resized alike.
+        self, source: str, job: Job, *, sides: tuple[int, int] | None, multiple: int = 8
+    ) -> Image.Image:
+        """The reference of a job, cut and resized.
 
         Args:
             source: where it is from.
             job: for which.
-            masks: folder of masks; None for none.
             sides: width and height; None for those of the reference, 512 at most.
             multiple: of which those then are.
         """
-        entry = self.pick(source, job, masks=masks)
-        image = self.decode(entry)
-        if sides is None:
-            sides = (_EDGE, _EDGE) if min(image.size) >= _EDGE else _whole(image.size, multiple)
-        mask = None
-        if masks is not None and (file := self._mask(masks, entry)) is not None:
-            mask = ImageOps.fit(open_image(io.BytesIO(file.read_bytes())).convert("L"), sides)
-        return ImageOps.fit(image, sides, Image.Resampling.BICUBIC), mask
+        image = self.decode(self.pick(source, job))
+        size = sides or fitting_sides(image.size, multiple)
+        return ImageOps.fit(image, size, Image.Resampling.BICUBIC)
 
     def decode(self, entry: ImageEntry) -> Image.Image:
         """An entry's picture.
@@ -118,18 +97,14 @@ class References:
             self._folders[source] = opened
         return self._folders[source]
 
-    def _mask(self, masks: str, entry: ImageEntry) -> Path | None:
-        stem = Path(masks) / Path(entry.path)
-        return next(
-            (
-                file
-                for suffix in (stem.suffix, ".png", ".jpg", ".webp")
-                if (file := stem.with_suffix(suffix)).is_file()
-            ),
-            None,
-        )
 
+def fitting_sides(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Width and height of what is made of an image: its own, 512 at most, whole multiples.
 
-def _whole(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    >>> fitting_sides((100, 70), 8)
+    (96, 64)
+    """
+    if min(size) >= _EDGE:
+        return _EDGE, _EDGE
     width, height = (max(side // multiple * multiple, multiple) for side in size)
     return width, height

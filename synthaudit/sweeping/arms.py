@@ -6,17 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from synthaudit.errors import PlanError
 from synthaudit.generation.jobs import Job, seed_of
 from synthaudit.prompting.sources import PromptBook, is_source, source_of
 from synthaudit.registry import nearest_name
 from synthaudit.sweeping.designs import MOST_ARMS, combinations_of
+from synthaudit.sweeping.placeholders import VALUE_KEYS, filled, is_for_some, placeholders_of
 from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, AxisValue, Plan
-from synthaudit.sweeping.templates import PLACEHOLDER, compose, fill
-
-_VALUE_KEYS: Final = {"value", "subject", "otherwise"}
+from synthaudit.sweeping.templates import compose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ def expand(
 
 def shown_subjects(plan: Plan, subjects: Sequence[str]) -> Sequence[str]:
     """Of which subjects a plan's images are: files of a folder may be of no particular one."""
-    if plan.generator.name == "folder" and SUBJECT not in _placeholders(plan):
+    if plan.generator.name == "folder" and SUBJECT not in placeholders_of(plan):
         return []
     return subjects
 
@@ -124,7 +123,7 @@ def _applies(
 
 def _plain(value: AxisValue) -> Any:
     """An axis value as rules and labels call it."""
-    return value["value"] if isinstance(value, Mapping) and not is_source(value) else value
+    return value["value"] if is_for_some(value) else value
 
 
 def _arm(
@@ -159,6 +158,8 @@ def _label(value: AxisValue) -> str:
     plain = _plain(value)
     if is_source(plain):
         return source_of(plain).label
+    if isinstance(plain, Mapping):
+        return _label_of_part(plain)
     if isinstance(plain, list):
         return " + ".join(_label_of_part(part) for part in plain)
     return "" if plain is None else str(plain)
@@ -193,20 +194,17 @@ def job_of(
         PlanError: a rule leaves the subject no value, or the prompt is too long.
     """
     chosen = _for_subject(plan, values, subject)
-    texts = _placeholders(plan)
-    filled: dict[str, Any] = {name: chosen[name] for name in plan.axes if name in texts}
+    texts = placeholders_of(plan)
+    own_texts: dict[str, Any] = {name: chosen[name] for name in plan.axes if name in texts}
     if is_source(plan.prompt):
-        filled[PROMPT] = plan.prompt
+        own_texts[PROMPT] = plan.prompt
     words = {
         name: prompts.text(value, subject, number) if is_source(value) else _label(value)
-        for name, value in filled.items()
+        for name, value in own_texts.items()
     }
     words[SUBJECT] = subject or ""
-    options: dict[str, Any] = {
-        name: fill(value, words) if isinstance(value, str) else value
-        for name, value in plan.generator.options.items()
-    }
-    own = _filled(chosen, words, [n for n in plan.axes if n not in texts])
+    options = filled(plan.generator.options, words)
+    own = filled({n: chosen[n] for n in plan.axes if n not in texts}, words)
     inner = {name: own.pop(name) for name in _inner_options(plan) if name in own}
     if inner:
         options["options"] = {**options["options"], **inner}
@@ -223,14 +221,6 @@ def _inner_options(plan: Plan) -> Sequence[str]:
     """Keys of what a generator hands on to another program, such as ``command``; axes too."""
     inner = plan.generator.options.get("options")
     return [str(name) for name in inner] if isinstance(inner, Mapping) else []
-
-
-def _filled(
-    chosen: Mapping[str, Any], words: Mapping[str, str], names: Sequence[str]
-) -> dict[str, Any]:
-    """Axis values that are options, with what stands in braces in them filled in."""
-    values = {name: chosen[name] for name in names}
-    return {n: fill(v, words) if isinstance(v, str) else v for n, v in values.items()}
 
 
 def _for_subject(
@@ -256,7 +246,7 @@ def _for_subject(
     chosen: dict[str, Any] = {}
     for name, number in numbers.items():
         value = plan.values_of(name)[number]
-        while isinstance(value, Mapping) and not is_source(value):
+        while is_for_some(value):
             owners = value.get(SUBJECT, [])
             owners = owners if isinstance(owners, list) else [owners]
             first = _plain(plan.values_of(name)[0])
@@ -286,37 +276,13 @@ def axes_of_arm(plan: Plan, arm: Arm) -> dict[str, list[AxisValue]]:
     return axes
 
 
-def _placeholders(plan: Plan) -> set[str]:
-    """All names in braces that the prompt and the generator's options lead to."""
-    found: set[str] = set()
-    values = (plan.template, plan.prompt, *plan.generator.options.values())
-    queue = [text for value in values for text in _texts_of(value)]
-    while queue:
-        fresh = set(PLACEHOLDER.findall(queue.pop())) - found
-        found |= fresh
-        for name in fresh & set(plan.axes):
-            for value in plan.values_of(name):
-                parts: Any = [value]
-                if isinstance(value, Mapping) and not is_source(value):
-                    parts = value.values()  # it is for some subjects alone
-                queue += [text for part in parts for text in _texts_of(part)]
-    return found
-
-
-def _texts_of(value: Any) -> Sequence[str]:
-    """Where placeholders may stand in a value."""
-    if is_source(value):
-        return source_of(value).texts
-    return [value] if isinstance(value, str) else []
-
-
 def check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> None:
     """Refuse a plan whose axes, placeholders, subjects and rules do not fit together.
 
     Raises:
         PlanError: in one sentence.
     """
-    texts = _placeholders(plan)
+    texts = placeholders_of(plan)
     own = {PROMPT} if is_source(plan.prompt) else set()
     loose = texts - set(plan.axes) - {SUBJECT, ARTICLE} - own
     if loose:
@@ -363,9 +329,9 @@ def _check_rule(plan: Plan, rule: Mapping[str, Any], subjects: Sequence[str]) ->
 
 
 def _check_value(name: str, value: AxisValue, subjects: Sequence[str]) -> None:
-    if not isinstance(value, Mapping) or is_source(value):
+    if not is_for_some(value):
         return
-    unknown = sorted(set(value) - _VALUE_KEYS)
+    unknown = sorted(set(value) - VALUE_KEYS)
     if unknown or "value" not in value or SUBJECT not in value:
         raise PlanError(
             f"a value of axis {name!r} for some subjects needs value and subject, and may have "

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from synthaudit.auditing.route import check_measures
+from synthaudit.embedding.cache import cache_folder
 from synthaudit.errors import PlanError
 from synthaudit.generation.jobs import Generator, traits_of
 from synthaudit.generation.references import References
@@ -97,7 +98,8 @@ def prepare(
     subjects = subjects_of(plan, opened)
     if plan.goal == "useful":
         _refuse_without_classes(opened, subjects)
-    references = References(opened, max_pixels=settings.max_pixels)
+    kept = cache_folder(settings) / "masks" if settings.use_cache else None
+    references = References(opened, max_pixels=settings.max_pixels, kept=kept)
     devices = _devices(plan, settings)
     generator = make_generator(
         plan.generator.name, references, device=None if devices is None else devices[0]

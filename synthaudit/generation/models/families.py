@@ -32,6 +32,7 @@ class Family:
         tasks: what it can start from.
         multiple: of which both sides must be; where ``patch`` is set, of a patch of latents.
         patch: sides of a patch of latents.
+        pads: whether it can look at the surroundings of a mask alone.
         adapters: whether diffusers has IP-Adapters for it.
         tokens: of a prompt it reads at most, with the tokenizer that reads most.
         hands_sigmas: whether its pipeline hands noise levels of its own to the scheduler.
@@ -47,6 +48,7 @@ class Family:
     tasks: tuple[Task, ...] = ("text",)
     multiple: int = 8
     patch: int | None = None
+    pads: bool = False
     adapters: bool = False
     tokens: int = 77
     hands_sigmas: bool = False
@@ -54,10 +56,15 @@ class Family:
 
 
 _STABLE_1: Final = Family(
-    name="Stable Diffusion 1 and 2", steps=30, guidance=7.5, tasks=_ALL, adapters=True
+    name="Stable Diffusion 1 and 2",
+    steps=30,
+    guidance=7.5,
+    tasks=_ALL,
+    pads=True,
+    adapters=True,
 )
 _STABLE_XL: Final = Family(
-    name="Stable Diffusion XL", steps=30, guidance=5.0, tasks=_ALL, adapters=True
+    name="Stable Diffusion XL", steps=30, guidance=5.0, tasks=_ALL, pads=True, adapters=True
 )
 _STABLE_3: Final = Family(
     name="Stable Diffusion 3",
@@ -65,6 +72,7 @@ _STABLE_3: Final = Family(
     guidance=7.0,
     tasks=_ALL,
     patch=2,
+    pads=True,
     adapters=True,
     tokens=256,
 )
@@ -76,6 +84,7 @@ _FLUX_1: Final = Family(
     true_guidance=1.0,
     tasks=_ALL,
     patch=2,
+    pads=True,
     adapters=True,
     tokens=512,
     hands_sigmas=True,
@@ -108,6 +117,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
         contrast="true_cfg_scale",
         true_guidance=4.0,
         tasks=_ALL,
+        pads=True,
         patch=2,
         tokens=512,
         hands_sigmas=True,

@@ -40,6 +40,11 @@ def refuse_without_effect(model: Model, options: DiffusionOptions) -> None:
             "it cannot use, or take another model."
         )
     _refuse_sides(options, family.multiple)
+    if options.padding is not None and not family.pads:
+        raise PlanError(
+            f"{family.name} looks at the whole image when it repaints: drop padding, or use a "
+            "model of Stable Diffusion."
+        )
     if options.adapter is not None and not family.adapters:
         raise PlanError(
             f"{family.name} has no IP-Adapters: drop adapter, or use a model of Stable Diffusion "

@@ -1,0 +1,1 @@
+"""Where the object is in a real image: detectors, segmenters, masks, what is painted anew."""
