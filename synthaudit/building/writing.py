@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,9 @@ from synthaudit.building.quota import told
 from synthaudit.building.result import Build, BuildSection
 from synthaudit.building.verdict import Judgement, Outcome
 from synthaudit.errors import StorageError
+from synthaudit.generation.jobs import Job
+from synthaudit.labelling.coco import LabelledImage
+from synthaudit.labelling.of_made import as_columns, labels_of, write_labels
 from synthaudit.leftovers import clear
 from synthaudit.names import write_name
 from synthaudit.result.audit import REPORT_FILES, Audit
@@ -66,7 +69,9 @@ def write_set(
             notes=(*section.notes(), *audit.notes),
         )
         built = replace(built, audit=audit)
-    rows = _rows(chosen, audit)
+    labels = {own.file_name: own for own in _labels(opened.prepared, chosen)}
+    write_labels(ground.folder, list(labels.values()), IMAGES)
+    rows = _rows(chosen, audit, labels)
     contents: dict[str, Any] = {} if audit is None else audit.to_dict()
     files: dict[str, str | bytes | pd.DataFrame] = {
         "metadata.jsonl": "".join(json_line(row) for row in rows),
@@ -183,7 +188,27 @@ def _lay_out(folder: Path, ledger: Ledger, chosen: Sequence[Candidate]) -> None:
         ) from error
 
 
-def _rows(chosen: Sequence[Candidate], audit: Audit | None) -> list[dict[str, Any]]:
+def _labels(prepared: Prepared, chosen: Sequence[Candidate]) -> list[LabelledImage]:
+    """The objects of the images that were made here, where their generator knows them."""
+    jobs = [
+        Job(
+            prompt=own.prompt or "",
+            subject=own.subject,
+            number=own.number,
+            seed=own.seed,
+            options=own.options,
+        )
+        if own.origin is None and own.number is not None and own.seed is not None
+        else None
+        for own in chosen
+    ]
+    known = [(own.path, job) for own, job in zip(chosen, jobs, strict=True) if job is not None]
+    return labels_of(prepared.generator, known)
+
+
+def _rows(
+    chosen: Sequence[Candidate], audit: Audit | None, labels: Mapping[str, LabelledImage]
+) -> list[dict[str, Any]]:
     """A row an image, as ImageFolder reads it."""
     table = None
     if audit is not None:
@@ -205,6 +230,7 @@ def _rows(chosen: Sequence[Candidate], audit: Audit | None) -> list[dict[str, An
                 "round": each.round,
                 "aim": each.aim,
                 "origin": each.origin,
+                **({"objects": as_columns(labels.get(each.path))} if labels else {}),
                 **{name: _plain(told.get(name)) for name in _COLUMNS},
             }
         )

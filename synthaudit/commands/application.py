@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "sweep": "Find out which prompt to use.",
     "prompts": "Write the prompts of a plan by a language model, and show them.",
     "build": "Make a training set that passes a policy: search, make, drop, refill.",
+    "masks": "Find an object in every image by words: masks, boxes, a contact sheet.",
+    "tune": "Teach a diffusion model a class: a LoRA, audited on the way.",
     "inspect": "Look for repeats, broken pictures and wrong classes in one folder alone.",
     "train": "Train networks on real images, synthetic ones and both: the check of it all.",
     "gate": "Reject a set that breaks a policy, by exit code.",
@@ -45,6 +47,14 @@ EXAMPLES: Final = {
     "build": (
         "synthaudit build prompts.yaml --out set",
         "synthaudit build prompts.yaml --out set --from prompts-sweep --export webdataset",
+    ),
+    "masks": (
+        "synthaudit masks photos/ --find '{subject}' --out masks",
+        "synthaudit masks photos/ --find 'a shoe' --segmenter box --out boxes",
+    ),
+    "tune": (
+        "synthaudit tune photos/ --class frog --out lora",
+        "synthaudit tune photos/ --per-class --out lora --steps 800",
     ),
     "inspect": ("synthaudit inspect photos/ --out inspection",),
     "train": (

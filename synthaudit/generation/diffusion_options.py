@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from synthaudit.generation.jobs import GeneratorOptions, SizedOptions
 from synthaudit.generation.masks.options import MaskOptions
 from synthaudit.generation.models.families import Task
+from synthaudit.validation import explain
 
 _POINTLESS_WITHOUT: Final = {
     "strength": "references",
@@ -127,6 +128,22 @@ class DiffusionOptions(SizedOptions):
     quantisation: Mapping[str, Any] | None = None
     torch_compile: bool = False
     local_files_only: bool = False
+
+    @field_validator("masks", mode="before")
+    @classmethod
+    def _are_masks(cls, masks: Any) -> Any:
+        if not isinstance(masks, Mapping):
+            return masks
+        try:
+            return MaskOptions.model_validate(masks)
+        except ValidationError as error:
+            sentence = explain(
+                error,
+                noun="option",
+                known=lambda _: MaskOptions.model_fields,
+                speaks_for_itself=True,
+            )
+            raise ValueError(f"masks: {sentence}") from error
 
     @model_validator(mode="after")
     def _what_needs_something_else(self) -> DiffusionOptions:

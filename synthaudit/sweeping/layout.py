@@ -16,9 +16,10 @@ from synthaudit.arrays import Integers
 from synthaudit.auditing.image_reader import ImageReader
 from synthaudit.auditing.sources import refuse_too_many_unreadable
 from synthaudit.errors import DataError
-from synthaudit.generation.jobs import Job
+from synthaudit.generation.jobs import Generator, Job
 from synthaudit.images.collection import Collection, FileLocation, ImageEntry
 from synthaudit.images.generation_record import GenerationRecord
+from synthaudit.labelling.of_made import labels_of, write_labels
 from synthaudit.measures.comparison.evidence import ArmEvidence, gather_evidence
 from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.production import Production, lay_out
@@ -73,6 +74,16 @@ def lay_out_arm(folder: Path, arm: Arm, production: Production) -> LaidOutArm:
     done = production.done(arm.name)
     root = folder / "arms" / arm.name / "images"
     return _laid(arm, root, lay_out(root, arm, done), done, production.generator.name)
+
+
+def label_arm(item: LaidOutArm, generator: Generator) -> None:
+    """Write the labels of an arm's images beside them, where its generator knows any.
+
+    Raises:
+        StorageError: there is no room.
+    """
+    jobs = [(entry.path, item.arm.jobs[slot]) for slot, entry in sorted(item.entries.items())]
+    write_labels(item.root.parent, labels_of(generator, jobs))
 
 
 def stored_arm(arm: Arm, production: Production, images: int) -> LaidOutArm:

@@ -17,6 +17,7 @@ from synthaudit.progress import LOGGER, Progress, listening
 from synthaudit.result.audit import Audit
 from synthaudit.result.writing import refuse_beside, refuse_folders
 from synthaudit.settings import Settings, make_settings
+from synthaudit.sweeping.arms import Arm
 from synthaudit.sweeping.comparison import excluded_by_race, rank_arms
 from synthaudit.sweeping.engines.ray_actors import RayActors
 from synthaudit.sweeping.engines.this_process import Engine, WorkerPlan
@@ -25,6 +26,7 @@ from synthaudit.sweeping.layout import (
     LEAST_SLOTS,
     LaidOutArm,
     common_slots,
+    label_arm,
     lay_out_arm,
     measure_together,
     remove_other_arms,
@@ -204,7 +206,7 @@ class _Runner:
                 self.folder / "arms",
                 removed,
             )
-        everything = [lay_out_arm(self.folder, arm, self.production) for arm in self.arms]
+        everything = [self._lay_out(arm) for arm in self.arms]
         laid, left_out = self._without_refused(everything)
         racing = [item for item in laid if item.arm.name not in self.dropped_at]
         everywhere, slots = common_slots(laid), common_slots(racing)
@@ -234,6 +236,11 @@ class _Runner:
             left_out=left_out,
         )
         return Summary(self.prepared, self.folder, self.reader, measured, self.audited).write()
+
+    def _lay_out(self, arm: Arm) -> LaidOutArm:
+        item = lay_out_arm(self.folder, arm, self.production)
+        label_arm(item, self.prepared.generator)
+        return item
 
     def _without_refused(
         self, laid: Sequence[LaidOutArm]

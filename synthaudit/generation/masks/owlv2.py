@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from synthaudit.errors import GeneratorError
 from synthaudit.generation.masks.protocol import Detection, ModelChoice
 from synthaudit.generation.masks.transformers_model import TransformersModel
 
@@ -31,6 +32,11 @@ class Owlv2Detector:
     def find(self, image: Image.Image, text: str, *, threshold: float) -> Sequence[Detection]:
         """See ``Detector``; the score is the sigmoid of the match of box and text."""
         processor = self._model.processor
+        most = processor.tokenizer.model_max_length
+        if len(processor.tokenizer(text)["input_ids"]) > most:
+            raise GeneratorError(
+                f"OWLv2 reads {most} tokens, which {text!r} exceeds: say it in fewer words."
+            )
         inputs = processor(text=[[text]], images=image, return_tensors="pt")
         found = processor.post_process_grounded_object_detection(
             self._model.run(inputs),

@@ -22,6 +22,7 @@ from synthaudit.generation.masks.options import MaskOptions
 from synthaudit.generation.references import References, fitting_sides
 from synthaudit.images.collection import ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_image, open_rgb
+from synthaudit.names import read_name
 
 _HALF: Final = 128
 _REMEMBERED: Final = 64
@@ -183,7 +184,13 @@ class MaskedReferences:
         if self._masks.folder is None:
             assert self._finder is not None
             return self._finder.find(image, entry.path, self._masks.find)
-        mask = read_mask(self._own_file(self._masks.folder, entry), image.size)
+        try:
+            file = self._own_file(self._masks.folder, entry)
+        except GeneratorError:
+            if not Path(self._masks.folder).is_dir():
+                raise
+            return Finding(objects=(), found=0, share=0.0, why="there is no mask of it")
+        mask = read_mask(file, image.size)
         box = box_around(mask)
         if box is None:
             return Finding(objects=(), found=0, share=0.0, why="its mask is empty")
@@ -193,9 +200,10 @@ class MaskedReferences:
     def _own_file(self, folder: str, entry: ImageEntry) -> Path:
         if not Path(folder).is_dir():
             raise GeneratorError(f"there is no folder of masks at {folder}: mend masks.")
-        stem = Path(folder) / Path(entry.path)
-        for suffix in (stem.suffix, *_SUFFIXES):
-            if (file := stem.with_suffix(suffix)).is_file():
+        place = Path(folder) / read_name(entry.path)
+        names = [f"{place.name}.png", *(f"{place.stem}{own}" for own in (place.suffix, *_SUFFIXES))]
+        for name in names:
+            if (file := place.with_name(name)).is_file():
                 return file
         raise GeneratorError(f"there is no mask for {entry.path} in {folder}: add it.")
 
