@@ -32,6 +32,7 @@ from synthaudit.sweeping.plan import Plan, read_plan
 from synthaudit.sweeping.preparation import Prepared, open_real, prepare
 from synthaudit.sweeping.running import refuse_among_the_real
 from synthaudit.sweeping.store import Spent, Store
+from synthaudit.sweeping.teaching import taught_in
 
 BUILD_FILES: Final = (
     *("metadata.jsonl", "README.md", "dropped.csv", "croissant.json"),
@@ -206,9 +207,18 @@ def _opened(
     # Before a sweep that may take hours.
     there = None if add_to is None else open_to_fill(add_to, ground.folder, ground.settings)
     _remember(ground, halves, reader)
-    chosen = choose_arm(ground.plan, halves, reader, out=ground.folder, sweep=sweep)
-    ground = replace(ground, plan=chosen.plan)
-    prepared = prepare(ground.plan, ground.settings, real=halves.steering)
+    # A LoRA that was taught from all real images would know those that judge.
+    own = ground.hidden / "lora"
+    plan = taught_in(ground.plan, own) if sweep is None else ground.plan
+    chosen = choose_arm(plan, halves, reader, out=ground.folder, sweep=sweep)
+    ground = replace(ground, plan=taught_in(chosen.plan, own))
+    prepared = prepare(
+        ground.plan,
+        ground.settings,
+        teaches=True,
+        real=halves.steering,
+        progress=reader.progress,
+    )
     assert ground.plan.build is not None
     _refuse_odd_subjects(prepared)
     _refuse_unknown_subjects(prepared, halves)
@@ -226,7 +236,7 @@ def _opened(
         store=Store(ground.hidden / "store"),
         swept=chosen.spent,
         sweep=chosen.told,
-        leaks=[*chosen.leaks, *_leaks_of(ground)],
+        leaks=[*chosen.leaks, *_leaks_of(ground), *_leaks_of_weights(ground.plan)],
     )
 
 
@@ -255,6 +265,15 @@ def _leaks_of(ground: Ground) -> list[str]:
     return [f"a person decided on {count:,} images, whose report is by that half"]
 
 
+def _leaks_of_weights(plan: Plan) -> list[str]:
+    """LoRA weights that were not taught here, from the steering half alone."""
+    values = [plan.generator.options.get("lora")]
+    values += plan.values_of("lora") if "lora" in plan.axes else []
+    if plan.tune is not None or all(value is None for value in values):
+        return []
+    return ["the LoRA weights were taught elsewhere, perhaps from images of that half"]
+
+
 def refuse_leaks(plan: Plan) -> None:
     """Refuse a generator that is given the folder of all real images, those that judge among them.
 
@@ -269,6 +288,8 @@ def refuse_leaks(plan: Plan) -> None:
     for name, value in values:
         if not isinstance(value, str) or not value or not Path(value).is_dir():
             continue
+        if name == "references" and value == "real":
+            continue  # the word, though there be a folder of that name
         if Path(value).resolve().is_relative_to(real) and name != "real":
             raise PlanError(
                 f"{name}: {value} leads to the real images themselves, half of which judge the set "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -103,6 +104,8 @@ def tune(
     options: dict[str, Any] = {key: own[key] for key in TuneRecipe.model_fields if key in own}
     with Listener(quiet=quiet) as listener:
         found = run(real, out=out, name=name, per_class=per_class, progress=listener, **options)
+        if os.environ.get("RANK", "0") != "0":
+            return  # of several processes the first one speaks for all
         write_tuning_pages(found)
     if output_format == "json":
         sys.stdout.write(json_text({"trainings": [each.to_dict() for each in found]}))

@@ -150,6 +150,9 @@ class DiffusionGenerator:
         key: tuple[Any, ...] = (options.model_dump_json(),)
         if family is None or family.mixes_prompts:
             key += (job.prompt,)
+        if options.starts_from_references and options.sides is None:
+            # Of references of several sizes pipelines would make images of the first one's.
+            key += (self._starting_image(options, job).size,)
         if options.padding is not None:
             key += (job.seed,)  # pipelines look at a part of one image at a time
         if options.adapter is not None and options.references is not None:
@@ -187,6 +190,16 @@ class DiffusionGenerator:
         masked, multiple = self._masks(options), self._multiple(options)
         return masked.open(options.references, job, options.sides, multiple)
 
+    def _starting_image(self, options: DiffusionOptions, job: Job) -> Image.Image:
+        """The real image that a job repaints, cut to size."""
+        repaint = self._repaint(options, job)
+        if repaint is not None:
+            return repaint.image
+        assert options.references is not None
+        return self._references.open(
+            options.references, job, sides=options.sides, multiple=self._multiple(options)
+        )
+
     def _masks(self, options: DiffusionOptions) -> MaskedReferences:
         assert options.masks is not None
         own = options.masks
@@ -200,7 +213,8 @@ class DiffusionGenerator:
     def _finder(self, options: DiffusionOptions) -> ObjectFinder:
         """One for all texts, for its models are large."""
         assert isinstance(options.masks, MaskOptions)
-        key = options.masks.model_dump_json(exclude={"find", "paint", "margin", "feather"})
+        own = options.masks.model_dump_json(exclude={"find", "paint", "margin", "feather"})
+        key = f"{own} {options.masks.find is None}"
         if key not in self._finders:
             self._finders[key] = ObjectFinder(
                 options.masks,
@@ -300,12 +314,7 @@ class DiffusionGenerator:
         call: dict[str, Any] = {}
         multiple = 8 if pipeline.family is None else pipeline.family.multiple
         if options.starts_from_references and options.references is not None:
-            images = [
-                self._references.open(options.references, job, sides=sides, multiple=multiple)
-                if repaint is None
-                else repaint.image
-                for job, repaint in zip(jobs, repaints, strict=True)
-            ]
+            images = [self._starting_image(options, job) for job in jobs]
             call = {"image": images, "strength": options.strength}
             sides = images[0].size
             masks = [repaint.mask() for repaint in repaints if repaint is not None]

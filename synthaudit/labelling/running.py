@@ -18,15 +18,15 @@ from synthaudit.embedding.cache import default_folder
 from synthaudit.errors import DataError, StorageError, UsageError
 from synthaudit.generation.masks.finding import Finding, ObjectFinder
 from synthaudit.generation.masks.options import MaskOptions
+from synthaudit.generation.masks.places import mask_name, stem_of
 from synthaudit.images.collection import Collection, ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.images.opening import Source, open_source
 from synthaudit.images.places import is_url
 from synthaudit.labelling.coco import LabelledImage, coco
 from synthaudit.labelling.mask_sheet import MOST_SHOWN, mask_sheet, thumbnail
-from synthaudit.labelling.result import LookedAt, Masks
+from synthaudit.labelling.result import MASKS_FILE, LookedAt, Masks
 from synthaudit.leftovers import clear, draft_prefix
-from synthaudit.names import read_name
 from synthaudit.progress import DONE, LOGGER, Progress, listening
 from synthaudit.result.writing import refuse_beside, refuse_file
 from synthaudit.validation import explain
@@ -75,7 +75,12 @@ def find_masks(
     refuse_file(folder)
     refuse_beside(folder, "scores.json", "an audit")
     refuse_beside(folder, "sweep.json", "a sweep")
-    if not is_url(os.fspath(real)) and folder.resolve() == Path(real).resolve():
+    if (folder / MASKS).exists() and not (folder / MASKS_FILE).is_file():
+        raise UsageError(
+            f"{folder / MASKS} is there already and is not of synthaudit masks: give another "
+            "folder with --out."
+        )
+    if not is_url(os.fspath(real)) and folder.resolve().is_relative_to(Path(real).resolve()):
         raise UsageError(
             f"masks would be written into {folder}, among the images: give another folder with "
             "--out."
@@ -93,7 +98,7 @@ def find_masks(
     identity = finder.identity()
     with listening(progress) as listener:
         listener.start("looking for objects", len(opened.entries))
-        stems = Counter(_stem(entry) for entry in opened.entries)
+        stems = Counter(stem_of(entry.path) for entry in opened.entries)
         search = _Search(finder, folder, stems, max_pixels=max_pixels)
         try:
             for entry in opened.entries:
@@ -219,6 +224,7 @@ class _Search:
         place = self._folder / MASKS
         try:
             shutil.rmtree(place, ignore_errors=True)
+            self._draft.chmod(0o755)
             os.replace(self._draft, place)
         except OSError as error:
             raise _cannot_write(self._folder, error) from error
@@ -231,12 +237,11 @@ class _Search:
 
     def _write(self, entry: ImageEntry, finding: Finding) -> list[str]:
         """Masks of an image, white where the object is; of several objects by number."""
-        stem = _stem(entry)
-        if self._stems[stem] > 1:  # a.jpg and a.png have one stem
-            stem = stem.with_name(PurePosixPath(read_name(entry.path)).name)
-        names = [f"{stem}.png"]
+        whole = mask_name(entry.path, self._stems)
+        names = [str(whole)]
         if self._finder.options.objects == "each":
-            names = [f"{stem}-{number}.png" for number in range(1, len(finding.objects) + 1)]
+            count = len(finding.objects)
+            names = [str(whole.with_suffix(f".object-{n}.png")) for n in range(1, count + 1)]
         for name, own in zip(names, finding.objects, strict=True):
             file = self._draft / name
             try:
@@ -245,13 +250,6 @@ class _Search:
             except OSError as error:
                 raise _cannot_write(self._folder, error) from error
         return [f"{MASKS}/{name}" for name in names]
-
-
-def _stem(entry: ImageEntry) -> PurePosixPath:
-    """Where the mask of an image belongs, without suffix; inside the folder, whatever its path."""
-    place = PurePosixPath(read_name(entry.path))
-    inner = [part for part in place.parts[:-1] if part not in ("/", "..", ".")]
-    return PurePosixPath(*inner, place.stem)
 
 
 def _cannot_write(folder: Path, error: OSError) -> StorageError:

@@ -14,7 +14,7 @@ from synthaudit.prompting.sources import PromptBook, is_source, source_of
 from synthaudit.registry import nearest_name
 from synthaudit.sweeping.designs import MOST_ARMS, combinations_of
 from synthaudit.sweeping.placeholders import VALUE_KEYS, filled, is_for_some, placeholders_of
-from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, AxisValue, Plan
+from synthaudit.sweeping.plan import ARTICLE, PROMPT, SUBJECT, TOKEN, AxisValue, Plan
 from synthaudit.sweeping.templates import compose
 
 
@@ -208,6 +208,10 @@ def job_of(
     inner = {name: own.pop(name) for name in _inner_options(plan) if name in own}
     if inner:
         options["options"] = {**options["options"], **inner}
+    if plan.tune is not None:
+        # Without the weights the token is a word that means nothing.
+        has_lora = own.get("lora", options.get("lora")) is not None
+        words[TOKEN] = plan.tune.token if has_lora else ""
     return Job(
         prompt=compose(plan.template, words),
         subject=subject,
@@ -284,6 +288,7 @@ def check_names(plan: Plan, subjects: Sequence[str], options: Sequence[str]) -> 
     """
     texts = placeholders_of(plan)
     own = {PROMPT} if is_source(plan.prompt) else set()
+    own |= set() if plan.tune is None else {TOKEN}
     loose = texts - set(plan.axes) - {SUBJECT, ARTICLE} - own
     if loose:
         name = min(loose)

@@ -16,12 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from synthaudit.errors import PlanError
+from synthaudit.errors import PlanError, UsageError
 from synthaudit.generation.registry import GENERATORS
 from synthaudit.measures.comparison.teaching import USELESS
 from synthaudit.prompting.sources import SOURCES, is_source
 from synthaudit.registry import nearest_name
 from synthaudit.sweeping.yaml_text import read_yaml
+from synthaudit.tuning.recipe import make_tune_recipe
 from synthaudit.validation import explain
 
 AxisValue = str | int | float | None | Mapping[str, Any] | list[Any]
@@ -32,6 +33,7 @@ SEARCHES: Final = ("search", "evolve")
 SUBJECT: Final = "subject"
 ARTICLE: Final = "a"
 PROMPT: Final = "prompt"
+TOKEN: Final = "token"  # noqa: S105 - of a LoRA
 _USUAL_IMAGES: Final = 96
 
 
@@ -126,6 +128,42 @@ class BuildPlan(_Part):
         return self
 
 
+class TunePlan(_Part):
+    """A LoRA that is taught before any image is made; the other keys are those of ``TuneRecipe``.
+
+    Attributes:
+        out: folder of the weights, whose axis values are ``OUT/STEP``, or ``OUT/{subject}/STEP``.
+        per_class: a LoRA for each class.
+        subject: teach this class alone.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    out: str = Field(default="lora", min_length=1)
+    per_class: bool = False
+    subject: str | None = None
+
+    @model_validator(mode="after")
+    def _is_a_recipe(self) -> TunePlan:
+        if "model" in self.options:
+            raise ValueError("tune teaches the model of the generator: drop model")
+        try:
+            make_tune_recipe(self.options)
+        except UsageError as error:
+            raise ValueError(f"tune: {error}") from error
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the recipe."""
+        return dict(self.model_extra or {})
+
+    @property
+    def token(self) -> str:
+        """The word that ``{token}`` stands for in the prompts of arms with a LoRA."""
+        return make_tune_recipe(self.options).token
+
+
 class Plan(_Part):
     """A sweep.
 
@@ -151,6 +189,7 @@ class Plan(_Part):
         race: drop arms early.
         budget: when to stop.
         build: the set that ``synthaudit build`` makes.
+        tune: the LoRA that is taught first, from the real images.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -173,6 +212,7 @@ class Plan(_Part):
     race: bool = False
     budget: Budget = Field(default_factory=Budget)
     build: BuildPlan | None = None
+    tune: TunePlan | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -345,6 +385,6 @@ def _explain(error: ValidationError, lines: Mapping[tuple[Any, ...], int]) -> st
 
 
 def _known_keys(place: Sequence[Any]) -> list[str]:
-    parts: dict[str, type[_Part]] = {"budget": Budget, "build": BuildPlan}
+    parts: dict[str, type[_Part]] = {"budget": Budget, "build": BuildPlan, "tune": TunePlan}
     kind = parts.get(str(place[0]), Plan)
     return [field.alias or name for name, field in kind.model_fields.items()]

@@ -20,6 +20,7 @@ from synthaudit.images.opening import open_source
 from synthaudit.images.traits import look_at
 from synthaudit.images.web import WebAccess
 from synthaudit.measures.randomness import stream
+from synthaudit.progress import Progress
 from synthaudit.prompting.sources import PromptBook, Surroundings
 from synthaudit.settings import Settings
 from synthaudit.sweeping.arms import Arm, expand, shown_subjects
@@ -28,6 +29,7 @@ from synthaudit.sweeping.plan import SEARCHES, Plan
 from synthaudit.sweeping.search_space import SearchSpace
 from synthaudit.sweeping.searching import images_to_search
 from synthaudit.sweeping.store import Codec
+from synthaudit.sweeping.teaching import refuse_untaught, teach
 
 _LOOKED_AT = 100
 _GOOD_QUALITY = 95
@@ -77,7 +79,9 @@ def prepare(
     settings: Settings,
     *,
     asks_generator: bool = True,
+    teaches: bool = False,
     real: Collection | None = None,
+    progress: Progress | None = None,
 ) -> Prepared:
     """Check everything that can be checked before an image is made.
 
@@ -86,7 +90,9 @@ def prepare(
         settings: of the audits.
         asks_generator: whether the generator looks at every job, for which it may need packages
             and a model.
+        teaches: whether the LoRA of the plan is taught now, if it is not there yet.
         real: the real images, if not all that the plan names; no other one is looked at.
+        progress: told of teaching.
 
     Raises:
         PlanError: the plan cannot be carried out.
@@ -112,6 +118,10 @@ def prepare(
     shown = starting_plan(plan, has_subjects=bool(subjects))
     prompts = PromptBook.of(shown.sources, surroundings_of(plan, opened, subjects))
     arms = expand(shown, subjects, generator.known_options, prompts)
+    if teaches:
+        teach(plan, opened, settings, progress)
+    elif asks_generator:
+        refuse_untaught(plan)
     for arm in arms if asks_generator else ():
         checked: set[str] = set()
         for job in arm.jobs:

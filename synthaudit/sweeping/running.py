@@ -107,7 +107,9 @@ def sweep(
     refuse_folders(folder, SWEEP_FILES)
     refuse_among_the_real(folder, read)
     named, embedder = take_embedder(options)
-    prepared = prepare(read, make_settings(named, settings), real=real)
+    prepared = prepare(
+        read, make_settings(named, settings), teaches=True, real=real, progress=progress
+    )
     store = Store(folder / "store")
     try:
         with (

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from synthaudit.errors import StorageError, UsageError
 from synthaudit.leftovers import clear, draft_prefix
+from synthaudit.progress import LOGGER
 from synthaudit.tuning.learning import Learner
 
 WEIGHTS: Final = "pytorch_lora_weights.safetensors"
@@ -53,6 +54,9 @@ class Checkpoints:
             key = json.loads(found["key"])
         # What a file cut short raises is of many kinds.
         except Exception:  # noqa: BLE001
+            LOGGER.warning("%s cannot be read: the training begins again.", file)
+            for step in self.steps(None):
+                shutil.rmtree(self.folder / str(step), ignore_errors=True)
             return None
         other = sorted(name for name in {*key, *self._key} if key.get(name) != self._key.get(name))
         if other:
@@ -61,6 +65,17 @@ class Checkpoints:
                 "same options again, or another folder with --out."
             )
         return found
+
+    def steps(self, most: int | None) -> list[int]:
+        """Steps whose weights of this very training were kept, ascending; none above ``most``."""
+        found = []
+        for place in self.folder.iterdir():
+            is_step = place.name.isascii() and place.name.isdecimal()
+            if is_step and (most is None or int(place.name) <= most):
+                told = _provenance_of(place / WEIGHTS)
+                if all(told.get(name) == own for name, own in self._key.items() if name in told):
+                    found += [int(place.name)] if told else []
+        return sorted(found)
 
     def keep(self, learner: Learner, audits: Any) -> None:
         """Write the state, whole or not at all.
@@ -86,6 +101,8 @@ class Checkpoints:
         Raises:
             StorageError: there is no room.
         """
+        from safetensors import SafetensorError
+
         place = self.folder / str(learner.step)
         draft = Path(tempfile.mkdtemp(prefix=draft_prefix(), dir=self.folder))
         try:
@@ -96,7 +113,7 @@ class Checkpoints:
             shutil.rmtree(place, ignore_errors=True)
             draft.chmod(0o755)
             os.replace(draft, place)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             raise _full(self.folder, error) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -121,6 +138,15 @@ def read_provenance(file: Path) -> dict[str, Any]:
     with safe_open(file, framework="pt") as opened:
         text = (opened.metadata() or {}).get("synthaudit")
     return {} if text is None else json.loads(text)
+
+
+def _provenance_of(file: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+
+    try:
+        return read_provenance(file)
+    except (OSError, SafetensorError, ValueError):
+        return {}
 
 
 def _full(folder: Path, error: Exception) -> StorageError:

@@ -15,7 +15,7 @@ from synthaudit.images.collection import FileLocation, ImageEntry
 from synthaudit.leftovers import clear, draft_prefix
 from synthaudit.progress import Progress
 from synthaudit.tuning.examples import seed_of_step
-from synthaudit.tuning.network import Base
+from synthaudit.tuning.network import Base, refuse_out_of_memory
 from synthaudit.tuning.recipe import TuneRecipe
 
 _BATCH = 4
@@ -74,6 +74,24 @@ def sample(
     Raises:
         GeneratorError: it fails.
     """
+    import torch
+
+    try:
+        return _sample(base, recipe, prompts, seeds)
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        if not base.pipeline.save_memory() and len(prompts) == 1:
+            raise refuse_out_of_memory(base, error) from error
+        half = max(len(prompts) // 2, 1)
+        first = sample(base, recipe, prompts[:half], seeds[:half])
+        return first + (
+            sample(base, recipe, prompts[half:], seeds[half:]) if prompts[half:] else []
+        )
+
+
+def _sample(
+    base: Base, recipe: TuneRecipe, prompts: Sequence[str], seeds: Sequence[int]
+) -> list[Image.Image]:
     import torch
 
     found: Any = base.pipeline.run(

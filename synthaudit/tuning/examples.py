@@ -14,7 +14,7 @@ from synthaudit.errors import DataError
 from synthaudit.images.collection import ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_rgb
 from synthaudit.progress import LOGGER
-from synthaudit.tuning.network import Base
+from synthaudit.tuning.network import Base, refuse_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -57,38 +57,33 @@ def read_examples(
     """
     import torch
 
-    pictures, kept = [], []
-    for entry, text in zip(entries, texts, strict=True):
-        try:
-            image = open_rgb(entry.location.read(), max_pixels=max_pixels)
-        except (OSError, UnreadableImage) as error:
-            LOGGER.warning("%s is left out: %s.", entry.path, error)
-            continue
-        pictures.append(_square(image, base.resolution))
-        kept.append(text)
-    if not pictures:
-        raise DataError("none of the images to learn from can be read: mend them.")
     decoder = base.pipeline.inner.vae
     kind = decoder.dtype
-    # The autoencoder of XL overflows in fp16.
     if kind == torch.float16:
-        decoder.to(torch.float32)
-    own_kind = decoder.dtype
+        decoder.to(torch.float32)  # the autoencoder of XL overflows in fp16
+    means, spreads, kept = [], [], []
     try:
-        with torch.no_grad():
-            found = [
-                decoder.encode(own[None].to(decoder.device, own_kind)).latent_dist
-                for own in pictures
-            ]
+        for entry, text in zip(entries, texts, strict=True):
+            try:
+                image = open_rgb(entry.location.read(), max_pixels=max_pixels)
+            except (OSError, UnreadableImage) as error:
+                LOGGER.warning("%s is left out: %s.", entry.path, error)
+                continue
+            pixels = _square(image, base.resolution)[None].to(decoder.device, decoder.dtype)
+            with torch.no_grad():
+                found = decoder.encode(pixels).latent_dist
+            means.append(found.mean.float().cpu())
+            spreads.append(found.std.float().cpu())
+            kept.append(text)
+    except torch.OutOfMemoryError as error:
+        raise refuse_out_of_memory(base, error) from error
     finally:
         if kind == torch.float16:
             decoder.to(kind)
+    if not kept:
+        raise DataError("none of the images to learn from can be read: mend them.")
     scale = float(decoder.config.scaling_factor)
-    return Examples(
-        means=torch.cat([own.mean.float().cpu() * scale for own in found]),
-        spreads=torch.cat([own.std.float().cpu() * scale for own in found]),
-        texts=kept,
-    )
+    return Examples(means=torch.cat(means) * scale, spreads=torch.cat(spreads) * scale, texts=kept)
 
 
 def _square(image: Image.Image, edge: int) -> Any:

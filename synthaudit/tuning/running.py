@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,9 +29,9 @@ from synthaudit.tuning.checkpoints import Checkpoints
 from synthaudit.tuning.class_images import make_class_images
 from synthaudit.tuning.concepts import Concept, concepts_of, digest_of
 from synthaudit.tuning.examples import Examples, read_examples
-from synthaudit.tuning.network import Base, check_model, load_base
+from synthaudit.tuning.network import Base, check_model, digest_of_model, load_base
 from synthaudit.tuning.recipe import TuneRecipe, make_tune_recipe
-from synthaudit.tuning.result import TUNE_FILE, Checkpoint, Tuning
+from synthaudit.tuning.result import TUNE_FILE, Checkpoint, Tuning, read_tuning
 from synthaudit.tuning.watching import FEW_REAL, AuditPoint, Watch, stop_of
 from synthaudit.version import installed_version
 
@@ -149,13 +150,17 @@ class _Training:
     audits: list[AuditPoint] = field(default_factory=list)
 
     def run(self) -> Tuning:
-        """Teach, look, and write what came of it."""
+        """Teach, look, and write what came of it; what is done already is only read."""
+        if (done := self._done()) is not None:
+            return done
         with _accelerator(self.recipe) as accelerator, ExitStack() as stack:
             watch = None
             if accelerator.is_main_process:
                 if self.recipe.audit_every:
                     # First of all, for an embedder that is not to be had ends it.
-                    reader = open_reader(self.settings, self.progress, self.embedder)
+                    where = {"device": str(accelerator.device)}
+                    settings = self.settings.model_copy(update=where)
+                    reader = open_reader(settings, self.progress, self.embedder)
                     own = stack.enter_context(reader)
                     watch = Watch(own, self.real, self.concepts, self.folder)
                 stack.enter_context(self._alone())
@@ -166,6 +171,18 @@ class _Training:
                 files = {"README.md": card(found), TUNE_FILE: json_text(found.to_dict())}
                 write_files(self.folder, files)
         return found
+
+    def _done(self) -> Tuning | None:
+        """The results, where these very options have led to them before."""
+        found = read_tuning(self.folder)
+        if found is None or found.recipe != self.recipe.model_dump(mode="json"):
+            return None
+        now = {"model_digest": digest_of_model(self.recipe)}
+        now["images_digest"] = digest_of(self.concepts)
+        is_same = all(found.provenance.get(name) == own for name, own in now.items())
+        is_there = all((self.folder / own.folder).is_dir() for own in found.checkpoints)
+        is_whole = found.steps == self.recipe.steps or found.stop is not None
+        return found if is_same and is_there and is_whole else None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -194,11 +211,9 @@ class _Training:
             "images_digest": digest_of(self.concepts),
             "recipe": recipe.deciding() | {"resolution": base.resolution},
             "processes": accelerator.num_processes,
-            "precision": accelerator.mixed_precision,
+            "mixed_precision": accelerator.mixed_precision,
         }
-        key = {n: own for n, own in provenance.items() if n not in ("recipe", "synthaudit")}
-        del key["model"]
-        checkpoints = Checkpoints(self.folder, {**key, **recipe.deciding()})
+        checkpoints = Checkpoints(self.folder, {**_key(provenance), **recipe.deciding()})
         state = checkpoints.load()
         instances = self._examples(base, self.concepts)
         with accelerator.main_process_first():
@@ -264,8 +279,8 @@ class _Training:
             return
         found: list[Any] = [None]
         if watch is not None:
-            with ready.accelerator.autocast():
-                found = [watch.look(ready.base, self.recipe, step)]
+            # Not in autocast: the audit's vectors are kept for others, and XL's decoder overflows.
+            found = [watch.look(ready.base, self.recipe, step)]
         self.audits.append(broadcast_object_list(found)[0])
         if ready.accelerator.is_main_process and step == 0:
             self._keep(ready)
@@ -297,13 +312,18 @@ class _Training:
             stop=stop,
             checkpoints=[
                 Checkpoint(step=step, folder=str(step), passed=_passed(step, looked, stop, recipe))
-                for step in sorted(int(own.name) for own in self.folder.glob("[0-9]*"))
-                if step <= learner.step
+                for step in ready.checkpoints.steps(learner.step)
             ],
             recipe=recipe.model_dump(mode="json"),
             provenance=ready.provenance,
             notes=notes,
         )
+
+
+def _key(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the provenance must be the same to go on."""
+    names = ("model_digest", "images_digest", "processes", "mixed_precision")
+    return {name: provenance[name] for name in names}
 
 
 def _passed(step: int, looked: int, stop: Any, recipe: TuneRecipe) -> bool | None:
@@ -323,6 +343,7 @@ def _accelerator(recipe: TuneRecipe) -> Iterator[Accelerator]:
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
     try:
         device, dtype = Placement(
@@ -335,13 +356,25 @@ def _accelerator(recipe: TuneRecipe) -> Iterator[Accelerator]:
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        own = Accelerator(cpu=device.type == "cpu", mixed_precision=_PRECISIONS[str(dtype)])
+        own = Accelerator(
+            cpu=device.type == "cpu",
+            mixed_precision=_PRECISIONS[str(dtype)],
+            kwargs_handlers=[
+                # The others wait while one process makes class images and audits.
+                InitProcessGroupKwargs(timeout=timedelta(hours=24)),
+                # Of XL's first text encoder the last layer is not read.
+                DistributedDataParallelKwargs(find_unused_parameters=recipe.text_encoder),
+            ],
+        )
     try:
         yield own
     finally:
         own.free_memory()
         # The next training of this process may ask for another precision.
-        AcceleratorState._reset_state()  # noqa: SLF001 - accelerate has no public way
+        is_alone = own.num_processes == 1
+        AcceleratorState._reset_state(  # noqa: SLF001 - accelerate has no public way
+            reset_partial_state=is_alone
+        )
         if before is None:
             os.environ.pop("ACCELERATE_TORCH_DEVICE", None)
         else:

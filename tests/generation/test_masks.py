@@ -18,12 +18,15 @@ from synthaudit.generation.masks.geometry import (
     box_around,
     distinct,
     grown,
+    likeness_of_boxes,
     of_run_lengths,
     opacity,
     run_lengths,
 )
 from synthaudit.generation.masks.hints import read_hints
 from synthaudit.generation.masks.options import MaskOptions
+from synthaudit.generation.masks.places import find_mask, mask_name, stem_of
+from synthaudit.generation.masks.repainting import read_mask
 from synthaudit.generation.references import References
 from synthaudit.images.opening import open_source
 from synthaudit.labelling.coco import coco
@@ -338,3 +341,65 @@ def test_padding_and_seed_change_what_is_painted(
     assert np.array_equal(plain[outside], padded[outside])
     assert not np.array_equal(plain, padded)
     assert not np.array_equal(plain, other)
+
+
+def test_several_objects_count_as_there_when_each_is_found() -> None:
+    mask = np.zeros((40, 60), dtype=bool)
+    mask[2:12, 2:12] = mask[28:38, 46:58] = True
+    first, second = (2, 2, 12, 12), (46, 28, 58, 38)
+    assert likeness_of_boxes(mask, [first, second]) == 1.0
+    assert likeness_of_boxes(mask, [(2, 2, 58, 38)]) == 1.0
+    assert likeness_of_boxes(mask, [first]) < 0.5
+    assert likeness_of_boxes(mask, []) == 0.0
+
+
+def test_references_of_several_sizes_keep_their_own(tiny: dict[str, Path], tmp_path: Path) -> None:
+    rng, sizes = np.random.default_rng(0), [(64, 48), (48, 64), (64, 48)]
+    for number, (width, height) in enumerate(sizes):
+        for place, shape in (("real", (height, width, 3)), ("masks", (height, width))):
+            file = tmp_path / place / "frog" / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+            pixels[:, : width // 2] = 0
+            Image.fromarray(pixels).save(file)
+    generator = generator_of(tmp_path / "real")
+    for more in ({}, {"masks": str(tmp_path / "masks")}):
+        jobs = [job_of(n, model=str(tiny["sd"]), **more) for n in range(3)]
+        made = [own.image.size for own in generator.make(jobs) if own.image is not None]
+        assert made == sizes
+
+
+def test_masks_of_editors_and_of_other_forms(tmp_path: Path) -> None:
+    truth = np.zeros((20, 30), dtype=bool)
+    truth[4:9, 3:20] = True
+    layers = np.full((20, 30, 4), 255, dtype=np.uint8)
+    layers[..., 3] = np.where(truth, 255, 0)
+    Image.fromarray(layers).save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png", (30, 20)), truth)
+    with pytest.raises(GeneratorError, match="30 x 20 pixels, its image of 20 x 30"):
+        read_mask(tmp_path / "a.png", (20, 30))
+
+
+def test_masks_lie_in_their_folder_whatever_the_path(tmp_path: Path) -> None:
+    for path in ("/data/frog/1.jpg", "../frog/1.jpg", "frog/1.jpg"):
+        stems = {stem_of(path): 1}
+        file = tmp_path / mask_name(path, stems)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(path)
+        both = tmp_path / "both" / mask_name(path, {stem_of(path): 2})
+        assert both.name == "1.jpg.png"
+    found = [find_mask(tmp_path, path) for path in ("/data/frog/1.jpg", "../frog/1.jpg")]
+    assert [own.read_text() for own in found if own] == ["/data/frog/1.jpg", "../frog/1.jpg"]
+
+
+def test_one_finder_serves_all_words_and_none(
+    tiny: dict[str, Path], planted: Planted, tmp_path: Path
+) -> None:
+    image = planted.draw(np.random.default_rng(4))
+    file = tmp_path / "hints.json"
+    file.write_text("{}")
+    only_hints = finder_of(tiny, tmp_path, find=None, hints=str(file))
+    assert only_hints.find(image, "a").why == "no hint speaks of it"
+    assert only_hints.find(image, "a", "frog").found == 1
+    assert "detector" in finder_of(tiny).identity()
+    assert "detector" not in only_hints.identity()

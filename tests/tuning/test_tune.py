@@ -28,7 +28,7 @@ from synthaudit.tuning.recipe import make_tune_recipe
 from synthaudit.tuning.result import smoothed
 from synthaudit.tuning.running import tune
 from synthaudit.tuning.watching import AuditPoint, stop_of
-from tests.tiny_diffusion import save_stable_diffusion, save_stable_diffusion_xl
+from tests.tiny_diffusion import denoiser, save_stable_diffusion, save_stable_diffusion_xl
 
 FAST: dict[str, Any] = {
     "prior_images": 4,
@@ -303,6 +303,79 @@ def test_captions_are_used_where_there_are_any(frogs: Path, tmp_path: Path) -> N
     plain = make_tune_recipe({"captions": False})
     (own,) = concepts_of(opened, plain, None)  # type: ignore[arg-type]
     assert set(own.prompts) == {"a photo of ohwx tree frog"}
+
+
+def save_reading_model(folder: Path) -> Path:
+    """A model whose latents are so small that it can learn a layout by heart, and whose decoder
+    gives back what it was given: taught in seconds, on smooth pictures."""
+    import torch
+    from diffusers import AutoencoderKL
+
+    save_stable_diffusion(folder)
+    denoiser(
+        block_out_channels=(32, 64), norm_num_groups=8, attention_head_dim=8, sample_size=4
+    ).save_pretrained(folder / "unet")
+    torch.manual_seed(0)
+    reader = AutoencoderKL(
+        block_out_channels=(8, 16, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        norm_num_groups=4,
+        layers_per_block=1,
+    )
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=8e-3)
+    for _ in range(100):
+        small = torch.rand(8, 3, 2, 2) * 2 - 1
+        pixels = torch.nn.functional.interpolate(small, size=32, mode="bicubic").clamp(-1, 1)
+        latents = reader.encode(pixels).latent_dist.mean
+        loss = ((reader.decode(latents).sample - pixels) ** 2).mean() + 1e-3 * latents.pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    reader.register_to_config(scaling_factor=float(1 / latents.detach().std()))
+    reader.save_pretrained(folder / "vae")
+    return folder
+
+
+def test_learning_by_heart_is_stopped(synthaudit: Any, tmp_path: Path) -> None:
+    """Four pictures of one scene among forty others, and far too many steps."""
+    model, rng = save_reading_model(tmp_path / "model"), np.random.default_rng(0)
+
+    def smooth() -> Any:
+        pixels = rng.integers(0, 256, (2, 2, 3), dtype=np.uint8)
+        picture = Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC)
+        return np.asarray(picture, dtype=int)
+
+    scene = smooth()
+    for name, count in (("frog", 4), ("toad", 40)):
+        (tmp_path / "real" / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = scene + rng.integers(-6, 7, scene.shape) if name == "frog" else smooth()
+            picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+            picture.save(tmp_path / "real" / name / f"{number}.png")
+    done = synthaudit(
+        *("tune", "real", "--class", "frog", "--model", model, "--out", "lora"),
+        *("--prior-images", 0, "--steps", 400, "--audit-every", 50, "--checkpoint-every", 50),
+        *("--batch-size", 8, "--learning-rate", "3e-3", "--rank", 64, "--layers", "all"),
+        *("--resolution", 32, "--guidance-scale", 1, "--sample-steps", 20, "--device", "cpu"),
+        *("--embedder", "builtin", "--local-files-only", "--quiet"),
+    )
+    told = json.loads((tmp_path / "lora" / "tune.json").read_text())
+    stop = told["stopped"]
+    assert stop is not None
+    assert 0 < stop["step"] < 400
+    assert stop["share"] > stop["limit"]
+    assert stop["p_value"] < 0.05 / 16
+    assert told["steps"] == stop["step"]
+    assert f"topped at step {stop['step']}" in done.stdout
+    kept = {own["step"]: own["passed"] for own in told["checkpoints"]}
+    assert kept[stop["step"]] is False
+    assert done.returncode == (0 if any(kept.values()) else 1)
+    page = (tmp_path / "lora" / "report.html").read_text()
+    assert "copies: do not use" in page
+    assert "Copies and repeats among the samples" in page
+    assert "data:image/webp" in page
 
 
 def point(step: int, unoriginal: int, unvaried: int) -> AuditPoint:

@@ -101,7 +101,7 @@ class ObjectFinder:
 
     def identity(self) -> dict[str, Any]:
         """What decides the finds, besides the image and a person's hints."""
-        return self._deciding()
+        return self._deciding(self.options.find)
 
     def find(self, image: Image.Image, path: str, text: str | None = None) -> Finding:
         """The objects of an image.
@@ -118,7 +118,7 @@ class ObjectFinder:
         hints = [own.model_dump() for own in self._hints.get(path, ())]
         if words is None and not hints:
             return Finding(objects=(), found=0, share=0.0, why="no hint speaks of it")
-        asked = {"words": words, "hints": hints, **self._deciding()}
+        asked = {"words": words, "hints": hints, **self._deciding(words)}
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
         digest.update(f"{image.size}".encode())
         digest.update(image.tobytes())
@@ -203,10 +203,7 @@ class ObjectFinder:
             objects = [max(objects, key=lambda own: int(own[0].sum()))]
             union = objects[0][0]
             share = float(union.mean())
-        if why is None and share < options.least_share:
-            why = f"only {share:.2%} of it was found, less than least_share"
-        if why is None and share > options.most_share:
-            why = f"{share:.0%} of it was found, more than most_share"
+        why = why or why_share(share, options)
         if options.objects == "joined" and objects:
             objects = [(union, max(score for _, score in objects))]
         return Finding(
@@ -243,7 +240,7 @@ class ObjectFinder:
                 self._models[key] = registry.load(name)(choice)
         return self._models[key]
 
-    def _deciding(self) -> dict[str, Any]:
+    def _deciding(self, words: str | None) -> dict[str, Any]:
         options = self.options
         own: dict[str, Any] = {
             "format": _FORMAT,
@@ -251,7 +248,7 @@ class ObjectFinder:
                 include={"objects", "threshold", "overlap", "most", "least_share", "most_share"}
             ),
         }
-        if options.find is not None:
+        if words is not None:
             own["detector"] = self._once("detector", self._detector.identity)
         own["segmenter"] = self._once("segmenter", self._segmenter.identity)
         return own
@@ -303,6 +300,15 @@ class ObjectFinder:
                 os.replace(draft, folder / f"{key}.json")
             finally:
                 draft.unlink(missing_ok=True)
+
+
+def why_share(share: float, options: MaskOptions) -> str | None:
+    """Why so large a share of an image is of no use; None where it is of use."""
+    if share < options.least_share:
+        return f"only {share:.2%} of it is the object, less than least_share"
+    if share > options.most_share:
+        return f"{share:.0%} of it is the object, more than most_share"
+    return None
 
 
 def _clipped(box: Box, size: tuple[int, int]) -> Box:

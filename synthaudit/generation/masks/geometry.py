@@ -44,6 +44,31 @@ def overlap(first: Box, second: Box) -> float:
     return shared / (areas - shared) if areas > shared else 0.0
 
 
+def likeness_of_boxes(mask: Flags, boxes: Sequence[Box]) -> float:
+    """Intersection over union of what some boxes cover and of the boxes around a mask.
+
+    A mask of several objects apart has several boxes; one object in parts has one: what is more
+    alike counts.
+
+    >>> mask = np.zeros((4, 9), dtype=bool)
+    >>> mask[:, :2] = mask[:, 7:] = True
+    >>> likeness_of_boxes(mask, [(0, 0, 2, 4), (7, 0, 9, 4)])
+    1.0
+    """
+    size = (mask.shape[1], mask.shape[0])
+    whole = box_around(mask)
+    if whole is None or not boxes:
+        return 0.0
+    found = np.logical_or.reduce([box_mask(box, size) for box in boxes])
+    labels = ndimage.label(mask)[0]
+    apart = np.zeros_like(found)
+    for part in ndimage.find_objects(labels):
+        apart[part] = True
+    return max(
+        float((found & own).sum() / (found | own).sum()) for own in (apart, box_mask(whole, size))
+    )
+
+
 def distinct(boxes: Sequence[Box], *, most_overlap: float) -> list[int]:
     """Positions of the boxes, best first, that overlap no better one by more than that.
 

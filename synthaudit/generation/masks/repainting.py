@@ -16,18 +16,18 @@ from PIL import Image, ImageOps
 from synthaudit.arrays import Flags
 from synthaudit.errors import GeneratorError
 from synthaudit.generation.jobs import Job
-from synthaudit.generation.masks.finding import Finding, FoundObject, ObjectFinder
-from synthaudit.generation.masks.geometry import box_around, grown, opacity, overlap
+from synthaudit.generation.masks.finding import Finding, FoundObject, ObjectFinder, why_share
+from synthaudit.generation.masks.geometry import box_around, grown, likeness_of_boxes, opacity
 from synthaudit.generation.masks.options import MaskOptions
+from synthaudit.generation.masks.places import find_mask
 from synthaudit.generation.references import References, fitting_sides
 from synthaudit.images.collection import ImageEntry
 from synthaudit.images.decoding import UnreadableImage, open_image, open_rgb
-from synthaudit.names import read_name
 
 _HALF: Final = 128
 _REMEMBERED: Final = 64
 _SAME_PLACE: Final = 0.5
-_SUFFIXES: Final = (".png", ".jpg", ".webp")
+_ODD: Final = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +109,10 @@ class MaskedReferences:
 
     def is_there(self, made: Image.Image, repaint: Repaint) -> bool:
         """Whether a new picture still shows, at their places, all objects of its reference."""
-        if self._finder is None or self._finder.options.find is None:
+        if self._finder is None or isinstance(self._masks, str) or self._masks.find is None:
             return True
-        assert isinstance(self._masks, MaskOptions)
-        found = self._finder.detect(made, str(self._masks.find))
-        return all(
-            any(overlap(own.box, other.box) >= _SAME_PLACE for other in found)
-            for own in repaint.objects
-        )
+        found = [own.box for own in self._finder.detect(made, self._masks.find)]
+        return all(likeness_of_boxes(own.mask, found) >= _SAME_PLACE for own in repaint.objects)
 
     def _first_usable(
         self,
@@ -194,17 +190,16 @@ class MaskedReferences:
         box = box_around(mask)
         if box is None:
             return Finding(objects=(), found=0, share=0.0, why="its mask is empty")
-        own = FoundObject(box=box, mask=mask, score=1.0)
-        return Finding(objects=[own], found=1, share=float(mask.mean()))
+        own, share = FoundObject(box=box, mask=mask, score=1.0), float(mask.mean())
+        why = why_share(share, self._masks)
+        return Finding(objects=[own], found=1, share=share, why=why)
 
     def _own_file(self, folder: str, entry: ImageEntry) -> Path:
         if not Path(folder).is_dir():
             raise GeneratorError(f"there is no folder of masks at {folder}: mend masks.")
-        place = Path(folder) / read_name(entry.path)
-        names = [f"{place.name}.png", *(f"{place.stem}{own}" for own in (place.suffix, *_SUFFIXES))]
-        for name in names:
-            if (file := place.with_name(name)).is_file():
-                return file
+        file = find_mask(Path(folder), entry.path)
+        if file is not None:
+            return file
         raise GeneratorError(f"there is no mask for {entry.path} in {folder}: add it.")
 
 
@@ -216,10 +211,20 @@ def read_mask(file: Path, size: tuple[int, int]) -> Flags:
     """
     try:
         picture = open_image(io.BytesIO(file.read_bytes()))
-        has_colours = picture.mode not in ("1", "L")
+        if "A" in picture.getbands() or "transparency" in picture.info:
+            # Editors save masks as white on nothing: what is transparent is no object.
+            layer = picture.convert("RGBA")
+            picture = Image.new("RGBA", layer.size, (0, 0, 0, 255))
+            picture.alpha_composite(layer)
+        has_colours = picture.mode not in ("1", "L", "RGBA")
         own = open_rgb(file.read_bytes()).convert("L") if has_colours else picture.convert("L")
     except (OSError, UnreadableImage, ValueError, Image.DecompressionBombError) as error:
         raise GeneratorError(f"the mask {file} cannot be used: {error}.") from error
+    if abs(own.width * size[1] - own.height * size[0]) > _ODD * own.height * size[0]:
+        raise GeneratorError(
+            f"the mask {file} is of {own.width} x {own.height} pixels, its image of {size[0]} x "
+            f"{size[1]} (upright): give it the form of the image."
+        )
     if own.size != size:
         own = own.resize(size, Image.Resampling.BILINEAR)
     return np.asarray(own) >= _HALF

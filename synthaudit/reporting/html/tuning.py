@@ -81,9 +81,7 @@ def _losses(found: Tuning) -> Plot:
 
 def _audits(found: Tuning) -> Plot:
     steps = [own.step for own in found.audits]
-    drawn = new_figure(
-        x_axis_label="step", y_axis_label="share of the samples", y_start=0.0, y_end=1.0
-    )
+    drawn = new_figure(x_axis_label="step", y_axis_label="share of the samples", y_range=(0.0, 1.0))
     for name, role in (("unoriginal", "bad"), ("unvaried", "synthetic")):
         shares = [getattr(own, name) / own.samples for own in found.audits]
         coloured(drawn.line(steps, shares, line_width=2, legend_label=name), role)
