@@ -157,6 +157,40 @@ def save_stable_diffusion_xl(folder: Path) -> Path:
     return folder
 
 
+def save_reading_model(folder: Path, *, lessons: int = 100) -> Path:
+    """A model whose latents are so small that it can learn a layout by heart, and whose decoder
+    gives back what it was given: taught in seconds, on smooth pictures.
+    """
+    import torch
+    from diffusers import AutoencoderKL
+
+    save_stable_diffusion(folder)
+    denoiser(
+        block_out_channels=(32, 64), norm_num_groups=8, attention_head_dim=8, sample_size=4
+    ).save_pretrained(folder / "unet")
+    torch.manual_seed(0)
+    reader = AutoencoderKL(
+        block_out_channels=(8, 16, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        norm_num_groups=4,
+        layers_per_block=1,
+    )
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=8e-3)
+    for _ in range(lessons):
+        small = torch.rand(8, 3, 2, 2) * 2 - 1
+        pixels = torch.nn.functional.interpolate(small, size=32, mode="bicubic").clamp(-1, 1)
+        latents = reader.encode(pixels).latent_dist.mean
+        loss = ((reader.decode(latents).sample - pixels) ** 2).mean() + 1e-3 * latents.pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    reader.register_to_config(scaling_factor=float(1 / latents.detach().std()))
+    reader.save_pretrained(folder / "vae")
+    return folder
+
+
 def save_lora(folder: Path) -> Path:
     """Random LoRA weights for the tiny U-Net, as training would save them."""
     import torch

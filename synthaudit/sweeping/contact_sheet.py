@@ -20,26 +20,27 @@ _INK, _PAPER, _EMPTY = (30, 30, 30), (255, 255, 255), (225, 225, 225)
 
 
 def contact_sheet(
-    rows: Sequence[tuple[str, Mapping[str, Path]]], columns: Sequence[str]
+    rows: Sequence[tuple[str, Mapping[str, Path]]], columns: Sequence[str], *, label: int = _LABEL
 ) -> Image.Image:
     """Draw a sheet.
 
     Args:
         rows: for each arm its name and, by column, an image file.
         columns: subjects, or numbers of images.
+        label: pixels for the names of the rows.
     """
     shown, across = rows[:_ROWS], columns[:_COLUMNS]
     step = _CELL + _MARGIN
-    size = (_LABEL + len(across) * step + _MARGIN, _HEAD + len(shown) * step + _MARGIN)
+    size = (label + len(across) * step + _MARGIN, _HEAD + len(shown) * step + _MARGIN)
     sheet = Image.new("RGB", size, _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for number, column in enumerate(across):
-        _write(draw, font, column, (_LABEL + number * step, 6), _CELL)
+        _write(draw, font, column, (label + number * step, 6), _CELL)
     for line, (name, files) in enumerate(shown):
         top = _HEAD + line * step
-        _write(draw, font, name, (_MARGIN, top + _CELL // 2 - 8), _LABEL - 2 * _MARGIN)
+        _write(draw, font, name, (_MARGIN, top + _CELL // 2 - 8), label - 2 * _MARGIN)
         for number, column in enumerate(across):
-            left = _LABEL + number * step
+            left = label + number * step
             picture = _thumbnail(files.get(column))
             if picture is None:
                 draw.rectangle((left, top, left + _CELL, top + _CELL), fill=_EMPTY)

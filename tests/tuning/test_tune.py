@@ -28,7 +28,11 @@ from synthaudit.tuning.recipe import make_tune_recipe
 from synthaudit.tuning.result import smoothed
 from synthaudit.tuning.running import tune
 from synthaudit.tuning.watching import AuditPoint, stop_of
-from tests.tiny_diffusion import denoiser, save_stable_diffusion, save_stable_diffusion_xl
+from tests.tiny_diffusion import (
+    save_reading_model,
+    save_stable_diffusion,
+    save_stable_diffusion_xl,
+)
 
 FAST: dict[str, Any] = {
     "prior_images": 4,
@@ -303,39 +307,6 @@ def test_captions_are_used_where_there_are_any(frogs: Path, tmp_path: Path) -> N
     plain = make_tune_recipe({"captions": False})
     (own,) = concepts_of(opened, plain, None)  # type: ignore[arg-type]
     assert set(own.prompts) == {"a photo of ohwx tree frog"}
-
-
-def save_reading_model(folder: Path) -> Path:
-    """A model whose latents are so small that it can learn a layout by heart, and whose decoder
-    gives back what it was given: taught in seconds, on smooth pictures."""
-    import torch
-    from diffusers import AutoencoderKL
-
-    save_stable_diffusion(folder)
-    denoiser(
-        block_out_channels=(32, 64), norm_num_groups=8, attention_head_dim=8, sample_size=4
-    ).save_pretrained(folder / "unet")
-    torch.manual_seed(0)
-    reader = AutoencoderKL(
-        block_out_channels=(8, 16, 16, 16),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4,
-        norm_num_groups=4,
-        layers_per_block=1,
-    )
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=8e-3)
-    for _ in range(100):
-        small = torch.rand(8, 3, 2, 2) * 2 - 1
-        pixels = torch.nn.functional.interpolate(small, size=32, mode="bicubic").clamp(-1, 1)
-        latents = reader.encode(pixels).latent_dist.mean
-        loss = ((reader.decode(latents).sample - pixels) ** 2).mean() + 1e-3 * latents.pow(2).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    reader.register_to_config(scaling_factor=float(1 / latents.detach().std()))
-    reader.save_pretrained(folder / "vae")
-    return folder
 
 
 def test_learning_by_heart_is_stopped(synthaudit: Any, tmp_path: Path) -> None:

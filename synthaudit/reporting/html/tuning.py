@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from synthaudit.names import write_name
 from synthaudit.reporting.html.page import flat, render
@@ -14,7 +14,13 @@ from synthaudit.sweeping.contact_sheet import contact_sheet
 from synthaudit.tuning.result import Tuning, smoothed
 from synthaudit.tuning.watching import SAMPLES
 
-_SCRIPTS: Final = ("plots.js", "contents.js")
+_SCRIPTS: Final = ("images.js", "plots.js", "contents.js")
+_NO_PICTURES: Final[dict[str, Any]] = {
+    "images": [],
+    "galleries": [],
+    "pictures": {},
+    "landmarks": [],
+}
 _MOST_POINTS: Final = 400
 _COLUMNS: Final = 8
 _ROWS: Final = 12
@@ -28,7 +34,7 @@ def tuning_html(found: Tuning) -> str:
         "tuning.html",
         scripts=_SCRIPTS,
         plots=plots,
-        data={},
+        data={"page-data": {"id": "tuning", "served": False, **_NO_PICTURES}},
         verdict=verdict_on(found),
         found=found,
         names=", ".join(write_name(name) for name in found.classes),
@@ -122,7 +128,7 @@ def _sheet(found: Tuning) -> str | None:
     columns = [str(number + 1) for number in range(_COLUMNS)]
     rows = [(f"step {step:,}", _row(folders[step])) for step in steps]
     buffer = io.BytesIO()
-    contact_sheet(rows, columns).save(buffer, "WEBP", quality=85)
+    contact_sheet(rows, columns, label=90).save(buffer, "WEBP", quality=85)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
