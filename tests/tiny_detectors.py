@@ -90,3 +90,97 @@ def save_sam2(folder: Path) -> Path:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+def save_grounding_dino(folder: Path) -> Path:
+    """A tiny Grounding DINO that reads letters."""
+    import string
+
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = [lead + letter for lead in ("", "##") for letter in string.ascii_lowercase]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?", *letters]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    layers = {f"{part}_layers": 2 for part in ("encoder", "decoder")}
+    config = transformers.GroundingDinoConfig(
+        backbone_config=transformers.SwinConfig(
+            image_size=64,
+            embed_dim=16,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 2, 2, 4],
+            window_size=4,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config={
+            "model_type": "bert",
+            "vocab_size": len(words),
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 16,
+        },
+        d_model=32,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=16,
+        num_queries=20,
+        max_text_len=64,
+        **layers,
+    )
+    transformers.GroundingDinoForObjectDetection(config).save_pretrained(folder)
+    images = transformers.GroundingDinoImageProcessor(
+        size={"shortest_edge": 64, "longest_edge": 96}
+    )
+    tokenizer = transformers.BertTokenizer(str(folder / "vocab.txt"))
+    transformers.GroundingDinoProcessor(images, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def save_sam3(folder: Path) -> Path:
+    """A tiny SAM 3."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    tower = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 32}
+    own = {**tower, "num_layers": 1}
+    config = transformers.Sam3Config(
+        vision_config={
+            "backbone_config": {
+                **tower,
+                "model_type": "sam3_vit_model",
+                "num_hidden_layers": 2,
+                "image_size": 112,
+                "pretrain_image_size": 112,
+                "patch_size": 14,
+                "window_size": 4,
+                "global_attn_indexes": [1],
+            },
+            "fpn_hidden_size": 32,
+        },
+        text_config={
+            **tower,
+            "vocab_size": VOCABULARY,
+            "num_hidden_layers": 1,
+            "max_position_embeddings": 32,
+            "projection_dim": 32,
+            "bos_token_id": VOCABULARY - 2,
+            "eos_token_id": VOCABULARY - 1,
+            "pad_token_id": VOCABULARY - 1,
+        },
+        geometry_encoder_config=own,
+        detr_encoder_config=own,
+        detr_decoder_config={**own, "num_queries": 10},
+        mask_decoder_config={"hidden_size": 32, "num_attention_heads": 2},
+    )
+    transformers.Sam3Model(config).save_pretrained(folder)
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(
+        save_tokenizer(folder / "draft", FEW_MERGES), model_max_length=32
+    )
+    images = transformers.Sam3ImageProcessor(size={"height": 112, "width": 112})
+    transformers.Sam3Processor(images, tokenizer, target_size=112).save_pretrained(folder)
+    return folder

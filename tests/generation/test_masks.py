@@ -32,7 +32,14 @@ from synthaudit.images.opening import open_source
 from synthaudit.labelling.coco import coco
 from synthaudit.labelling.of_made import labels_of
 from tests.planted_shapes import Planted, plant
-from tests.tiny_detectors import PATCH, SIDE, save_owlv2, save_sam2
+from tests.tiny_detectors import (
+    PATCH,
+    SIDE,
+    save_grounding_dino,
+    save_owlv2,
+    save_sam2,
+    save_sam3,
+)
 from tests.tiny_diffusion import save_stable_diffusion
 
 
@@ -403,3 +410,32 @@ def test_one_finder_serves_all_words_and_none(
     assert only_hints.find(image, "a", "frog").found == 1
     assert "detector" in finder_of(tiny).identity()
     assert "detector" not in only_hints.identity()
+
+
+@pytest.mark.parametrize(
+    ("name", "save"), [("grounding-dino", save_grounding_dino), ("sam3", save_sam3)]
+)
+def test_other_detectors_load_and_answer(name: str, save: Any, tmp_path: Path) -> None:
+    """Random weights: what they find is nonsense, its form is not."""
+    asked = MaskOptions(
+        find="a Frog",
+        detector=f"{name}:{save(tmp_path / name)}",
+        segmenter="box",
+        threshold=0.0,
+        most=1000,
+        least_share=0.0,
+        objects="each",
+        accept=["sam3"],
+    )
+    finder = ObjectFinder(asked, device="cpu", local_files_only=True)
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (60, 100, 3), dtype=np.uint8))
+    found = finder.find(image, "a.png")
+    assert found.objects
+    for own in found.objects:
+        left, top, right, bottom = own.box
+        assert 0 <= left < right <= 100
+        assert 0 <= top < bottom <= 60
+        assert 0.0 <= own.score <= 1.0
+        assert own.mask.shape == (60, 100)
+    assert len(finder.identity()["detector"]) > 64
