@@ -173,12 +173,15 @@ def _plugin_findings() -> Iterator[Finding]:
     from synthaudit.embedding.registry import EMBEDDERS
     from synthaudit.errors import SynthauditError
     from synthaudit.gating.bounds import BOUNDS
+    from synthaudit.generation.masks.registry import DETECTORS, SEGMENTERS
     from synthaudit.generation.registry import GENERATORS
     from synthaudit.measures.registry import MEASURES
     from synthaudit.registry import Registry, source_of
     from synthaudit.reporting.html.sections import SECTIONS
 
-    registries: tuple[Registry[Any], ...] = (EMBEDDERS, GENERATORS, MEASURES, SECTIONS, BOUNDS)
+    registries: tuple[Registry[Any], ...] = (
+        *(EMBEDDERS, GENERATORS, DETECTORS, SEGMENTERS, MEASURES, SECTIONS, BOUNDS),
+    )
     for registry in registries:
         for name, point in sorted(registry.installed.items()):
             try:

@@ -84,7 +84,7 @@ def tune(
         bool, typer.Option("--local-files-only", help="Never ask a model hub.")
     ] = False,
     output_format: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="json prints tune.json.")
+        Literal["table", "json"], typer.Option("--format", help="json prints all trainings.")
     ] = "table",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings on stderr.")] = False,
 ) -> None:

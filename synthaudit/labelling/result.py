@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from PIL import Image
 
-from synthaudit.names import write_name
 from synthaudit.result.decisions import as_csv
 from synthaudit.result.writing import json_text, write_files
 
@@ -96,7 +95,7 @@ class Masks:
         self.sheet.save(picture, "PNG")
         rows: list[tuple[str, ...]] = [("path", "class", "found", "share", "reason")]
         rows += [
-            (write_name(own.path), own.label or "", str(own.found), f"{own.share:.4f}", own.why)
+            (own.path, own.label or "", str(own.found), f"{own.share:.4f}", own.why)
             for own in self.images
             if own.why is not None
         ]

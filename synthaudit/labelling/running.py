@@ -27,6 +27,7 @@ from synthaudit.labelling.coco import LabelledImage, coco
 from synthaudit.labelling.mask_sheet import MOST_SHOWN, mask_sheet, thumbnail
 from synthaudit.labelling.result import MASKS_FILE, LookedAt, Masks
 from synthaudit.leftovers import clear, draft_prefix
+from synthaudit.names import write_name
 from synthaudit.progress import DONE, LOGGER, Progress, listening
 from synthaudit.result.writing import refuse_beside, refuse_file
 from synthaudit.validation import explain
@@ -80,6 +81,7 @@ def find_masks(
             f"{folder / MASKS} is there already and is not of synthaudit masks: give another "
             "folder with --out."
         )
+    _refuse_mended(folder)
     if not is_url(os.fspath(real)) and folder.resolve().is_relative_to(Path(real).resolve()):
         raise UsageError(
             f"masks would be written into {folder}, among the images: give another folder with "
@@ -104,13 +106,28 @@ def find_masks(
             for entry in opened.entries:
                 search.look(entry)
                 listener.advance(1)
-            found = search.result(len(opened.unreadable), identity)
+            for own in opened.unreadable:
+                search.leave_out(own.path, None, own.reason)
+            found = search.result(identity)
             search.publish()
         finally:
             search.close()
         listener.start(DONE, 0)
     found.write(folder)
     return found
+
+
+def _refuse_mended(folder: Path) -> None:
+    """Refuse to replace masks that a person has changed since they were written."""
+    if not (folder / MASKS_FILE).is_file():
+        return
+    written = (folder / MASKS_FILE).stat().st_mtime_ns
+    for file in (folder / MASKS).rglob("*"):
+        if file.is_file() and file.stat().st_mtime_ns > written:
+            raise UsageError(
+                f"{write_name(str(file))} has been changed since the masks were written, which "
+                "would be lost: give another folder with --out, or remove this one."
+            )
 
 
 def _options(options: dict[str, Any]) -> MaskOptions:
@@ -162,7 +179,7 @@ class _Search:
             image = open_rgb(entry.location.read(), max_pixels=self._max_pixels)
         except (OSError, UnreadableImage) as error:
             LOGGER.warning("%s is left out: %s.", entry.path, error)
-            self._unreadable += 1
+            self.leave_out(entry.path, entry.label, str(error))
             return
         words = self._finder.options.find
         text = None if words is None else words.replace(_SUBJECT, entry.label or "")
@@ -195,7 +212,15 @@ class _Search:
             note = finding.why or f"{finding.found} found, {finding.share:.0%}, best {score:.2f}"
             self._cells.append((entry.path, note, thumbnail(image, finding), not usable))
 
-    def result(self, unreadable: int, identity: dict[str, Any]) -> Masks:
+    def leave_out(self, path: str, label: str | None, reason: str) -> None:
+        """Note an image that cannot be read."""
+        self._unreadable += 1
+        why = f"it cannot be read: {reason}"
+        self._images.append(
+            LookedAt(path=path, label=label, found=0, share=0.0, score=None, why=why)
+        )
+
+    def result(self, identity: dict[str, Any]) -> Masks:
         """What was found.
 
         Raises:
@@ -212,10 +237,12 @@ class _Search:
             )
         return Masks(
             images=self._images,
-            unreadable=self._unreadable + unreadable,
+            unreadable=self._unreadable,
             options=options.model_dump(mode="json", exclude={"paint", "feather", "confirm"}),
             identity=identity,
-            labels=coco(self._labels, f"{options.find or 'objects'} in {len(self._labels)} images"),
+            labels=coco(
+                self._labels, f"objects ({options.find or 'by hints'}), found by synthaudit masks"
+            ),
             sheet=mask_sheet(self._cells),
         )
 

@@ -48,7 +48,7 @@ def placeholders_of(plan: Plan) -> set[str]:
     ]
     values = [*options.items(), *((name, v) for name in plan.axes for v in plan.values_of(name))]
     inner = [value for name, value in values if name in _FILLED_WITHIN]
-    queue += [text for value in inner for text in _texts_within(value)]
+    queue += [text for value in inner for text in texts_within(value)]
     while queue:
         fresh = set(PLACEHOLDER.findall(queue.pop())) - found
         found |= fresh
@@ -68,9 +68,9 @@ def _texts_of(value: Any) -> Sequence[str]:
     return [value] if isinstance(value, str) else []
 
 
-def _texts_within(value: Any) -> list[str]:
+def texts_within(value: Any) -> list[str]:
     """All texts in a nested value."""
     if isinstance(value, str):
         return [value]
     inner = value.values() if isinstance(value, Mapping) else value
-    return [t for own in inner for t in _texts_within(own)] if isinstance(inner, Iterable) else []
+    return [t for own in inner for t in texts_within(own)] if isinstance(inner, Iterable) else []

@@ -29,7 +29,7 @@ from synthaudit.sweeping.plan import SEARCHES, Plan
 from synthaudit.sweeping.search_space import SearchSpace
 from synthaudit.sweeping.searching import images_to_search
 from synthaudit.sweeping.store import Codec
-from synthaudit.sweeping.teaching import refuse_untaught, teach
+from synthaudit.sweeping.teaching import refuse_other_steps, refuse_untaught, teach
 
 _LOOKED_AT = 100
 _GOOD_QUALITY = 95
@@ -118,18 +118,15 @@ def prepare(
     shown = starting_plan(plan, has_subjects=bool(subjects))
     prompts = PromptBook.of(shown.sources, surroundings_of(plan, opened, subjects))
     arms = expand(shown, subjects, generator.known_options, prompts)
-    if teaches:
+    refuse_other_steps(plan)
+    if teaches and plan.tune is not None:
+        # Before hours of teaching: whatever is wrong without the weights.
+        _check(generator, [_without_lora(arm) for arm in arms])
         teach(plan, opened, settings, progress)
     elif asks_generator:
         refuse_untaught(plan)
-    for arm in arms if asks_generator else ():
-        checked: set[str] = set()
-        for job in arm.jobs:
-            # The same options and prompt need no second look; numbers may run out of files.
-            key = repr((job.prompt, sorted(job.options.items(), key=str), job.number))
-            if key not in checked:
-                checked.add(key)
-                generator.check(job)
+    if asks_generator:
+        _check(generator, arms)
     if plan.budget.money is not None:
         _refuse_without_price(generator, arms)
     embedder = plan.embedder if settings.embedder == "auto" else settings.embedder
@@ -155,6 +152,25 @@ def prepare(
     if plan.design in SEARCHES:
         images_to_search(SearchSpace(plan=shown), prepared.price)
     return prepared
+
+
+def _check(generator: Generator, arms: Sequence[Arm]) -> None:
+    """Have a generator look at every job."""
+    for arm in arms:
+        checked: set[str] = set()
+        for job in arm.jobs:
+            # The same options and prompt need no second look; numbers may run out of files.
+            key = repr((job.prompt, sorted(job.options.items(), key=str), job.number))
+            if key not in checked:
+                checked.add(key)
+                generator.check(job)
+
+
+def _without_lora(arm: Arm) -> Arm:
+    """The first job of an arm as if it had no LoRA."""
+    job = arm.jobs[0]
+    own = {n: v for n, v in job.options.items() if n not in ("lora", "lora_scale")}
+    return replace(arm, jobs=[replace(job, options=own)])
 
 
 def open_real(plan: Plan, settings: Settings) -> Collection:

@@ -10,7 +10,9 @@ from synthaudit.errors import PlanError
 from synthaudit.images.collection import Collection
 from synthaudit.progress import LOGGER, Progress
 from synthaudit.settings import Settings
+from synthaudit.sweeping.placeholders import texts_within
 from synthaudit.sweeping.plan import Plan
+from synthaudit.tuning.recipe import make_tune_recipe
 from synthaudit.tuning.result import TUNE_FILE
 from synthaudit.tuning.running import tune
 
@@ -66,6 +68,31 @@ def refuse_untaught(plan: Plan) -> None:
             f"the plan teaches a LoRA first, which is not in {plan.tune.out} yet: leave out "
             "--dry-run, or look without the generator (--no-calibrate)."
         )
+
+
+def refuse_other_steps(plan: Plan) -> None:
+    """Refuse weights of a step at which the plan keeps none.
+
+    Raises:
+        PlanError: the step, and those that there are.
+    """
+    if plan.tune is None:
+        return
+    recipe = make_tune_recipe(plan.tune.options)
+    lead = f"{plan.tune.out.rstrip('/')}/"
+    values = [plan.generator.options.get(_LORA)]
+    values += plan.values_of(_LORA) if _LORA in plan.axes else []
+    for text in (own for value in values for own in texts_within(value)):
+        last = text.rpartition("/")[2]
+        if not text.startswith(lead) or not last.isdecimal():
+            continue
+        step, every = int(last), recipe.checkpoint_every
+        if not 0 < step <= recipe.steps or (step % every and step != recipe.steps):
+            raise PlanError(
+                f"lora: {text} is of step {step:,}, but tune takes {recipe.steps:,} steps and "
+                f"keeps weights every {every:,}: name one of those, or change steps or "
+                "checkpoint_every."
+            )
 
 
 def taught_in(plan: Plan, folder: Path) -> Plan:

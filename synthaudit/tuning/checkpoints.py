@@ -17,6 +17,13 @@ from synthaudit.tuning.learning import Learner
 
 WEIGHTS: Final = "pytorch_lora_weights.safetensors"
 _STATE: Final = "state.pt"
+_CALLED: Final = {
+    "images_digest": "images or captions",
+    "model_digest": "weights of the model",
+    "processes": "numbers of processes",
+    "mixed_precision": "arithmetic (--device, --precision)",
+}
+_EARLY: Final = {"in-use.lock", "class_images", "samples"}
 
 
 class Checkpoints:
@@ -60,9 +67,10 @@ class Checkpoints:
             return None
         other = sorted(name for name in {*key, *self._key} if key.get(name) != self._key.get(name))
         if other:
+            told = ", ".join(_CALLED.get(name, f"--{name.replace('_', '-')}") for name in other[:4])
             raise UsageError(
-                f"{self.folder} holds a training with another {', '.join(other[:4])}: give the "
-                "same options again, or another folder with --out."
+                f"{self.folder} holds a training with other {told}: bring that back, or give "
+                "another folder with --out."
             )
         return found
 
@@ -118,6 +126,23 @@ class Checkpoints:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return place
+
+
+def refuse_strange(folder: Path) -> None:
+    """Refuse a folder with somebody else's files, such as a card that ours would replace.
+
+    Raises:
+        UsageError: it has some, and no training.
+    """
+    if not folder.is_dir() or (folder / _STATE).exists() or (folder / "tune.json").exists():
+        return
+    there = sorted(own.name for own in folder.iterdir() if not own.name.startswith(".partial"))
+    strange = [name for name in there if name not in _EARLY]
+    if strange:
+        raise UsageError(
+            f"{folder} holds something else than a training ({strange[0]}): give another folder "
+            "with --out."
+        )
 
 
 def _sign(file: Path, provenance: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from synthaudit.progress import DONE, LOGGER, Progress, listening
 from synthaudit.result.writing import json_text, refuse_beside, refuse_file, write_files
 from synthaudit.settings import Settings, make_settings
 from synthaudit.tuning.card import card
-from synthaudit.tuning.checkpoints import Checkpoints
+from synthaudit.tuning.checkpoints import Checkpoints, refuse_strange
 from synthaudit.tuning.class_images import make_class_images
 from synthaudit.tuning.concepts import Concept, concepts_of, digest_of
 from synthaudit.tuning.examples import Examples, read_examples
@@ -84,6 +84,8 @@ def tune(
     groups = [(folder, concepts)]
     if per_class:
         groups = [(folder / _folder_name(own), [own]) for own in concepts]
+    for place, _ in groups:
+        refuse_strange(place)
     settings = make_settings(
         {"embedder": recipe.embedder, "seed": recipe.seed, "max_pixels": recipe.max_pixels}
     )
@@ -219,6 +221,11 @@ class _Training:
         with accelerator.main_process_first():
             priors = self._class_images(base) if recipe.has_prior else None
         learner = Learner(base, recipe, instances, priors, accelerator)
+        if state is not None and state["step"] > recipe.steps:
+            raise UsageError(
+                f"{self.folder} holds a training of {state['step']:,} steps, more than the "
+                f"{recipe.steps:,} that are asked for: ask for as many, or give another folder."
+            )
         if state is not None:
             learner.go_on_from(state)
             self.audits.extend(AuditPoint(**own) for own in state["audits"])
@@ -250,7 +257,8 @@ class _Training:
 
     def _teach(self, ready: _Ready, watch: Watch | None) -> None:
         recipe, learner = self.recipe, ready.learner
-        self._look(ready, watch)
+        if learner.step == 0:
+            self._look(ready, watch)
         names = ", ".join(ready.counts)
         self.progress.start(f"teaching {names[:40]}", recipe.steps)
         self.progress.advance(learner.step)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,10 @@ def test_a_second_run_replaces_the_first(
     assert len(second) == 4
     assert all(file.stem.endswith("-1") for file in second)
     assert not list((tmp_path / "out").glob(".partial*"))
+    os.utime(second[0], (time.time() + 9, time.time() + 9))
+    refused = synthaudit(*call)
+    assert refused.returncode == 2
+    assert "has been changed since" in refused.stderr
 
 
 def test_bad_calls_are_one_sentence(

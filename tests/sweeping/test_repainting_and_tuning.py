@@ -170,6 +170,14 @@ def test_a_plan_teaches_first(
         "local_files_only": True,
     }
     file = write(tmp_path, plan)
+    other = {**plan, "axes": {"lora": [None, "lora/{subject}/400"]}}
+    never = synthaudit("sweep", write(tmp_path, other), "--dry-run", "--no-calibrate")
+    assert "is of step 400, but tune takes 2 steps" in never.stderr
+    typo = {**plan, "generator": {**plan["generator"], "width": 3}}
+    refused = synthaudit("sweep", write(tmp_path, typo), "--out", "out", "--quiet")
+    assert "there is no option 'width'" in refused.stderr
+    assert not (tmp_path / "lora").exists()
+    write(tmp_path, plan)
     dry = synthaudit("sweep", file, "--out", "out", "--dry-run", "--quiet")
     assert dry.returncode == 2
     assert "teaches a LoRA first" in dry.stderr

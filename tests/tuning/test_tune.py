@@ -268,14 +268,20 @@ def test_another_training_is_not_gone_on_from(model: Path, frogs: Path, tmp_path
     longer = tune(frogs, name="frog", **{**call, "steps": 3})[0]
     assert [own.step for own in longer.losses] == [0, 1, 2]
     assert all(np.array_equal(first[n], own) for n, own in weights(tmp_path / "lora/2").items())
-    with pytest.raises(UsageError, match="another rank"):
+    with pytest.raises(UsageError, match="other --rank"):
         tune(frogs, name="frog", **call, rank=3)
-    with pytest.raises(UsageError, match="another images_digest"):
+    with pytest.raises(UsageError, match="other images or captions"):
         tune(frogs, name="toad", **call)
     other = save_stable_diffusion(tmp_path / "other")
     (other / "unet" / "note.json").write_text("{}")
-    with pytest.raises(UsageError, match="another model_digest"):
+    with pytest.raises(UsageError, match="other weights of the model"):
         tune(frogs, name="frog", **{**call, "model": str(other)})
+    with pytest.raises(UsageError, match="3 steps, more than the 1"):
+        tune(frogs, name="frog", **{**call, "steps": 1})
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "README.md").write_text("mine")
+    with pytest.raises(UsageError, match="something else than a training"):
+        tune(frogs, name="frog", **{**call, "out": tmp_path / "strange"})
     (tmp_path / "lora" / "state.pt").write_bytes(b"cut short")
     assert tune(frogs, name="frog", **call)[0].steps == 2
 

@@ -68,8 +68,8 @@ class MaskOptions(GeneratorOptions):
             raise ValueError("masks come from a folder, or are found by find and hints: drop one")
         if self.folder is None and self.find is None and self.hints is None:
             raise ValueError(
-                "masks should say what to find, such as '{subject}', or name a folder of masks or "
-                "a file of hints: add find"
+                "masks should say what to find, such as '{subject}', or where a person has said "
+                "so: add find or hints"
             )
         if self.folder is not None and self.confirm:
             raise ValueError("confirm needs words to look for, which a folder does not give")

@@ -196,7 +196,7 @@ class MaskedReferences:
 
     def _own_file(self, folder: str, entry: ImageEntry) -> Path:
         if not Path(folder).is_dir():
-            raise GeneratorError(f"there is no folder of masks at {folder}: mend masks.")
+            raise GeneratorError(f"there is no folder of masks at {folder}: mend the path.")
         file = find_mask(Path(folder), entry.path)
         if file is not None:
             return file
