@@ -12,6 +12,7 @@ from torch import nn
 from synthaudit.errors import UsageError
 from synthaudit.tuning.examples import Examples, rows_of_step, seed_of_step
 from synthaudit.tuning.network import (
+    LORA,
     Base,
     Condition,
     add_lora,
@@ -169,7 +170,7 @@ class Learner:
         parts = _PARTS if self.recipe.text_encoder else _PARTS[:1]
         return {
             name: convert_state_dict_to_diffusers(
-                get_peft_model_state_dict(getattr(inner, name), adapter_name="lora")
+                get_peft_model_state_dict(getattr(inner, name), adapter_name=LORA)
             )
             for name in parts
             if hasattr(inner, name)

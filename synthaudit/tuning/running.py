@@ -217,15 +217,15 @@ class _Training:
         }
         checkpoints = Checkpoints(self.folder, {**_key(provenance), **recipe.deciding()})
         state = checkpoints.load()
-        instances = self._examples(base, self.concepts)
-        with accelerator.main_process_first():
-            priors = self._class_images(base) if recipe.has_prior else None
-        learner = Learner(base, recipe, instances, priors, accelerator)
         if state is not None and state["step"] > recipe.steps:
             raise UsageError(
                 f"{self.folder} holds a training of {state['step']:,} steps, more than the "
                 f"{recipe.steps:,} that are asked for: ask for as many, or give another folder."
             )
+        instances = self._examples(base)
+        with accelerator.main_process_first():
+            priors = self._class_images(base) if recipe.has_prior else None
+        learner = Learner(base, recipe, instances, priors, accelerator)
         if state is not None:
             learner.go_on_from(state)
             self.audits.extend(AuditPoint(**own) for own in state["audits"])
@@ -239,9 +239,9 @@ class _Training:
             counts={concept.name: len(concept.entries) for concept in self.concepts},
         )
 
-    def _examples(self, base: Base, concepts: Sequence[Concept]) -> Examples:
-        entries = [entry for own in concepts for entry in own.entries]
-        texts = [text for own in concepts for text in own.prompts]
+    def _examples(self, base: Base) -> Examples:
+        entries = [entry for own in self.concepts for entry in own.entries]
+        texts = [text for own in self.concepts for text in own.prompts]
         return read_examples(base, entries, texts, max_pixels=self.recipe.max_pixels)
 
     def _class_images(self, base: Base) -> Examples:
